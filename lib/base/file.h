@@ -1,0 +1,93 @@
+// POSIX files without surprises: EINTR and short transfers handled, errno kept, replacement atomic.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace atelier {
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release() {
+    int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+// "images.h5: cannot open: No such file or directory" with errno's text.
+[[noreturn]] void throw_errno(const std::filesystem::path& path, std::string_view what, int error);
+
+Descriptor open_read(const std::filesystem::path& path);  // O_CLOEXEC; throws Error
+void write_all(int fd, std::span<const std::byte> bytes, std::string_view name);
+void write_all(int fd, std::string_view text, std::string_view name);
+std::size_t read_some(int fd, std::span<std::byte> into, std::string_view name);  // 0 at the end
+std::string read_text(const std::filesystem::path& path, std::size_t limit = 64 << 20);
+
+// An unlinked temporary file in $TMPDIR (or /tmp): spools for pipes. Its path is gone; libhdf5
+// reaches it through our own driver by descriptor.
+Descriptor open_spool();
+
+// Replaces `path` whole or not at all: the bytes go to a temporary name in the same directory,
+// commit() does fsync, rename and fsync of the directory; without commit() the temporary is
+// unlinked. Failures throw Error("vae.h5: cannot write: No space left on device") and leave the
+// old file as it was.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  int fd() const { return fd_.get(); }
+  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& temporary() const { return temporary_; }
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  void commit();
+
+ private:
+  std::filesystem::path path_, temporary_;
+  Descriptor fd_;
+};
+
+// Temporaries of AtomicFile are named ".NAME.PID.N.tmp"; removes those beside `path` whose process
+// is gone. Called when a run directory has been locked.
+void remove_stale_temporaries(const std::filesystem::path& directory);
+
+// Read-only mapping of a file or of a range of it; empty for an empty range.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view name);
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Tells the kernel that these bytes are no longer wanted in this process (streaming readers).
+  void drop(std::uint64_t offset, std::uint64_t bytes) const;
+
+ private:
+  void* base_ = nullptr;
+  std::size_t mapped_ = 0;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+bool is_terminal(int fd);
+
+}  // namespace atelier

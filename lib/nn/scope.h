@@ -1,0 +1,74 @@
+// Scope: a name prefix inside a (graph, store) pair, through which models declare parameters,
+// state and noise.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/ops.h"
+#include "tensor/store.h"
+
+namespace atelier {
+
+enum class Mode { train, eval };
+
+// Fills a new parameter; `stream` identifies it (see base/random.h).
+using Init = std::function<void(std::span<float> values, const Shape& shape, std::uint64_t seed,
+                                std::uint64_t stream)>;
+
+// Everything random in a graph reads these two inputs: ids (i32 [N], the identity of each row; see
+// ruling on random numbers) and clock (i32 [3]: seed low, seed high, step).
+struct Noise {
+  Expr ids, clock;
+};
+
+// Cheap to copy; names join with '.'. Parameters live in the store as "<name>"; layers call
+// param(), models call layers.
+class Scope {
+ public:
+  Scope(Graph& graph, Store& store, Mode mode, Noise noise = {});
+
+  Scope operator/(std::string_view child) const;
+  Scope operator/(int child) const;
+
+  // A trained tensor. Created and initialised at its first mention (unless the store has it, then
+  // shape and type must match: ShapeError); the same name again is the same tensor.
+  Expr param(std::string_view name, Shape shape, const Init& init, Where = Where::here()) const;
+  // A tensor that training changes but gradients do not: running averages.
+  Expr state(std::string_view name, Shape shape, double start, Where = Where::here()) const;
+  // Commits the next value of a state; nothing in eval mode or when frozen.
+  void update(Expr state, Expr next, Where = Where::here()) const;
+
+  // Noise of shape [N, ..], one stream a name; see Noise. Throws ShapeError without noise inputs.
+  Expr uniform(std::string_view name, Shape shape, Where = Where::here()) const;
+  Expr normal(std::string_view name, Shape shape, Where = Where::here()) const;
+
+  std::vector<Expr> params() const;        // trained slots under this prefix mentioned so far
+  std::vector<std::string> param_names() const;
+  bool training() const { return mode_ == Mode::train; }
+  Mode mode() const { return mode_; }
+  Scope frozen() const;                    // same tensors, state updates suppressed
+  // Reads every parameter and state from another place: names are prefixed in the store, so an
+  // evaluation graph can run on averaged weights ("ema0." + name) where such a tensor exists.
+  Scope reading(std::string_view store_prefix) const;
+  const std::string& path() const { return path_; }
+  Graph& graph() const { return *graph_; }
+  Store& store() const { return *store_; }
+  const Noise& noise() const { return noise_; }
+
+ private:
+  struct Shared;  // the parameters mentioned so far, common to all scopes of one root
+  Graph* graph_;
+  Store* store_;
+  Mode mode_;
+  bool frozen_ = false;
+  std::string path_, store_prefix_;
+  Noise noise_;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace atelier
