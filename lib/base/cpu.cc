@@ -32,10 +32,14 @@ bool leaf7_edx(unsigned bit) {
 
 std::string_view name(Level level) {
   switch (level) {
-    case Level::avx2: return "avx2";
-    case Level::avx512: return "avx512";
-    case Level::avx512bf16: return "avx512bf16";
-    case Level::amx: return "amx";
+    case Level::avx2:
+      return "avx2";
+    case Level::avx512:
+      return "avx512";
+    case Level::avx512bf16:
+      return "avx512bf16";
+    case Level::amx:
+      return "amx";
   }
   return "?";
 }
@@ -44,8 +48,7 @@ Level parse_level(std::string_view text) {
   for (Level level : {Level::avx2, Level::avx512, Level::avx512bf16, Level::amx}) {
     if (text == name(level)) return level;
   }
-  throw UsageError(
-      fmt::format("level '{}': expected avx2, avx512, avx512bf16 or amx", text));
+  throw UsageError(fmt::format("level '{}': expected avx2, avx512, avx512bf16 or amx", text));
 }
 
 bool cpu_has(Level level) {
@@ -56,10 +59,14 @@ bool cpu_has(Level level) {
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                 __builtin_cpu_supports("avx512cd");
   switch (level) {
-    case Level::avx2: return avx2;
-    case Level::avx512: return avx512;
-    case Level::avx512bf16: return avx512 && leaf7_1_eax(5);
-    case Level::amx: return avx512 && leaf7_1_eax(5) && leaf7_edx(22) && leaf7_edx(24);
+    case Level::avx2:
+      return avx2;
+    case Level::avx512:
+      return avx512;
+    case Level::avx512bf16:
+      return avx512 && leaf7_1_eax(5);
+    case Level::amx:
+      return avx512 && leaf7_1_eax(5) && leaf7_edx(22) && leaf7_edx(24);
   }
   return false;
 }

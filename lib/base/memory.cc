@@ -30,8 +30,7 @@ Buffer::Buffer(std::size_t bytes) : size_(bytes) {
   }
   std::size_t want = round_up(bytes, kHugePage);
   std::size_t mapping = want + kHugePage;
-  void* base =
-      mmap(nullptr, mapping, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* base = mmap(nullptr, mapping, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) out_of_memory(bytes);
   auto start = reinterpret_cast<std::uintptr_t>(base);
   auto aligned = round_up(start, kHugePage);

@@ -66,8 +66,16 @@ std::int64_t parse_bytes(std::string_view text) {
     std::string_view name;
     double factor;
   };
-  for (Unit unit : {Unit{"", 1}, {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30},
-                    {"TiB", 0x1p40}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}}) {
+  for (Unit unit : {Unit{"", 1},
+                    {"B", 1},
+                    {"KiB", 0x1p10},
+                    {"MiB", 0x1p20},
+                    {"GiB", 0x1p30},
+                    {"TiB", 0x1p40},
+                    {"kB", 1e3},
+                    {"KB", 1e3},
+                    {"MB", 1e6},
+                    {"GB", 1e9}}) {
     if (rest == unit.name) return whole(text, std::floor(value * unit.factor), expected);
   }
   refuse(text, expected);

@@ -47,9 +47,9 @@ class RandomStream {
                std::uint32_t row = 0)
       : seed_(seed), stream_(stream), step_(step), row_(row) {}
   std::uint32_t word();
-  double uniform();                            // [0, 1), 53 bits from two words
-  double normal();                             // Box-Muller in double, one value per pair
-  std::uint64_t below(std::uint64_t bound);    // unbiased by rejection; bound > 0
+  double uniform();                          // [0, 1), 53 bits from two words
+  double normal();                           // Box-Muller in double, one value per pair
+  std::uint64_t below(std::uint64_t bound);  // unbiased by rejection; bound > 0
 
  private:
   std::uint64_t seed_, stream_, step_;

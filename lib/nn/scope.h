@@ -47,11 +47,11 @@ class Scope {
   Expr uniform(std::string_view name, Shape shape, Where = Where::here()) const;
   Expr normal(std::string_view name, Shape shape, Where = Where::here()) const;
 
-  std::vector<Expr> params() const;        // trained slots under this prefix mentioned so far
+  std::vector<Expr> params() const;  // trained slots under this prefix mentioned so far
   std::vector<std::string> param_names() const;
   bool training() const { return mode_ == Mode::train; }
   Mode mode() const { return mode_; }
-  Scope frozen() const;                    // same tensors, state updates suppressed
+  Scope frozen() const;  // same tensors, state updates suppressed
   // Reads every parameter and state from another place: names are prefixed in the store, so an
   // evaluation graph can run on averaged weights ("ema0." + name) where such a tensor exists.
   Scope reading(std::string_view store_prefix) const;

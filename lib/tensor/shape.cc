@@ -62,7 +62,9 @@ Shape Shape::insert(int at, std::int64_t extent) const {
   return result;
 }
 
-std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape.axes(), ",")); }
+std::string to_string(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape.axes(), ","));
+}
 
 std::string to_string(DType type, const Shape& shape) {
   return fmt::format("{}{}", name(type), to_string(shape));

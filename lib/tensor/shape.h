@@ -24,7 +24,7 @@ class Shape {
   std::int64_t count() const;
   int position(int axis) const;  // negative axes count from the end; throws std::out_of_range
   Shape with(int axis, std::int64_t extent) const;
-  Shape drop(int axis) const;                         // without that axis
+  Shape drop(int axis) const;  // without that axis
   Shape insert(int position, std::int64_t extent) const;
   std::span<const std::int32_t> axes() const { return {axis_.data(), std::size_t(rank_)}; }
 

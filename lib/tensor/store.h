@@ -60,7 +60,7 @@ class Store {
   }
 
   std::vector<std::string> names(std::string_view prefix = "") const;  // in order of creation
-  std::int64_t count(std::string_view prefix = "") const;             // elements, summed
+  std::int64_t count(std::string_view prefix = "") const;              // elements, summed
 
  private:
   StoredTensor& checked(std::string_view name, DType type);

@@ -1,0 +1,68 @@
+// The contract of every program: options, help, completion, configuration files, exit status.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+
+namespace atelier {
+
+inline constexpr int kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSkipped = 3,
+                     kExitSaved = 75;
+
+// One program. Declare everything, then run(). Options common to all tools are there already:
+// --help, --version, -q, -v, --debug, -j/--threads, --color, --completion SHELL.
+class Tool {
+ public:
+  Tool(std::string name, std::string summary);
+  ~Tool();
+  Tool(const Tool&) = delete;
+  Tool& operator=(const Tool&) = delete;
+
+  // Operands. `required`: at least one.
+  void operands(std::string metavar, std::vector<std::string>& values, std::string help,
+                bool required = true);
+  void operand(std::string metavar, std::string& value, std::string help, bool required = true);
+
+  // Options: names as "-o,--output"; T is std::string, std::int64_t (suffixes k, M), double, or
+  // std::vector<std::string> (repeatable). Groups appear in help in order of their first use.
+  void option(std::string names, std::string& value, std::string metavar, std::string help,
+              std::string group = "Options");
+  void option(std::string names, std::int64_t& value, std::string metavar, std::string help,
+              std::string group = "Options");
+  void option(std::string names, double& value, std::string metavar, std::string help,
+              std::string group = "Options");
+  void flag(std::string names, bool& value, std::string help, std::string group = "Options");
+  // An option whose value may be left out: --resume, --resume=auto.
+  void optional_value(std::string names, std::string& value, std::string without,
+                      std::string metavar, std::string help, std::string group = "Options");
+  // One option a field (--latent-dim), with default and origin in the help; from_data fields are
+  // left out. `aliases` maps field names to extra spellings: {"batch_size", "-b"}.
+  void fields(const Fields& fields, std::string group,
+              std::vector<std::pair<std::string, std::string>> aliases = {});
+  // -c/--config FILE (TOML, keys are long flag names, unknown keys are errors; flags > environment
+  // ATELIER_<FLAG> > file > default).
+  void config_file();
+  // --preset NAME: a named list of field values that flags override.
+  void presets(std::vector<std::pair<std::string, Attributes>> presets);
+  // True if the user gave the option on the command line, in the environment or in the file.
+  bool given(std::string_view long_name) const;
+  // The resolved configuration as TOML that repeats the run.
+  std::string resolved_toml() const;
+
+  // Parses, sets logging and threads, runs body, maps results and exceptions to an exit status,
+  // and reports a failed close of standard output. Filters die of SIGPIPE silently.
+  int run(int argc, char** argv, const std::function<int()>& body);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+std::string version_line(const std::string& program);  // "vae-train (atelier) 0.1.0"
+
+}  // namespace atelier

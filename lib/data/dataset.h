@@ -1,0 +1,104 @@
+// Data sets: any source of pictures as a table of equal pictures with labels, captions and names.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "io/image.h"
+#include "tensor/shape.h"
+
+namespace atelier {
+
+// How sources are read; every field is an option of data-pack and of the trainers.
+struct ReadOptions {
+  std::string data_format = "auto";  // auto folder tar idx hdf5 synthetic
+  std::string dataset;               // HDF5: name of the pictures' dataset; empty: images
+  std::string label_dataset;         // HDF5: empty: labels if present
+  std::int64_t image_size = 0;       // side after resizing and cropping; 0: as they are (all equal)
+  std::int64_t image_height = 0, image_width = 0;  // the same for pictures that are not square
+  std::string crop = "center";                     // center none; how other aspect ratios fit
+  std::string filter = "bicubic";                  // nearest box bilinear bicubic lanczos
+  std::int64_t channels = 0;                       // 0: as the first picture
+  std::string background = "white";                // behind alpha: white, black or RRGGBB
+  std::string on_error = "fail";                   // fail skip
+  std::int64_t limit = 0;                          // first n items; 0: all
+  std::string labels;     // idx or text file of labels for a source without
+  std::string synthetic;  // noise shapes: draw pictures instead of reading them
+  std::int64_t synthetic_count = 1000;
+  std::int64_t seed = 0;  // of synthetic pictures
+  DecodeLimits limits;
+
+  Fields fields();
+};
+
+// One example on its way into a data set.
+struct Item {
+  std::string name;  // path below the source, or "index 17"
+  Picture picture;   // u8
+  std::int32_t label = -1;
+  std::string caption;
+};
+
+// A stream of items in a fixed order. The only inheritance of this floor: one reader a format.
+class ItemSource {
+ public:
+  virtual ~ItemSource() = default;
+  // False at the end. With on_error skip, bad items are counted, named by a warning, and passed.
+  virtual bool next(Item& item) = 0;
+  virtual std::vector<std::string> label_names() const { return {}; }
+  std::int64_t skipped = 0;
+};
+
+// Opens any source: folder, tar (plain or compressed), idx(.gz), HDF5, "-" (tar, HDF5 or
+// concatenated pictures on standard input, told apart by content), or --synthetic.
+std::unique_ptr<ItemSource> open_source(const std::string& source, const ReadOptions& options);
+
+// The whole set, mapped from an HDF5 file where it can be and otherwise in memory.
+class Dataset {
+ public:
+  std::string source;
+  std::int64_t size = 0, height = 0, width = 0, channels = 0;
+  DType dtype = DType::u8;           // u8 pixels 0..255, or f32 values as they are
+  std::vector<std::int32_t> labels;  // empty: none
+  std::vector<std::string> label_names, captions, names;  // empty: none
+  std::uint64_t digest = 0;                               // of pictures and labels: files record it
+  Attributes preprocess;                                  // what was done to the pictures
+  std::int64_t skipped = 0;
+
+  std::int64_t row_bytes() const {
+    return height * width * channels * std::int64_t(size_of(dtype));
+  }
+  std::span<const std::byte> image(std::int64_t index) const {
+    return pixels.subspan(std::size_t(index * row_bytes()), std::size_t(row_bytes()));
+  }
+  std::int64_t num_classes() const;
+  std::string name_of(std::int64_t index) const;  // its name, or "index 17"
+
+  std::span<const std::byte> pixels;    // [size, row_bytes]
+  std::shared_ptr<const void> storage;  // keeps the mapping or the memory alive
+};
+
+// Reads sources one after another into one set; shapes must agree (Error naming both items).
+Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options);
+
+// Streams sources into an HDF5 file of kind images with flat memory; returns items written and
+// skipped. `output` "-" is standard output.
+struct PackResult {
+  std::int64_t written = 0, skipped = 0, height = 0, width = 0, channels = 0, classes = 0;
+};
+PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
+                        const std::string& output, const Attributes& provenance, bool force);
+
+// Train and held-out indices by hash of each item's name or caption: adding items moves no other.
+struct Split {
+  std::vector<std::int64_t> train, held_out;
+  std::int64_t duplicates = 0;  // held-out pictures that occur byte for byte among the train ones
+};
+Split split_dataset(const Dataset& dataset, double fraction, const std::string& by);
+
+}  // namespace atelier

@@ -1,0 +1,48 @@
+// Running trained models: batches, seeds and checkpoints for any registered model.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "io/checkpoint.h"
+#include "models/registry.h"
+#include "run/plan.h"
+
+namespace atelier {
+
+// A model with its weights, ready to use.
+class Loaded {
+ public:
+  // Reads a checkpoint ("-" = standard input) and builds the model it names. `average`: which
+  // weights to use: "auto" (the first average if there is one), "none", or an index.
+  Loaded(const std::string& input, const std::string& average = "auto");
+  // Around a store that is being trained (the trainer's grids); the store must outlive it.
+  Loaded(Model model, Store& store, std::string store_prefix);
+  Loaded(Loaded&&) noexcept;
+  ~Loaded();
+
+  const Model& model() const;
+  const Checkpoint& checkpoint() const;
+  DataShape data_shape() const;
+
+  // Pictures u8 [count,H,W,C] for the given seeds: the same for any batch size, order or shard.
+  // Throws Error("x.h5: this model cannot draw samples") if the model has no draw.
+  void sample(std::span<const std::int32_t> seeds,
+              const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
+              std::int64_t batch_size = 64);
+  // encode then decode: the model's reconstruction of pictures of a data set of its shape.
+  void reconstruct(const Dataset& data, std::span<const std::int64_t> indices,
+                   const std::function<void(std::int64_t, std::span<const std::uint8_t>)>& give,
+                   std::int64_t batch_size = 64);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,37 @@
+// Checkpoints: a model's configuration and tensors, and what training needs to go on.
+//
+// Store names map to HDF5 paths: a name without '/' is a parameter or state of the model and goes
+// to /model/<name>; a name with '/' keeps its path: "ema0/<name>", "optimizer/exp_avg/<name>".
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/fields.h"
+#include "io/hdf5.h"
+#include "tensor/store.h"
+
+namespace atelier {
+
+struct Checkpoint {
+  Attributes config;      // /config: `model` first, then one attribute a field
+  Attributes preprocess;  // /preprocess: how pictures become inputs (size, crop, background)
+  Attributes training;    // /training: resolved training configuration; empty in inference files
+  Attributes state;       // /state: step, epoch, seed, loader position, best; empty likewise
+  Attributes inputs;      // /inputs: digests of the data and of --init
+
+  std::string model() const;  // config attribute `model`
+};
+
+// Writes `checkpoint` and those tensors of `store` that `wanted` accepts (all if empty).
+void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, const Store& store,
+                      const std::function<bool(std::string_view name)>& wanted = {});
+
+// Reads the attributes and, verified by checksum, the tensors into `store` (created or, if present,
+// overwritten after a check of shape and type).
+Checkpoint read_checkpoint(const Hdf5Reader& file, Store& store,
+                           const std::function<bool(std::string_view name)>& wanted = {});
+Checkpoint read_checkpoint_attributes(const Hdf5Reader& file);
+
+}  // namespace atelier

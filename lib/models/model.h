@@ -1,0 +1,65 @@
+// What a model is to the rest of the suite: a configuration and a few functions that build graphs.
+// Trainers, samplers and evaluators know this page and no family.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "nn/scope.h"
+
+namespace atelier {
+
+// One batch inside a graph. Absent parts are false.
+struct Batch {
+  Expr image;  // f32 [N,H,W,C], values 0..1
+  Expr label;  // i32 [N], or absent
+  Expr step;   // f32 [], optimizer steps done so far (warm-ups); absent outside training
+};
+
+// A reported quantity: f32 [N] (one a row) or [] (already a mean). The unit is printed with it.
+struct Term {
+  std::string name;  // "loss", "reconstruction", "kl"
+  std::string unit;  // "nats/image"
+  Expr value;
+};
+
+struct Objective {
+  Expr loss;                // f32 []: what training minimises, a mean over the rows
+  std::string unit;         // of the loss
+  std::vector<Term> terms;  // what it is made of; the loss itself is not repeated
+};
+
+struct DataShape {
+  std::int64_t height = 0, width = 0, channels = 0;
+  std::int64_t num_classes = 0;  // 0: no labels
+};
+
+// Null functions are what a model cannot do. The configuration lives behind `state`; `fields` point
+// into it. All functions may be called once a graph, with any Scope of the same names.
+struct Model {
+  std::string name;
+  Fields fields;
+  std::shared_ptr<void> state;
+
+  // Takes what the data decides (fields with from_data), then checks the configuration as a whole:
+  // UsageError for impossible combinations.
+  std::function<void(const DataShape&)> fit;
+
+  std::function<Objective(const Scope&, const Batch&)> objective;  // training
+  // Terms of held-out rows, each [N], the first being the one that "best" is chosen by.
+  std::function<std::vector<Term>(const Scope&, const Batch&)> validation;
+  // One importance sample a row of log p(x, z) - log q(z | x): f32 [N], nats. The log-mean-exp of k
+  // draws is the k-sample bound of log p(x) (Burda et al. 2015, arXiv:1509.00519).
+  std::function<Expr(const Scope&, const Batch&)> log_weight;
+  std::function<Expr(const Scope&, Expr image)> encode;   // -> latent f32 [N, ..]
+  std::function<Expr(const Scope&, Expr latent)> decode;  // -> image f32 [N,H,W,C], 0..1
+  std::function<Shape(std::int64_t rows)> latent_shape;
+  std::function<Expr(const Scope&, std::int64_t rows)> draw;  // prior -> image, by scope noise
+
+  std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
+};
+
+}  // namespace atelier

@@ -1,0 +1,100 @@
+// The training loop: steps, schedules, averages, validation, checkpoints, metrics, signals. It
+// trains whatever a Task describes and knows no model.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "data/loader.h"
+#include "nn/scope.h"
+#include "run/plan.h"
+
+namespace atelier {
+
+// Flags common to all trainers (interface.md 2.2); one field each.
+struct TrainConfig {
+  // duration
+  std::int64_t steps = -1, epochs = -1;  // one of them
+  std::string max_time;                  // "50m": save and end with status 75 then
+  // optimization
+  std::int64_t batch_size = 64, grad_accum_steps = 1;
+  double learning_rate = 1e-3, min_learning_rate = 0;
+  std::string lr_schedule = "cosine";  // cosine constant linear one-cycle step
+  std::int64_t warmup_steps = 0;
+  std::string lr_milestones;  // step: "200,350" in epochs; factor lr_gamma at each
+  double lr_gamma = 0.1;
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_eps = 1e-8, weight_decay = 0;
+  double max_grad_norm = 0;        // 0: no clipping
+  std::string ema_decay;           // "0.999,0.9999": several averages; empty: none
+  std::string precision = "auto";  // auto fp32 bf16
+  std::int64_t seed = 0;
+  // augmentation
+  bool hflip = false;
+  std::int64_t crop_padding = 0;
+  std::string binarize = "none";
+  // validation
+  double val_split = 0;
+  std::string split_by = "name", val_data;
+  std::string val_every;  // "500" steps or "1epoch"; empty: every epoch
+  std::int64_t val_batches = 0, val_importance_samples = 0, val_importance_images = 2000;
+  bool keep_best = true;
+  // reporting and saving (never part of a model's bytes)
+  std::string run_dir, output, metrics;
+  std::int64_t log_every = 50, sample_every = 0;
+  std::string sample_grid = "8x8", save_every = "30m";
+  std::int64_t keep = 2;
+  std::string resume, init;  // resume: empty off, "auto", or a path
+  bool dry_run = false, force = false, allow_level_change = false;
+
+  Fields training_fields();   // recorded in checkpoints: they decide the bytes
+  Fields reporting_fields();  // the rest
+};
+
+// A quantity with its unit, value f32 [N] or [].
+struct TaskTerm {
+  std::string name, unit;
+  Expr value;
+};
+struct TaskObjective {
+  Expr loss;  // f32 [], mean over rows
+  std::string unit;
+  std::vector<TaskTerm> terms;
+};
+// Inputs of one batch in a graph; image f32 in 0..1.
+struct TaskBatch {
+  Expr image, label, step;
+};
+
+// A remark printed and recorded once after a validation, such as "loss above the PCA baseline".
+struct Remark {
+  std::string key, text;
+};
+
+struct Task {
+  std::string program;  // "vae-train"
+  Attributes config;    // of the model, `model` first
+  Attributes preprocess;
+  std::function<TaskObjective(const Scope&, const TaskBatch&)> objective;
+  std::function<std::vector<TaskTerm>(const Scope&, const TaskBatch&)> validation;  // may be empty
+  std::function<Expr(const Scope&, const TaskBatch&)> log_weight;                   // may be empty
+  // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
+  std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
+  // Judges a validation result against baselines of the user's own data; may be empty.
+  std::function<std::vector<Remark>(const Attributes& validation)> remarks;
+};
+
+struct TrainData {
+  const Dataset* train = nullptr;
+  std::vector<std::int64_t> train_indices;
+  const Dataset* validation = nullptr;  // may be the same set
+  std::vector<std::int64_t> validation_indices;
+};
+
+// Runs the whole training. Returns the exit status: 0 done, 75 saved on request. Throws Error for
+// everything else (diverged: names the first step and call site that was not finite).
+int train(const Task& task, TrainConfig& config, const TrainData& data);
+
+}  // namespace atelier
