@@ -9,6 +9,7 @@
 
 #include "base/fields.h"
 #include "data/loader.h"
+#include "nn/objective.h"
 #include "nn/scope.h"
 #include "run/plan.h"
 
@@ -53,21 +54,6 @@ struct TrainConfig {
   Fields reporting_fields();  // the rest
 };
 
-// A quantity with its unit, value f32 [N] or [].
-struct TaskTerm {
-  std::string name, unit;
-  Expr value;
-};
-struct TaskObjective {
-  Expr loss;  // f32 [], mean over rows
-  std::string unit;
-  std::vector<TaskTerm> terms;
-};
-// Inputs of one batch in a graph; image f32 in 0..1.
-struct TaskBatch {
-  Expr image, label, step;
-};
-
 // A remark printed and recorded once after a validation, such as "loss above the PCA baseline".
 struct Remark {
   std::string key, text;
@@ -77,9 +63,9 @@ struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
   Attributes preprocess;
-  std::function<TaskObjective(const Scope&, const TaskBatch&)> objective;
-  std::function<std::vector<TaskTerm>(const Scope&, const TaskBatch&)> validation;  // may be empty
-  std::function<Expr(const Scope&, const TaskBatch&)> log_weight;                   // may be empty
+  std::function<Objective(const Scope&, const Batch&)> objective;
+  std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
+  std::function<Expr(const Scope&, const Batch&)> log_weight;                   // may be empty
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
   // Judges a validation result against baselines of the user's own data; may be empty.

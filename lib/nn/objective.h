@@ -1,0 +1,31 @@
+// What is trained, said in graph terms: a batch, the reported terms, the loss.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace atelier {
+
+// One batch inside a graph. Absent parts are false.
+struct Batch {
+  Expr image;  // f32 [N,H,W,C], values 0..1
+  Expr label;  // i32 [N], or absent
+  Expr step;   // f32 [], optimizer steps done so far (warm-ups); absent outside training
+};
+
+// A reported quantity: f32 [N] (one a row) or [] (already a mean). The unit is printed with it.
+struct Term {
+  std::string name;  // "loss", "reconstruction", "kl"
+  std::string unit;  // "nats/image"
+  Expr value;
+};
+
+struct Objective {
+  Expr loss;                // f32 []: what training minimises, a mean over the rows
+  std::string unit;         // of the loss
+  std::vector<Term> terms;  // what it is made of; the loss itself is not repeated
+};
+
+}  // namespace atelier
