@@ -1,0 +1,48 @@
+#!/bin/bash
+# Runs slow proofs one after another and keeps each result in share/results/NAME.txt with its
+# command, commit and machine. An item whose result already belongs to this commit is passed over,
+# and an item that was interrupted goes on where it stopped (its state lies in nightly/NAME).
+#   tests/nightly/run.sh BUILD [--again] [NAME...]
+set -u
+cd "$(dirname "$0")/../.."
+build=$(readlink -f "$1")
+shift
+again=
+[ "${1:-}" = --again ] && again=1 && shift
+commit=$(git rev-parse --short=12 HEAD)
+[ -z "$(git status --porcelain --untracked-files=no -- lib tools tests CMakeLists.txt)" ] || commit=$commit+changes
+if [ $# -gt 0 ]; then
+  items=("$@")
+else
+  mapfile -t items < <(find tests/nightly -name '*.sh' ! -name run.sh ! -name common.sh -exec basename {} .sh \; | sort)
+fi
+mkdir -p share/results
+passed=0 failed=0
+for item in "${items[@]}"; do
+  result=share/results/$item.txt
+  if [ -z "$again" ] && grep -qx "commit: $commit" "$result" 2>/dev/null; then
+    echo "$item: has a result for this commit"
+    passed=$((passed + 1))
+    continue
+  fi
+  mkdir -p "nightly/$item"
+  echo "$item: running"
+  {
+    echo "command: tests/nightly/run.sh build $item"
+    echo "commit: $commit"
+    echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, Debian $(cat /etc/debian_version)"
+    echo "date: $(date -u +%Y-%m-%d)"
+    echo
+  } >"nightly/$item/result"
+  if bash "tests/nightly/$item.sh" "$PWD" "$build" "$PWD/nightly/$item" >>"nightly/$item/result" 2>"nightly/$item/log"; then
+    mv "nightly/$item/result" "$result"
+    sed -n '6,$p' "$result"
+    passed=$((passed + 1))
+  else
+    tail -5 "nightly/$item/result" "nightly/$item/log"
+    echo "$item: failed"
+    failed=$((failed + 1))
+  fi
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
