@@ -42,6 +42,7 @@ struct Item {
   Picture picture;   // u8
   std::int32_t label = -1;
   std::string caption;
+  bool data_channels = false;  // channels are data (HDF5, idx): an even number is no alpha
 };
 
 // A stream of items in a fixed order. The only inheritance of this floor: one reader a format.

@@ -1,0 +1,37 @@
+// Captions of many pictures in little memory: one block of text and an index.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace atelier {
+
+class CaptionTable {
+ public:
+  void add(std::string_view key, std::string_view caption);
+  // A table with the header filepath<TAB>title (the columns may stand in any order among others);
+  // paths are relative to `folder`. Throws Error("captions.tsv: ...") with the line.
+  void add_tsv(std::string_view text, std::string_view folder, const std::string& name);
+  // The text of a file beside the picture of the same stem.
+  void add_text(std::string_view path, std::string_view text);
+
+  bool empty() const { return entries_.empty(); }
+  // Of a picture by its path: from a table, else from a text file; empty: none.
+  std::string_view find(std::string_view path) const;
+
+ private:
+  struct Entry {
+    std::uint64_t offset;
+    std::uint32_t key, caption;  // lengths; the caption follows the key
+  };
+  std::string_view key_of(const Entry& entry) const;
+  std::string_view find_key(std::string_view key) const;
+  std::string text_;
+  mutable std::vector<Entry> entries_;
+  mutable bool sorted_ = false;
+};
+
+}  // namespace atelier

@@ -1,0 +1,85 @@
+// Reading a whole data set: mapped as it is, or prepared picture by picture into memory.
+#include "data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "data/direct_hdf5.h"
+#include "data/prepared_items.h"
+#include "data/source.h"
+
+namespace atelier {
+namespace {
+
+// Room is made ahead for what the source promises, but not for what a damaged header invents.
+constexpr std::int64_t kMostAhead = std::int64_t{1} << 30;
+
+Dataset read_prepared(PreparedItems& items) {
+  Dataset set;
+  auto memory = std::make_shared<std::vector<std::byte>>();
+  Item item;
+  while (items.next(item)) {
+    if (set.size == 0) {
+      set.height = items.preparer().height();
+      set.width = items.preparer().width();
+      set.channels = items.preparer().channels();
+      std::int64_t ahead = std::max<std::int64_t>(items.expected(), 0) + 1;
+      memory->reserve(std::size_t(std::min(ahead, kMostAhead / set.row_bytes() + 1)) *
+                      std::size_t(set.row_bytes()));
+    }
+    std::span<const std::byte> pixels = std::as_bytes(std::span(item.picture.pixels));
+    memory->insert(memory->end(), pixels.begin(), pixels.end());
+    if (items.has_labels()) set.labels.push_back(item.label);
+    set.captions.push_back(std::move(item.caption));
+    set.names.push_back(std::move(item.name));
+    ++set.size;
+  }
+  set.label_names = items.label_names();
+  if (!items.has_captions()) {
+    set.captions = {};
+  } else if (items.without_caption() > 0) {
+    log::warning(
+        fmt::format("{} of {} pictures have no caption", items.without_caption(), set.size));
+  }
+  set.skipped = items.skipped();
+  set.preprocess = items.preparer().attributes();
+  set.pixels = *memory;
+  set.storage = std::move(memory);
+  return set;
+}
+
+}  // namespace
+
+std::int64_t Dataset::num_classes() const {
+  if (!label_names.empty()) return std::int64_t(label_names.size());
+  if (labels.empty()) return 0;
+  return std::int64_t(*std::max_element(labels.begin(), labels.end())) + 1;
+}
+
+std::string Dataset::name_of(std::int64_t index) const {
+  if (index < 0 || std::size_t(index) >= names.size()) return fmt::format("index {}", index);
+  return names[std::size_t(index)];
+}
+
+Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options) {
+  std::vector<Input> inputs = identify_all(sources, options);
+  std::string source = inputs[0].source;
+  std::optional<Dataset> direct = read_direct(inputs, options);
+  Dataset set;
+  if (direct) {
+    set = std::move(*direct);
+  } else {
+    PreparedItems items(std::move(inputs), options);
+    set = read_prepared(items);
+    set.digest = dataset_digest(set, xxh3_hex(set.pixels));
+  }
+  set.source =
+      sources.size() > 1 ? fmt::format("{} and {} more", source, sources.size() - 1) : source;
+  return set;
+}
+
+}  // namespace atelier

@@ -1,0 +1,139 @@
+// Pictures, labels, captions and names in HDF5 files.
+#include "data/hdf5_images.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace atelier {
+namespace {
+
+std::string absolute(const std::string& name) { return name.starts_with('/') ? name : "/" + name; }
+
+bool is_whole(FileType type) {
+  switch (type) {
+    case FileType::u8:
+    case FileType::i8:
+    case FileType::u16:
+    case FileType::i16:
+    case FileType::u32:
+    case FileType::i32:
+    case FileType::u64:
+    case FileType::i64:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void expect_count(const Hdf5Reader& file, const Hdf5Images& images, const std::string& path,
+                  std::size_t found) {
+  if (std::int64_t(found) == images.count) return;
+  throw Error(fmt::format("{}: {} has {} entries, but {} has {} pictures", file.name(), path, found,
+                          images.path, images.count));
+}
+
+std::vector<std::int32_t> read_labels(const Hdf5Reader& file, const Hdf5Images& images,
+                                      const std::string& path) {
+  DatasetInfo info = file.info(path);
+  if (info.dims.size() != 1 || !is_whole(info.type)) {
+    throw Error(fmt::format("{}: {}: expected labels (whole numbers, rank 1), found {} of rank {}",
+                            file.name(), path, name(info.type), info.dims.size()));
+  }
+  expect_count(file, images, path, std::size_t(info.dims[0]));
+  std::vector<std::int32_t> labels(std::size_t(images.count), 0);
+  file.read<std::int32_t>(path, labels);
+  return labels;
+}
+
+}  // namespace
+
+Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
+  std::string path = options.dataset.empty() ? "/images" : absolute(options.dataset);
+  if (!file.has(path) || file.is_group(path)) {
+    throw Error(fmt::format("{}: has no dataset {}{}", file.name(), path,
+                            options.dataset.empty() ? "; --dataset names another" : ""));
+  }
+  DatasetInfo info = file.info(path);
+  Hdf5Images images;
+  images.path = path;
+  images.type = info.type;
+  images.is_float =
+      info.type == FileType::f32 || info.type == FileType::f16 || info.type == FileType::bf16;
+  if (!images.is_float && !is_whole(info.type)) {
+    throw Error(fmt::format("{}: {}: expected pictures of u8 or f32, found {}", file.name(), path,
+                            name(info.type)));
+  }
+  if (info.dims.size() != 3 && info.dims.size() != 4) {
+    throw Error(fmt::format("{}: {}: expected [N,H,W] or [N,H,W,C], found [{}]", file.name(), path,
+                            fmt::join(info.dims, ",")));
+  }
+  images.contiguous = info.contiguous;
+  images.checksum = info.checksum;
+  images.count = info.dims[0];
+  images.height = info.dims[1];
+  images.width = info.dims[2];
+  images.channels = info.dims.size() == 4 ? info.dims[3] : 1;
+  constexpr std::int64_t kMaxExtent = 1 << 20, kMaxValues = 1 << 28;
+  bool sane = std::max({images.height, images.width, images.channels}) <= kMaxExtent &&
+              std::min({images.height, images.width, images.channels}) >= 1 &&
+              images.height * images.width <= kMaxValues / images.channels;
+  if (images.count > 0 && !sane) {
+    throw Error(fmt::format("{}: {}: pictures of {}x{}x{} cannot be used", file.name(), path,
+                            images.height, images.width, images.channels));
+  }
+  return images;
+}
+
+void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
+                  std::int64_t count, std::span<std::uint8_t> into) {
+  if (images.type == FileType::u8) {
+    file.read_rows<std::uint8_t>(images.path, first, count, into);
+    return;
+  }
+  std::vector<std::int64_t> wide(into.size());
+  file.read_rows<std::int64_t>(images.path, first, count, wide);
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    if (wide[i] < 0 || wide[i] > 255) {
+      throw Error(fmt::format("{}: {} is {} and holds {}: pictures are 0 to 255", file.name(),
+                              images.path, name(images.type), wide[i]));
+    }
+    into[i] = std::uint8_t(wide[i]);
+  }
+}
+
+Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& images,
+                                 const ReadOptions& options) {
+  Hdf5Annotations found;
+  if (!options.label_dataset.empty()) {
+    std::string path = absolute(options.label_dataset);
+    if (!file.has(path)) throw Error(fmt::format("{}: has no dataset {}", file.name(), path));
+    found.labels = read_labels(file, images, path);
+  }
+  // Datasets of other names are a stranger's; ours belong to /images.
+  if (images.path != "/images") return found;
+  if (found.labels.empty() && options.label_dataset.empty() && file.has("/labels")) {
+    found.labels = read_labels(file, images, "/labels");
+    if (file.has("/meta/label_names")) found.label_names = file.read_strings("/meta/label_names");
+  }
+  if (file.has("/captions") && file.is_group("/captions")) {
+    found.captions = file.read_ragged_strings("/captions");
+    expect_count(file, images, "/captions", found.captions.size());
+  }
+  if (file.has("/meta/ids")) {
+    found.names = file.read_strings("/meta/ids");
+    expect_count(file, images, "/meta/ids", found.names.size());
+  }
+  std::int32_t classes = std::int32_t(found.label_names.size());
+  for (std::int32_t label : found.labels) {
+    if (classes > 0 && label >= classes) {
+      throw Error(fmt::format("{}: /labels has {}, but /meta/label_names names {} classes",
+                              file.name(), label, classes));
+    }
+  }
+  return found;
+}
+
+}  // namespace atelier

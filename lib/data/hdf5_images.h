@@ -1,0 +1,40 @@
+// What an HDF5 file holds of pictures, labels, captions and names; private to this floor.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "io/hdf5.h"
+
+namespace atelier {
+
+struct Hdf5Images {
+  std::string path;  // "/images"
+  FileType type = FileType::u8;
+  bool is_float = false;  // f32, or f16 and bf16, which f32 holds exactly
+  bool contiguous = false;
+  std::string checksum;
+  std::int64_t count = 0, height = 0, width = 0, channels = 0;
+  std::int64_t pixels() const { return height * width * channels; }  // of one picture
+};
+
+// Finds and checks the pictures' dataset: --dataset, or /images. Throws Error naming the file.
+Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options);
+
+// Rows as u8; other whole numbers are converted if each fits 0..255, else Error.
+void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
+                  std::int64_t count, std::span<std::uint8_t> into);
+
+struct Hdf5Annotations {
+  std::vector<std::int32_t> labels;                       // empty: none
+  std::vector<std::string> label_names, captions, names;  // empty: none
+};
+
+// Labels, captions and names, where the file has them; counts must be that of the pictures.
+Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& images,
+                                 const ReadOptions& options);
+
+}  // namespace atelier

@@ -1,0 +1,116 @@
+// Any sources to one HDF5 file of kind images, item by item with flat memory.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "data/dataset.h"
+#include "data/prepared_items.h"
+#include "data/source.h"
+
+namespace atelier {
+namespace {
+
+template <class T>
+std::span<const std::byte> bytes_of(const T& value) {
+  return std::as_bytes(std::span(&value, 1));
+}
+
+// The columns beside the pictures. Those that have rows of any length go to spools; names stay in
+// memory, because their common length is known at the end only.
+class Columns {
+ public:
+  explicit Columns(Hdf5Writer& writer)
+      : labels_(writer.rows("/labels", FileType::i32, {})),
+        caption_bytes_(writer.rows("/captions/data", FileType::u8, {})),
+        caption_offsets_(writer.rows("/captions/offsets", FileType::i64, {})) {
+    caption_offsets_.append(bytes_of(caption_end_));
+  }
+
+  void append(const Item& item) {
+    labels_.append(bytes_of(item.label));
+    caption_bytes_.append(std::as_bytes(std::span(item.caption)));
+    caption_end_ += std::int64_t(item.caption.size());
+    caption_offsets_.append(bytes_of(caption_end_));
+    names_.push_back(item.name);
+  }
+
+  void finish(Hdf5Writer& writer, const PreparedItems& items) {
+    if (items.has_labels()) labels_.finish();
+    if (items.has_captions()) {
+      caption_bytes_.finish();
+      caption_offsets_.finish();
+    }
+    writer.strings("/meta/ids", names_);
+    if (!items.label_names().empty()) writer.strings("/meta/label_names", items.label_names());
+  }
+
+ private:
+  Hdf5Writer::Rows labels_, caption_bytes_, caption_offsets_;
+  std::int64_t caption_end_ = 0;
+  std::vector<std::string> names_;
+};
+
+// The options that decide the pictures; paths and the form of the source are left out, so that
+// equal pictures make equal files.
+Attributes recorded_options(ReadOptions options) {
+  Attributes kept;
+  for (auto& [name, value] : to_attributes(options.fields())) {
+    bool about_source = name == "data_format" || name == "labels" || name == "dataset" ||
+                        name == "label_dataset" || name.starts_with("max_");
+    if (!about_source) kept.emplace_back(name, value);
+  }
+  return kept;
+}
+
+std::int64_t count_classes(const PreparedItems& items, std::int32_t largest_label) {
+  if (!items.has_labels()) return 0;
+  return items.label_names().empty() ? largest_label + 1 : std::int64_t(items.label_names().size());
+}
+
+}  // namespace
+
+PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
+                        const std::string& output, const Attributes& provenance, bool force) {
+  PreparedItems items(identify_all(sources, options), options);
+  Item item;
+  items.next(item);  // throws if there is none
+  const Preparer& preparer = items.preparer();
+  PackResult result{
+      .height = preparer.height(), .width = preparer.width(), .channels = preparer.channels()};
+
+  Hdf5Writer writer = Hdf5Writer::create(output, "images", force);
+  const std::int64_t row[] = {result.height, result.width, result.channels};
+  Hdf5Writer::Rows pictures = writer.rows("/images", FileType::u8, row);
+  Columns columns(writer);
+  std::int32_t largest_label = -1;
+  do {
+    pictures.append(std::as_bytes(std::span(item.picture.pixels)));
+    columns.append(item);
+    largest_label = std::max(largest_label, item.label);
+    ++result.written;
+  } while (items.next(item));
+
+  pictures.finish();
+  writer.attribute("/images", "color_space", std::string("sRGB"));
+  columns.finish(writer, items);
+  writer.group("/config");
+  writer.attributes("/config", provenance);
+  writer.attributes("/config", recorded_options(options));
+  writer.group("/inputs");
+  writer.attribute("/inputs", "data", fmt::format("{:016x}", items.digest()));
+  writer.group("/preprocess");
+  writer.attributes("/preprocess", preparer.attributes());
+  writer.commit();
+
+  if (items.has_captions() && items.without_caption() > 0) {
+    log::warning(
+        fmt::format("{} of {} pictures have no caption", items.without_caption(), result.written));
+  }
+  result.skipped = items.skipped();
+  result.classes = count_classes(items, largest_label);
+  return result;
+}
+
+}  // namespace atelier

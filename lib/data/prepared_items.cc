@@ -1,0 +1,93 @@
+// Sources one after another, their labels joined.
+#include "data/prepared_items.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace atelier {
+
+PreparedItems::PreparedItems(std::vector<Input> inputs, const ReadOptions& options)
+    : options_(options), preparer_(options), inputs_(std::move(inputs)) {
+  leave();
+}
+
+void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
+  std::vector<std::string> names = source->label_names();
+  if (first_source_.empty()) {
+    first_source_ = source->source();
+    has_labels_ = source->has_labels();
+    label_names_ = names;
+  } else if (source->has_labels() != has_labels_ || names.empty() != label_names_.empty()) {
+    throw Error(fmt::format("{}: has {}, but {} has {}", source->source(),
+                            !source->has_labels() ? "no labels"
+                            : names.empty()       ? "labels without names"
+                                                  : "named labels",
+                            first_source_,
+                            !has_labels_           ? "none"
+                            : label_names_.empty() ? "labels without names"
+                                                   : "named labels"));
+  }
+  has_captions_ = has_captions_ || source->has_captions();
+  relabel_.clear();
+  for (const std::string& name : names) {
+    auto found = std::find(label_names_.begin(), label_names_.end(), name);
+    relabel_.push_back(std::int32_t(found - label_names_.begin()));
+    if (found == label_names_.end()) label_names_.push_back(name);
+  }
+  from_source_ = 0;
+  source_ = std::move(source);
+}
+
+bool PreparedItems::leave() {
+  if (source_ && from_source_ == 0) {
+    throw Error(fmt::format(
+        "{}: no pictures found{}", source_->source(),
+        source_->skipped > 0 ? fmt::format(" ({} skipped)", source_->skipped) : std::string{}));
+  }
+  if (source_) skipped_ += source_->skipped;
+  source_.reset();
+  if (next_input_ == inputs_.size()) return false;
+  enter(open_input(std::move(inputs_[next_input_++]), options_));
+  return true;
+}
+
+std::int64_t PreparedItems::expected() const {
+  std::int64_t count = source_ ? source_->expected() : 0;
+  if (count < 0 || options_.limit <= 0) return count;
+  return std::min(count, options_.limit - given_);
+}
+
+std::int64_t PreparedItems::skipped() const { return skipped_ + (source_ ? source_->skipped : 0); }
+
+void PreparedItems::count(const Item& item) {
+  const Picture& picture = item.picture;
+  std::int64_t shape[] = {picture.height, picture.width, picture.channels};
+  digest_ = xxh3(std::as_bytes(std::span(shape)), digest_);
+  digest_ = xxh3(std::as_bytes(std::span(picture.pixels)), digest_);
+  ++given_;
+  ++from_source_;
+  without_caption_ += item.caption.empty();
+}
+
+bool PreparedItems::next(Item& item) {
+  if (!source_ || (options_.limit > 0 && given_ == options_.limit)) return false;
+  while (!source_->next(item)) {
+    if (!leave()) return false;
+  }
+  count(item);
+  preparer_.prepare(item);
+  if (!relabel_.empty() && item.label >= 0) {
+    if (std::size_t(item.label) >= relabel_.size()) {
+      throw Error(fmt::format("{}: label {}, but {} names {} classes", item.name, item.label,
+                              source_->source(), relabel_.size()));
+    }
+    item.label = relabel_[std::size_t(item.label)];
+  }
+  return true;
+}
+
+}  // namespace atelier

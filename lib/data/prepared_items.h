@@ -1,0 +1,50 @@
+// Several sources as one stream of equal pictures with one set of labels.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/prepare.h"
+#include "data/source.h"
+
+namespace atelier {
+
+class PreparedItems {
+ public:
+  PreparedItems(std::vector<Input> inputs, const ReadOptions& options);
+
+  // False at the end or at the limit. Labels are numbered over all sources: classes of the same
+  // name are one. Throws Error if a source holds no picture, or if only some have labels.
+  bool next(Item& item);
+
+  const Preparer& preparer() const { return preparer_; }
+  const std::vector<std::string>& label_names() const { return label_names_; }
+  bool has_labels() const { return has_labels_; }
+  bool has_captions() const { return has_captions_; }
+  std::int64_t expected() const;  // items of the current source, at most the limit; -1: unknown
+  std::int64_t skipped() const;
+  std::int64_t given() const { return given_; }
+  std::int64_t without_caption() const { return without_caption_; }
+  std::uint64_t digest() const { return digest_; }  // of the pictures before preparation
+
+ private:
+  void enter(std::unique_ptr<CheckedSource> source);
+  bool leave();  // to the next source; false if there is none
+  void count(const Item& item);
+
+  ReadOptions options_;
+  Preparer preparer_;
+  std::vector<Input> inputs_;
+  std::size_t next_input_ = 0;
+  std::unique_ptr<CheckedSource> source_;
+  std::vector<std::int32_t> relabel_;  // label of the source -> label of the set; empty: the same
+  std::vector<std::string> label_names_;
+  std::string first_source_;
+  bool has_labels_ = false, has_captions_ = false;
+  std::int64_t given_ = 0, from_source_ = 0, skipped_ = 0, without_caption_ = 0;
+  std::uint64_t digest_ = 0;
+};
+
+}  // namespace atelier

@@ -1,0 +1,113 @@
+// Pictures in HDF5 files: our kind images, or any u8 dataset [N,H,W] or [N,H,W,C].
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "data/hdf5_images.h"
+#include "data/source.h"
+
+namespace atelier {
+namespace {
+
+// Rows read at once: large enough that a chunk of a compressed dataset is unpacked few times.
+constexpr std::int64_t kBlockBytes = 2 << 20;
+
+class Hdf5Source final : public CheckedSource {
+ public:
+  Hdf5Source(std::vector<Hdf5Reader> files, std::string source, const ReadOptions& options)
+      : CheckedSource(std::move(source), options), files_(std::move(files)) {
+    for (const Hdf5Reader& file : files_) {
+      Hdf5Images images = describe_images(file, options);
+      if (images.is_float) {
+        throw Error(fmt::format("{}: {} is {}, pictures of u8 are needed here", file.name(),
+                                images.path, name(images.type)));
+      }
+      expected_ += images.count;
+    }
+    if (!files_.empty()) enter();
+  }
+  bool has_captions() const override { return !captions_.empty(); }
+  std::int64_t expected() const override { return expected_; }
+
+ protected:
+  bool advance(Item& item) override {
+    while (!files_.empty() && row_ == images_.count) {
+      if (++file_ == files_.size()) return false;
+      bool labelled = own_labels(), captioned = has_captions();
+      std::vector<std::string> names = label_names_;
+      enter();
+      if (own_labels() != labelled || has_captions() != captioned || label_names_ != names) {
+        throw Error(fmt::format("{}: labels or captions differ from those of {}",
+                                files_[file_].name(), files_[0].name()));
+      }
+    }
+    if (files_.empty()) return false;
+    fill_block();
+    std::size_t row = std::size_t(row_), bytes = std::size_t(images_.pixels());
+    item.name = names_.empty() ? fmt::format("index {}", row_) : names_[row];
+    item.picture = {.height = images_.height,
+                    .width = images_.width,
+                    .channels = images_.channels,
+                    .pixels = {}};
+    const std::uint8_t* first = block_.data() + (row - std::size_t(block_first_)) * bytes;
+    item.picture.pixels.assign(first, first + bytes);
+    item.data_channels = true;
+    if (!labels_.empty()) item.label = labels_[row];
+    if (!captions_.empty()) item.caption = captions_[row];
+    ++row_;
+    return true;
+  }
+  void load(Item&) override {}
+  bool own_labels() const override { return !labels_.empty(); }
+  std::vector<std::string> own_label_names() const override { return label_names_; }
+
+ private:
+  void enter() {
+    const Hdf5Reader& file = files_[file_];
+    images_ = describe_images(file, options());
+    Hdf5Annotations annotations = read_annotations(file, images_, options());
+    labels_ = std::move(annotations.labels);
+    label_names_ = std::move(annotations.label_names);
+    captions_ = std::move(annotations.captions);
+    names_ = std::move(annotations.names);
+    row_ = block_first_ = block_count_ = 0;
+  }
+
+  void fill_block() {
+    if (row_ < block_first_ + block_count_) return;
+    std::int64_t rows = std::max<std::int64_t>(1, kBlockBytes / images_.pixels());
+    block_first_ = row_;
+    block_count_ = std::min(rows, images_.count - row_);
+    block_.resize(std::size_t(block_count_ * images_.pixels()));
+    read_u8_rows(files_[file_], images_, block_first_, block_count_, block_);
+  }
+
+  std::vector<Hdf5Reader> files_;
+  std::size_t file_ = 0;
+  Hdf5Images images_;
+  std::vector<std::int32_t> labels_;
+  std::vector<std::string> label_names_, captions_, names_;
+  std::vector<std::uint8_t> block_;
+  std::int64_t block_first_ = 0, block_count_ = 0, row_ = 0, expected_ = 0;
+};
+
+}  // namespace
+
+void open_hdf5_files(Input& input) {
+  if (!input.hdf5.empty()) return;
+  if (!input.file) {
+    input.hdf5.emplace_back(input.source);
+    return;
+  }
+  Hdf5Stream stream(input.file.get(), input.source);
+  while (std::optional<Hdf5Reader> file = stream.next()) input.hdf5.push_back(std::move(*file));
+}
+
+std::unique_ptr<CheckedSource> open_hdf5_items(std::vector<Hdf5Reader> files, std::string source,
+                                               const ReadOptions& options) {
+  return std::make_unique<Hdf5Source>(std::move(files), std::move(source), options);
+}
+
+}  // namespace atelier

@@ -1,0 +1,86 @@
+// Names inside folders and archives: which are pictures, and which class they say.
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "base/log.h"
+#include "data/source.h"
+
+namespace atelier {
+
+bool is_hidden(std::string_view path) {
+  return path.starts_with('.') || path.find("/.") != std::string_view::npos;
+}
+
+bool has_picture_suffix(std::string_view path) {
+  static constexpr std::array<std::string_view, 13> kSuffixes = {
+      "png", "jpg", "jpeg", "webp", "bmp",  "ppm", "pgm",
+      "pnm", "pbm", "gif",  "tif",  "tiff", "jfif"};
+  std::string_view name = file_name_of(path);
+  std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  std::string suffix(name.substr(dot + 1));
+  for (char& c : suffix) {
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+  }
+  return std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
+}
+
+std::string_view file_name_of(std::string_view path) {
+  std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string_view parent_of(std::string_view path) {
+  std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
+}
+
+std::string_view without_suffix(std::string_view path) {
+  std::size_t dot = path.rfind('.');
+  std::size_t slash = path.rfind('/');
+  if (dot == std::string_view::npos || (slash != std::string_view::npos && dot < slash))
+    return path;
+  return path.substr(0, dot);
+}
+
+namespace {
+
+// Bytes of the folder, with its slash, that holds both a and b ("" or "x/y/").
+std::size_t common_folder(std::string_view a, std::string_view b) {
+  std::size_t same =
+      std::size_t(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  std::size_t slash = a.substr(0, same).rfind('/');
+  return slash == std::string_view::npos ? 0 : slash + 1;
+}
+
+}  // namespace
+
+FolderClasses::FolderClasses(std::vector<std::string> directories) {
+  for (std::string& directory : directories) {
+    if (!directory.empty()) directory += '/';
+  }
+  std::sort(directories.begin(), directories.end());
+  directories.erase(std::unique(directories.begin(), directories.end()), directories.end());
+  if (directories.size() < 2) return;
+  prefix_ = common_folder(directories.front(), directories.back());
+  if (directories.front().size() == prefix_) {
+    log::warning("pictures lie both above and in sub-folders: folders are taken for no classes");
+    return;
+  }
+  for (const std::string& directory : directories) {
+    std::string name = directory.substr(prefix_, directory.find('/', prefix_) - prefix_);
+    if (names_.empty() || names_.back() != name) names_.push_back(name);
+  }
+  std::sort(names_.begin(), names_.end());  // "a-b/" sorts before "a/", but "a" before "a-b"
+  names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+}
+
+std::int32_t FolderClasses::label_of(std::string_view path) const {
+  if (names_.empty()) return -1;
+  std::string_view name = path.substr(prefix_);
+  name = name.substr(0, name.find('/'));
+  return std::int32_t(std::lower_bound(names_.begin(), names_.end(), name) - names_.begin());
+}
+
+}  // namespace atelier

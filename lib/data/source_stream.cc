@@ -1,0 +1,52 @@
+// Concatenated pictures of any formats, from standard input or a file; one picture is a stream too.
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "data/picture_bounds.h"
+#include "data/source.h"
+
+namespace atelier {
+namespace {
+
+class PictureStream final : public CheckedSource {
+ public:
+  PictureStream(std::unique_ptr<ByteReader> reader, std::string source, const ReadOptions& options)
+      : CheckedSource(source, options), reader_(std::move(reader)) {}
+
+ protected:
+  bool advance(Item& item) override {
+    while (!reader_->peek(1).empty() && is_line_end(reader_->peek(1)[0])) reader_->skip(1);
+    if (reader_->peek(1).empty()) return false;
+    item.name = fmt::format("index {}", index_++);
+    std::size_t bytes = 0;
+    try {
+      bytes = picture_bytes(*reader_, std::size_t(options().limits.max_bytes));
+    } catch (const Error& error) {  // nobody knows where the next one begins
+      throw Error(fmt::format("{}: {} {}", source(), item.name, error.what()));
+    }
+    std::span<const std::byte> seen = reader_->peek(bytes);
+    bytes_.assign(seen.begin(), seen.begin() + std::ptrdiff_t(bytes));
+    reader_->skip(bytes);
+    // A file with one picture gives it its own name.
+    if (index_ == 1 && source() != "standard input" && reader_->peek(1).empty()) {
+      item.name = file_name_of(source());
+    }
+    return true;
+  }
+  void load(Item& item) override { item.picture = decode_picture(bytes_, options().limits); }
+
+ private:
+  static bool is_line_end(std::byte byte) { return byte == std::byte{'\n'}; }
+  std::unique_ptr<ByteReader> reader_;
+  std::vector<std::byte> bytes_;
+  std::int64_t index_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<CheckedSource> open_pictures(std::unique_ptr<ByteReader> reader, std::string source,
+                                             const ReadOptions& options) {
+  return std::make_unique<PictureStream>(std::move(reader), std::move(source), options);
+}
+
+}  // namespace atelier
