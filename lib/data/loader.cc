@@ -2,7 +2,6 @@
 #include "data/loader.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>

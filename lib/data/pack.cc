@@ -71,6 +71,13 @@ std::int64_t count_classes(const PreparedItems& items, std::int32_t largest_labe
 
 }  // namespace
 
+std::string describe(const PackResult& result) {
+  return fmt::format("{} {} {}x{}x{}, {} {}, {} skipped", result.written,
+                     result.written == 1 ? "picture" : "pictures", result.height, result.width,
+                     result.channels, result.classes, result.classes == 1 ? "class" : "classes",
+                     result.skipped);
+}
+
 PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
                         const std::string& output, const Attributes& provenance, bool force) {
   PreparedItems items(identify_all(sources, options), options);

@@ -1,11 +1,11 @@
 // Pictures in a folder and the folders below, each directory in byte order of its names.
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
 #include <system_error>
 
@@ -40,13 +40,14 @@ class Walk {
   using Identity = std::pair<dev_t, ino_t>;
 
   std::vector<std::string> names_in(const std::string& path) {
-    DIR* handle = ::opendir(path.c_str());
-    if (!handle) throw_errno(path, "cannot open", errno);
     std::vector<std::string> names;
-    while (const dirent* entry = ::readdir(handle)) {
-      if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    std::error_code error;
+    std::filesystem::directory_iterator entries(path, error), end;
+    for (; !error && entries != end; entries.increment(error)) {
+      std::string name = entries->path().filename().string();
+      if (!name.starts_with('.')) names.push_back(std::move(name));
     }
-    ::closedir(handle);
+    if (error) throw_errno(path, "cannot open", error.value());
     std::sort(names.begin(), names.end());
     return names;
   }

@@ -1,0 +1,30 @@
+// data-pack: pack pictures of any source into one HDF5 file.
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/tool.h"
+#include "data/dataset.h"
+
+using namespace atelier;
+
+int main(int argc, char** argv) {
+  std::vector<std::string> sources;
+  std::string output;
+  ReadOptions options;
+  bool force = false;
+
+  Tool tool("data-pack", "Pack pictures, labels and captions into one HDF5 file.");
+  tool.operands("SOURCE", sources,
+                "folder, tar or idx file, HDF5 file, pictures, or - for standard input", false);
+  tool.option("-o,--output", output, "FILE", "HDF5 file to write, - for standard output");
+  tool.flag("--force", force, "write to a terminal all the same");
+  tool.fields(options.fields(), "Reading");
+  tool.config_file();
+
+  return tool.run(argc, argv, [&] {
+    if (output.empty()) throw UsageError("--output: expected a file, or - for standard output");
+    const Attributes provenance = {{"program", std::string("data-pack")}};
+    PackResult result = pack_dataset(sources, options, output, provenance, force);
+    log::note(describe(result));
+    return result.skipped > 0 ? kExitSkipped : kExitDone;
+  });
+}
