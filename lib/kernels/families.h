@@ -1,0 +1,24 @@
+// The kernel families: each file group fills its entries of a table; kernel_table() calls them all.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace atelier {
+
+inline KernelEntry& entry_of(KernelTable& table, KernelId id) { return table.entry[int(id)]; }
+
+// avx512bf16 and amx have no f32 kernels of their own.
+constexpr bool uses_avx512(Level level) { return level != Level::avx2; }
+
+void add_products(Level level, KernelTable& table);      // pack, matmul
+void add_convolutions(Level level, KernelTable& table);  // conv, conv_dx, conv_dw
+void add_attention(Level level, KernelTable& table);     // attention, attention_grad
+void add_tile(Level level, KernelTable& table);          // tile
+void add_reductions(Level level, KernelTable& table);    // reduce
+void add_movement(Level level, KernelTable& table);      // copy .. dyn_update
+void add_random(Level level, KernelTable& table);        // random, normal
+void add_norms(Level level, KernelTable& table);         // softmax, layer, group and batch norm
+void add_losses(Level level, KernelTable& table);        // cross_entropy
+void add_optimizers(Level level, KernelTable& table);    // adam
+
+}  // namespace atelier
