@@ -42,10 +42,10 @@ struct Expr {
 
 struct Node {
   Op op;
-  std::uint8_t parts;                                 // outputs
-  std::uint16_t operands, attributes;                 // counts
-  std::uint32_t operand0, attribute0, type0;          // first of each in the arrays of the graph
-  std::uint32_t site, scope;                          // into sites() and scopes()
+  std::uint8_t parts;                         // outputs
+  std::uint16_t operands, attributes;         // counts
+  std::uint32_t operand0, attribute0, type0;  // first of each in the arrays of the graph
+  std::uint32_t site, scope;                  // into sites() and scopes()
 };
 
 struct NamedValue {
@@ -55,6 +55,11 @@ struct NamedValue {
 struct Update {
   Value slot, next;
   Where site;
+};
+
+// Nodes that checkpoint() recomputes for the backward pass: [first, last].
+struct Region {
+  NodeId first, last;
 };
 
 // Owns the nodes. One thread builds one graph; different graphs are independent (no globals).
@@ -84,6 +89,8 @@ class Graph {
   // Scope path recorded on nodes that are added while it is set; for messages and explain().
   std::string set_scope(std::string path);  // returns the former one
 
+  void add_region(Region region);  // called by checkpoint()
+
   // ---- reading
   NodeId size() const;
   const Node& node(NodeId id) const;
@@ -95,6 +102,7 @@ class Graph {
   const std::string& name_of(NodeId input_or_slot) const;
   const std::vector<NamedValue>& outputs() const;
   const std::vector<Update>& updates() const;
+  const std::vector<Region>& regions() const;
   Expr expr(Value value) { return {this, value.node, value.part}; }
 
   // One node a line: "%12 = matmul(%3, %7) f32[64,400]  encoder.hidden  (vae.cc:41)".

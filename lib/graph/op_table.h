@@ -27,18 +27,18 @@ struct Dense {
 };
 
 struct Cost {
-  double flops = 0;        // 2 x multiply-accumulate for products, 1 an element elsewhere
+  double flops = 0;  // 2 x multiply-accumulate for products, 1 an element elsewhere
   double read_bytes = 0, write_bytes = 0;
 };
 
 // One case that tests build: operand types, value ranges and attributes.
 struct Sample {
-  std::string name;                       // "asymmetric pads, stride over kernel"
+  std::string name;  // "asymmetric pads, stride over kernel"
   std::vector<Type> operands;
-  std::vector<std::int64_t> attributes;
-  double low = -1, high = 1;              // range of float operands
+  std::vector<std::int64_t> attributes = {};
+  double low = -1, high = 1;  // range of float operands
   // Fills operand k instead of the range (indices, positive values, distinct values); may be empty.
-  std::function<void(int k, Dense&, std::uint64_t seed)> fill;
+  std::function<void(int k, Dense&, std::uint64_t seed)> fill = {};
 };
 
 struct OpRow {
@@ -56,8 +56,8 @@ struct OpRow {
   std::vector<Expr> (*decompose)(Graph&, std::span<const Expr> operands,
                                  std::span<const std::int64_t> attributes) = nullptr;
   // Naive loops in f64 (results come sized and typed). Composites use decompose() instead.
-  void (*oracle)(const NodeView&, std::span<const Dense> operands, std::span<Dense> results) =
-      nullptr;
+  void (*oracle)(const NodeView&, std::span<const Dense> operands,
+                 std::span<Dense> results) = nullptr;
   Cost (*cost)(const NodeView&) = nullptr;
   std::vector<Sample> (*samples)() = nullptr;
 };

@@ -49,7 +49,7 @@ Expr abs(Expr x, Where = Where::here());
 Expr relu(Expr x, Where = Where::here());
 Expr leaky_relu(Expr x, double slope, Where = Where::here());
 Expr silu(Expr x, Where = Where::here());
-Expr gelu(Expr x, Where = Where::here());       // erf form (Hendrycks and Gimpel 2016)
+Expr gelu(Expr x, Where = Where::here());  // erf form (Hendrycks and Gimpel 2016)
 Expr gelu_tanh(Expr x, Where = Where::here());
 Expr safe_log(Expr x, double floor = 1e-30, Where = Where::here());  // log(max(x, floor))
 // sqrt(sum of squares over axes + eps): finite slope everywhere.
@@ -156,8 +156,7 @@ std::vector<Expr> decompose(Graph& graph, NodeId composite);
 std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where = Where::here());
 Expr gradient(Expr loss, Expr wrt, Where = Where::here());
 // f(inputs) whose inner values are computed again for the backward pass instead of being kept.
-std::vector<Expr> checkpoint(
-    const std::function<std::vector<Expr>(std::span<const Expr>)>& f,
-    std::span<const Expr> inputs);
+std::vector<Expr> checkpoint(const std::function<std::vector<Expr>(std::span<const Expr>)>& f,
+                             std::span<const Expr> inputs);
 
 }  // namespace atelier

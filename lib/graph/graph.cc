@@ -1,0 +1,253 @@
+// Node store: structure of arrays with a hash table over (op, operands, attributes).
+#include "graph/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <deque>
+#include <map>
+#include <unordered_map>
+
+#include "graph/op_table.h"
+
+namespace atelier {
+
+double bits_to_double(std::int64_t bits) { return std::bit_cast<double>(bits); }
+std::int64_t double_to_bits(double value) { return std::bit_cast<std::int64_t>(value); }
+
+const Shape& Expr::shape() const { return type().shape; }
+DType Expr::dtype() const { return type().dtype; }
+const Type& Expr::type() const { return graph->type(value()); }
+
+struct Graph::Impl {
+  // Deques: references to nodes and types stay valid while the graph grows.
+  std::deque<Node> nodes;
+  std::vector<Value> operands;
+  std::vector<std::int64_t> attributes;
+  std::deque<Type> types;
+  std::vector<Where> sites;  // one a node
+  std::vector<std::string> scopes{""};
+  std::uint32_t scope = 0;
+  std::map<std::string, std::uint32_t, std::less<>> scope_index{{"", 0}};
+  std::vector<std::string> names;  // of inputs and slots
+  std::map<std::string, NodeId, std::less<>> inputs, slots;
+  std::vector<NamedValue> outputs;
+  std::vector<Update> updates;
+  std::vector<Region> regions;
+  std::unordered_multimap<std::uint64_t, NodeId> index;
+
+  std::uint64_t hash(Op op, std::span<const Value> in, std::span<const std::int64_t> attrs) const;
+  bool same(NodeId id, Op op, std::span<const Value> in, std::span<const std::int64_t> attrs) const;
+  NodeId append(Op op, std::span<const Value> in, std::span<const std::int64_t> attrs,
+                std::span<const Type> results, Where site);
+};
+
+std::uint64_t Graph::Impl::hash(Op op, std::span<const Value> in,
+                                std::span<const std::int64_t> attrs) const {
+  std::uint64_t h = std::uint64_t(op) * 0x9e3779b97f4a7c15u;
+  auto mix = [&h](std::uint64_t x) { h = (std::rotl(h, 23) ^ x) * 0xbf58476d1ce4e5b9u; };
+  for (Value v : in) mix(std::uint64_t(v.node) << 16 | v.part);
+  for (std::int64_t a : attrs) mix(std::uint64_t(a));
+  return h;
+}
+
+bool Graph::Impl::same(NodeId id, Op op, std::span<const Value> in,
+                       std::span<const std::int64_t> attrs) const {
+  const Node& n = nodes[id];
+  return n.op == op && n.operands == in.size() && n.attributes == attrs.size() &&
+         std::equal(in.begin(), in.end(), operands.begin() + n.operand0) &&
+         std::equal(attrs.begin(), attrs.end(), attributes.begin() + n.attribute0);
+}
+
+NodeId Graph::Impl::append(Op op, std::span<const Value> in, std::span<const std::int64_t> attrs,
+                           std::span<const Type> results, Where site) {
+  Node node{};
+  node.op = op;
+  node.parts = std::uint8_t(results.size());
+  node.operands = std::uint16_t(in.size());
+  node.attributes = std::uint16_t(attrs.size());
+  node.operand0 = std::uint32_t(operands.size());
+  node.attribute0 = std::uint32_t(attributes.size());
+  node.type0 = std::uint32_t(types.size());
+  node.site = std::uint32_t(sites.size());
+  node.scope = scope;
+  operands.insert(operands.end(), in.begin(), in.end());
+  attributes.insert(attributes.end(), attrs.begin(), attrs.end());
+  types.insert(types.end(), results.begin(), results.end());
+  sites.push_back(site);
+  nodes.push_back(node);
+  return NodeId(nodes.size() - 1);
+}
+
+Graph::Graph() : impl_(std::make_unique<Impl>()) {}
+Graph::~Graph() = default;
+Graph::Graph(Graph&&) noexcept = default;
+Graph& Graph::operator=(Graph&&) noexcept = default;
+
+namespace {
+
+// "conv encoder.down0: <reason>; f32[8,32,32,3], f32[4,4,4,64] (vae.cc:41)".
+std::string complaint(Op op, const std::string& scope, std::string_view reason,
+                      std::span<const Type> operands, Where site) {
+  std::string text(name(op));
+  if (!scope.empty()) text += " " + scope;
+  text += fmt::format(": {}", reason);
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    text += (i ? ", " : "; ") + to_string(operands[i]);
+  }
+  return text + fmt::format(" ({})", to_string(site));
+}
+
+bool commutative(Op op) { return op == Op::add || op == Op::mul || op == Op::equal; }
+
+}  // namespace
+
+Expr Graph::put(Op op, std::span<const Expr> operands, std::span<const std::int64_t> attributes,
+                Where site) {
+  Impl& g = *impl_;
+  std::vector<Value> in;
+  std::vector<Type> in_types;
+  for (const Expr& e : operands) {
+    if (e.graph != this) {
+      throw ShapeError(complaint(
+          op, g.scopes[g.scope],
+          e.graph ? "an operand belongs to another graph" : "an operand is absent", {}, site));
+    }
+    in.push_back(e.value());
+    in_types.push_back(type(e.value()));
+  }
+  if (commutative(op) && in[1].node < in[0].node) {
+    std::swap(in[0], in[1]);
+    std::swap(in_types[0], in_types[1]);
+  }
+  std::uint64_t h = g.hash(op, in, attributes);
+  if (op != Op::after) {
+    auto [first, last] = g.index.equal_range(h);
+    for (auto it = first; it != last; ++it) {
+      if (g.same(it->second, op, in, attributes)) return {this, it->second, 0};
+    }
+  }
+  const OpRow& r = row(op);
+  std::vector<Type> results;
+  try {
+    if (int(in.size()) < r.min_operands || int(in.size()) > r.max_operands) {
+      throw std::invalid_argument(fmt::format("{} operands given", in.size()));
+    }
+    results = r.types({op, in_types, attributes, {}});
+  } catch (const std::exception& error) {
+    throw ShapeError(complaint(op, g.scopes[g.scope], error.what(), in_types, site));
+  }
+  NodeId id = g.append(op, in, attributes, results, site);
+  g.index.emplace(h, id);
+  return {this, id, 0};
+}
+
+namespace {
+[[noreturn]] void leaf_conflict(Op op, std::string_view leaf, const Type& now, Where site,
+                                const Type& before, Where first) {
+  throw ShapeError(fmt::format("{} '{}': {} ({}), but it is {} ({})", name(op), leaf,
+                               to_string(now), to_string(site), to_string(before),
+                               to_string(first)));
+}
+}  // namespace
+
+Expr Graph::input(std::string_view leaf, DType dtype, Shape shape, Where site) {
+  Impl& g = *impl_;
+  Type wanted{dtype, shape};
+  if (auto found = g.inputs.find(leaf); found != g.inputs.end()) {
+    if (type({found->second, 0}) != wanted) {
+      leaf_conflict(Op::input, leaf, wanted, site, type({found->second, 0}),
+                    this->site(found->second));
+    }
+    return {this, found->second, 0};
+  }
+  std::int64_t attribute = std::int64_t(g.names.size());
+  g.names.emplace_back(leaf);
+  NodeId id = g.append(Op::input, {}, {&attribute, 1}, {&wanted, 1}, site);
+  g.inputs.emplace(std::string(leaf), id);
+  return {this, id, 0};
+}
+
+Expr Graph::slot(std::string_view leaf, Type wanted, Where site) {
+  Impl& g = *impl_;
+  if (auto found = g.slots.find(leaf); found != g.slots.end()) {
+    if (type({found->second, 0}) != wanted) {
+      leaf_conflict(Op::slot, leaf, wanted, site, type({found->second, 0}),
+                    this->site(found->second));
+    }
+    return {this, found->second, 0};
+  }
+  std::int64_t attribute = std::int64_t(g.names.size());
+  g.names.emplace_back(leaf);
+  NodeId id = g.append(Op::slot, {}, {&attribute, 1}, {&wanted, 1}, site);
+  g.slots.emplace(std::string(leaf), id);
+  return {this, id, 0};
+}
+
+Expr Graph::constant(double value, DType dtype) {
+  std::int64_t attributes[] = {double_to_bits(value), std::int64_t(dtype)};
+  return put(Op::constant, {}, attributes);
+}
+
+void Graph::output(std::string_view label, Expr e, Where site) {
+  for (const NamedValue& o : impl_->outputs) {
+    if (o.name == label) {
+      throw ShapeError(fmt::format("output '{}' is named twice ({})", label, to_string(site)));
+    }
+  }
+  impl_->outputs.push_back({std::string(label), e.value()});
+}
+
+void Graph::update(Expr slot, Expr next, Where site) {
+  if (node(slot.node).op != Op::slot) {
+    throw ShapeError(
+        fmt::format("update: {} is no slot ({})", name(node(slot.node).op), to_string(site)));
+  }
+  const std::string& label = name_of(slot.node);
+  if (slot.type() != next.type()) {
+    throw ShapeError(fmt::format("update of slot '{}': {} given, but it is {} ({})", label,
+                                 to_string(next.type()), to_string(slot.type()), to_string(site)));
+  }
+  for (const Update& u : impl_->updates) {
+    if (u.slot == slot.value()) {
+      throw ShapeError(fmt::format("slot '{}' is updated twice: at {} and at {}", label,
+                                   to_string(u.site), to_string(site)));
+    }
+  }
+  impl_->updates.push_back({slot.value(), next.value(), site});
+}
+
+std::string Graph::set_scope(std::string path) {
+  Impl& g = *impl_;
+  std::string former = g.scopes[g.scope];
+  auto [it, fresh] = g.scope_index.try_emplace(path, std::uint32_t(g.scopes.size()));
+  if (fresh) g.scopes.push_back(std::move(path));
+  g.scope = it->second;
+  return former;
+}
+
+NodeId Graph::size() const { return NodeId(impl_->nodes.size()); }
+const Node& Graph::node(NodeId id) const { return impl_->nodes[id]; }
+std::span<const Value> Graph::operands(NodeId id) const {
+  const Node& n = node(id);
+  return {impl_->operands.data() + n.operand0, n.operands};
+}
+std::span<const std::int64_t> Graph::attributes(NodeId id) const {
+  const Node& n = node(id);
+  return {impl_->attributes.data() + n.attribute0, n.attributes};
+}
+const Type& Graph::type(Value value) const {
+  return impl_->types[node(value.node).type0 + value.part];
+}
+Where Graph::site(NodeId id) const { return impl_->sites[node(id).site]; }
+const std::string& Graph::scope(NodeId id) const { return impl_->scopes[node(id).scope]; }
+const std::string& Graph::name_of(NodeId leaf) const {
+  return impl_->names[std::size_t(attributes(leaf)[0])];
+}
+const std::vector<NamedValue>& Graph::outputs() const { return impl_->outputs; }
+const std::vector<Update>& Graph::updates() const { return impl_->updates; }
+void Graph::add_region(Region region) { impl_->regions.push_back(region); }
+const std::vector<Region>& Graph::regions() const { return impl_->regions; }
+
+}  // namespace atelier

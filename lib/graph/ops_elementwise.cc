@@ -1,0 +1,190 @@
+// Builders of elementwise expressions: broadcasting, constant folding, one-line compositions.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <optional>
+
+#include "graph/ops.h"
+
+namespace atelier {
+namespace {
+
+std::optional<double> constant_of(Expr e) {
+  if (e.graph->node(e.node).op != Op::constant) return std::nullopt;
+  return bits_to_double(e.graph->attributes(e.node)[0]);
+}
+
+// The scalar behind a constant, or a broadcast of one.
+std::optional<double> scalar_of(Expr e) {
+  if (e.graph->node(e.node).op == Op::broadcast) {
+    return constant_of(e.graph->expr(e.graph->operands(e.node)[0]));
+  }
+  return constant_of(e);
+}
+
+Expr put(Expr like, Op op, std::initializer_list<Expr> operands, Where where) {
+  return like.graph->put(op, std::span<const Expr>(operands.begin(), operands.size()), {}, where);
+}
+
+Expr full(Graph& graph, double value, const Type& type) {
+  return broadcast(graph.constant(value, type.dtype), type.shape);
+}
+
+// Common shape of two operands: size-1 and missing leading axes stretch. Nothing: they differ.
+std::optional<Shape> common(const Shape& a, const Shape& b) {
+  int rank = std::max(a.rank(), b.rank());
+  std::vector<std::int64_t> axes(std::size_t(rank), 1);
+  for (int i = 0; i < rank; ++i) {
+    std::int64_t x = i < rank - a.rank() ? 1 : a[i - (rank - a.rank())];
+    std::int64_t y = i < rank - b.rank() ? 1 : b[i - (rank - b.rank())];
+    if (x != y && x != 1 && y != 1) return std::nullopt;
+    axes[std::size_t(i)] = std::max(x, y);
+  }
+  return Shape(axes);
+}
+
+[[noreturn]] void mismatch(Op op, Expr a, Expr b, const char* reason, Where where) {
+  throw ShapeError(fmt::format("{}: {}; {}, {} ({})", name(op), reason, to_string(a.type()),
+                               to_string(b.type()), to_string(where)));
+}
+
+struct Pair {
+  Expr a, b;
+  Where where;
+};
+
+// Numbers become constants of the other operand's type; both get one shape.
+Pair paired(Op op, const Operand& a, const Operand& b) {
+  Where where = a.expr ? a.where : b.where;
+  if (!a.expr && !b.expr) {
+    throw ShapeError(fmt::format("{}: an operand is absent ({})", name(op), to_string(where)));
+  }
+  Graph& graph = a.expr ? *a.expr.graph : *b.expr.graph;
+  Expr x = a.expr ? a.expr : graph.constant(a.number, b.expr.dtype());
+  Expr y = b.expr ? b.expr : graph.constant(b.number, a.expr.dtype());
+  if (x.dtype() != y.dtype()) mismatch(op, x, y, "operands have different types", where);
+  auto shape = common(x.shape(), y.shape());
+  if (!shape) mismatch(op, x, y, "shapes do not broadcast", where);
+  return {broadcast(x, *shape, where), broadcast(y, *shape, where), where};
+}
+
+// Folds an operation of two constants.
+std::optional<double> fold(Op op, Expr a, Expr b) {
+  auto x = scalar_of(a), y = scalar_of(b);
+  if (!x || !y || !is_float(a.dtype())) return std::nullopt;
+  switch (op) {
+    case Op::add:
+      return *x + *y;
+    case Op::sub:
+      return *x - *y;
+    case Op::mul:
+      return *x * *y;
+    case Op::div:
+      return *x / *y;
+    default:
+      return std::nullopt;
+  }
+}
+
+Expr binary(Op op, const Operand& left, const Operand& right) {
+  auto [a, b, where] = paired(op, left, right);
+  if (auto value = fold(op, a, b)) return full(*a.graph, *value, a.type());
+  auto x = scalar_of(a), y = scalar_of(b);
+  if (op == Op::add && x == 0.0) return b;
+  if ((op == Op::add || op == Op::sub) && y == 0.0) return a;
+  if (op == Op::mul && x == 1.0) return b;
+  if ((op == Op::mul || op == Op::div) && y == 1.0) return a;
+  return put(a, op, {a, b}, where);
+}
+
+Expr unary(Op op, Expr x, Where where) {
+  if (!x)
+    throw ShapeError(fmt::format("{}: an operand is absent ({})", name(op), to_string(where)));
+  return put(x, op, {x}, where);
+}
+
+}  // namespace
+
+Expr operator+(Operand a, Operand b) { return binary(Op::add, a, b); }
+Expr operator-(Operand a, Operand b) { return binary(Op::sub, a, b); }
+Expr operator*(Operand a, Operand b) { return binary(Op::mul, a, b); }
+Expr operator/(Operand a, Operand b) { return binary(Op::div, a, b); }
+Expr operator-(Operand a) { return binary(Op::mul, a, Operand(-1.0, a.where)); }
+Expr max(Operand a, Operand b) { return binary(Op::max, a, b); }
+Expr less(Operand a, Operand b) { return binary(Op::less, a, b); }
+Expr equal(Operand a, Operand b) { return binary(Op::equal, a, b); }
+
+Expr min(Operand a, Operand b) {
+  auto [x, y, where] = paired(Op::max, a, b);
+  return atelier::where(less(Operand(x, where), Operand(y, where)), x, y, where);
+}
+
+Expr where(Expr mask, Operand yes, Operand no, Where site) {
+  auto [a, b, unused] = paired(Op::where, yes, no);
+  auto shape = common(mask.shape(), a.shape());
+  if (!shape) mismatch(Op::where, mask, a, "shapes do not broadcast", site);
+  return put(
+      mask, Op::where,
+      {broadcast(mask, *shape, site), broadcast(a, *shape, site), broadcast(b, *shape, site)},
+      site);
+}
+
+Expr exp(Expr x, Where w) { return unary(Op::exp, x, w); }
+Expr log(Expr x, Where w) { return unary(Op::log, x, w); }
+Expr sqrt(Expr x, Where w) { return unary(Op::sqrt, x, w); }
+Expr tanh(Expr x, Where w) { return unary(Op::tanh, x, w); }
+Expr sigmoid(Expr x, Where w) { return unary(Op::sigmoid, x, w); }
+Expr softplus(Expr x, Where w) { return unary(Op::softplus, x, w); }
+Expr erf(Expr x, Where w) { return unary(Op::erf, x, w); }
+Expr sin(Expr x, Where w) { return unary(Op::sin, x, w); }
+Expr cos(Expr x, Where w) { return unary(Op::cos, x, w); }
+
+Expr square(Expr x, Where w) { return Operand(x, w) * Operand(x, w); }
+Expr abs(Expr x, Where w) { return max(Operand(x, w), -Operand(x, w)); }
+Expr relu(Expr x, Where w) { return max(Operand(0.0, w), Operand(x, w)); }
+Expr leaky_relu(Expr x, double slope, Where w) {
+  return where(less(Operand(x, w), Operand(0.0, w)), Operand(x, w) * Operand(slope, w), x, w);
+}
+Expr silu(Expr x, Where w) { return Operand(x, w) * Operand(sigmoid(x, w), w); }
+
+Expr gelu(Expr x, Where w) {
+  Expr inner = erf(Operand(x, w) * Operand(std::numbers::sqrt2 / 2, w), w);
+  return Operand(0.5, w) * Operand(Operand(x, w) * (Operand(inner, w) + Operand(1.0, w)), w);
+}
+
+Expr gelu_tanh(Expr x, Where w) {
+  Expr cubic = Operand(x, w) + Operand(0.044715 * (Operand(x, w) * square(x, w)), w);
+  Expr inner = tanh(Operand(cubic, w) * Operand(std::sqrt(2 / std::numbers::pi), w), w);
+  return Operand(0.5, w) * Operand(Operand(x, w) * (Operand(inner, w) + Operand(1.0, w)), w);
+}
+
+Expr safe_log(Expr x, double floor, Where w) {
+  return log(max(Operand(x, w), Operand(floor, w)), w);
+}
+
+Expr safe_norm(Expr x, std::vector<int> axes, double eps, Where w) {
+  return sqrt(Operand(sum(square(x, w), std::move(axes), w), w) + Operand(eps, w), w);
+}
+
+Expr clamp(Expr x, double low, double high, Where w) {
+  return min(max(Operand(x, w), Operand(low, w)), Operand(high, w));
+}
+
+Expr cast(Expr x, DType to, Where w) {
+  if (x.dtype() == to) return x;
+  std::int64_t attributes[] = {std::int64_t(to)};
+  return x.graph->put(Op::cast, {&x, 1}, attributes, w);
+}
+
+Expr stop_gradient(Expr x) { return x.graph->put(Op::stop_gradient, {&x, 1}, {}); }
+
+Expr after(Expr x, Expr earlier) {
+  Expr operands[] = {x, earlier};
+  return x.graph->put(Op::after, operands, {});
+}
+
+Expr all_reduce(Expr x) { return x.graph->put(Op::all_reduce, {&x, 1}, {}); }
+
+}  // namespace atelier
