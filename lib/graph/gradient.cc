@@ -168,7 +168,8 @@ std::vector<Expr> adjoints_of(Graph& g, NodeId id, std::span<const Expr> adjoint
   const OpRow& r = row(g.node(id).op);
   if (fused_suffices(r, adjoints)) {
     std::vector<std::int64_t> attributes(g.attributes(id).begin(), g.attributes(id).end());
-    return r.vjp(g, x, outputs_of(g, id), adjoints, attributes);
+    std::vector<Expr> in = r.vjp(g, x, outputs_of(g, id), adjoints, attributes);
+    if (!in.empty()) return in;
   }
   std::vector<Expr> y = decompose(g, id);
   std::vector<Seed> seeds;

@@ -48,7 +48,8 @@ struct OpRow {
   // Types of the outputs; throws std::invalid_argument with the reason, which the graph completes.
   std::vector<Type> (*types)(const NodeView&) = nullptr;
   // Adjoints of the operands (absent Expr = none) from those of the outputs (absent = zero).
-  // `self` are the node's outputs. Null for composites without a fused one.
+  // `self` are the node's outputs. Null for composites without a fused one; a composite's may
+  // return nothing to be differentiated through its decomposition.
   std::vector<Expr> (*vjp)(Graph&, std::span<const Expr> operands, std::span<const Expr> self,
                            std::span<const Expr> adjoints,
                            std::span<const std::int64_t> attributes) = nullptr;

@@ -88,6 +88,7 @@ std::vector<Expr> attention_grad_decompose(Graph& g, Exprs x, Attrs a) {
           by_head(matmul(p, dout, true))};
 }
 Grads attention_vjp(Graph& g, Exprs x, Exprs self, Exprs dy, Attrs a) {
+  if (a[2]) return {};  // the bias needs its own adjoint
   std::vector<Expr> operands{x[0], x[1], x[2], self[0], self[1], dy[0]};
   operands.insert(operands.end(), x.begin() + 3, x.end());
   Expr first = g.put(Op::attention_grad, operands, a);

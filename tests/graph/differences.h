@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "graph/oracle.h"
 #include "graph/ops.h"
+#include "graph/oracle.h"
 
 namespace atelier::testing {
 
