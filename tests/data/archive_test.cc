@@ -66,13 +66,22 @@ TEST_CASE("names in tar archives are bytes, whatever the locale") {
 
 TEST_CASE("a damaged archive fails even where broken pictures are skipped") {
   Folder folder;
-  write_tar(folder.path("a.tar"), members_with(""), "gzip");
+  Members members;
+  for (int i = 0; i < 20; ++i) {
+    members.emplace_back(std::to_string(i) + ".png", encode_png(make_picture(64, 64, 3, i)));
+  }
+  write_tar(folder.path("a.tar"), members, "gzip");
   std::vector<std::byte> bytes = read_bytes(folder.path("a.tar"));
-  folder.write("cut.tar.gz", std::span(bytes).first(bytes.size() / 2));
   ReadOptions options;
   options.on_error = "skip";
-  CHECK(contains(message_of<Error>([&] { read(folder.path("cut.tar.gz"), options); }),
-                 "cut.tar.gz: is damaged"));
+  for (std::size_t kept : {std::size_t{600}, bytes.size() / 2, bytes.size() - 9}) {
+    CAPTURE(kept);
+    folder.write("cut.tar.gz", std::span(bytes).first(kept));
+    std::string message = message_of<Error>([&] { read(folder.path("cut.tar.gz"), options); });
+    CAPTURE(message);
+    CHECK(contains(message, "cut.tar.gz: "));
+    CHECK((contains(message, "is damaged") || contains(message, "cannot be read as tar")));
+  }
 }
 
 TEST_CASE("a broken picture in an archive is named by both names, or skipped") {

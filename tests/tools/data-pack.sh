@@ -1,0 +1,102 @@
+#!/bin/bash
+# data-pack: every exit status, pipes, equal bytes, and the examples of its page.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+status 0 data-pack --synthetic shapes --synthetic-count 50 -o shapes.h5
+stderr_has '50 pictures 32x32x3, 3 classes, 0 skipped'
+stdout_is ''
+status 0 data-pack --synthetic shapes --synthetic-count 50 -o again.h5
+status 0 cmp shapes.h5 again.h5
+status 0 data-pack -q -j 1 --synthetic shapes --synthetic-count 50 -o again.h5
+status 0 test ! -s stderr
+status 0 cmp shapes.h5 again.h5
+status 0 data-pack -j 3 --synthetic shapes --synthetic-count 50 --synthetic-seed 1 -o other.h5
+status 1 cmp -s shapes.h5 other.h5
+
+status 0 data-pack --image-size 16 --channels 1 shapes.h5 -o small.h5
+stderr_has '50 pictures 16x16x1, 3 classes, 0 skipped'
+status 0 data-pack --image-height 16 --image-width 24 shapes.h5 -o wide.h5
+stderr_has '50 pictures 16x24x3'
+status 0 data-pack shapes.h5 small.h5 --image-size 32 --channels 3 -o both.h5
+stderr_has '100 pictures 32x32x3'
+
+# Pipes: HDF5, one and several; pictures; tar. (Not `x | status`: its counts would be lost.)
+data-pack --synthetic shapes --synthetic-count 50 -o - 2>/dev/null >piped.h5
+status 0 cmp shapes.h5 piped.h5
+data-pack -q --synthetic shapes --synthetic-count 50 -o - | data-pack -q --limit 10 - -o few.h5
+data-pack -q --limit 10 shapes.h5 -o ten.h5
+status 0 data-pack few.h5 -o few2.h5
+stderr_has '10 pictures 32x32x3'
+status 0 cmp few.h5 ten.h5
+status 0 data-pack - -o double.h5 < <(cat shapes.h5 shapes.h5)
+stderr_has '100 pictures 32x32x3, 3 classes'
+status 0 data-pack - -o redirected.h5 <shapes.h5
+status 0 cmp redirected.h5 shapes.h5
+
+ppm() { printf 'P6\n4 4\n255\n'; printf "$1%.0s" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; }
+status 0 data-pack - -o frames.h5 < <(ppm abc; ppm xyz; ppm 123)
+stderr_has '3 pictures 4x4x3, 0 classes'
+mkdir -p set/cat set/dog
+ppm abc >set/cat/1.ppm
+ppm xyz >set/cat/2.ppm
+ppm 123 >set/dog/1.ppm
+printf 'filepath\ttitle\ncat/1.ppm\tone\ncat/2.ppm\ttwo\ndog/1.ppm\tthree\n' >set/captions.tsv
+status 0 data-pack set -o set.h5
+stderr_has '3 pictures 4x4x3, 2 classes'
+tar -C set --sort=name -cf set.tar .
+status 0 data-pack set.tar -o tar.h5
+status 0 cmp set.h5 tar.h5
+status 0 data-pack - -o tar.h5 < <(gzip -c set.tar)
+status 0 cmp set.h5 tar.h5
+status 0 data-pack set/cat/1.ppm set/cat/2.ppm -o two.h5
+stderr_has '2 pictures'
+
+# What the files hold, as the tools of HDF5 see it.
+if command -v h5ls >/dev/null; then
+  status 0 h5ls -r set.h5
+  grep -q '/images  *Dataset {3, 4, 4, 3}' stdout || fault 'no /images of the right shape'
+  grep -q '/captions/offsets  *Dataset {4}' stdout || fault 'no /captions/offsets'
+else
+  echo 'skipped: h5ls is not installed'
+fi
+
+# Status 3: skipped; 1: failed; 2: misuse. What fails leaves the old file.
+echo junk >set/dog/2.png
+status 3 data-pack --on-error skip set -o skip.h5
+stderr_has 'set/dog/2.png: '
+stderr_has '3 pictures 4x4x3, 2 classes, 1 skipped'
+cp set.h5 old.h5
+status 1 data-pack set -o set.h5
+stderr_has 'set/dog/2.png: '
+status 0 cmp old.h5 set.h5
+status 1 data-pack absent -o x.h5
+stderr_has 'absent: cannot open: No such file or directory'
+mkdir empty
+status 1 data-pack empty -o x.h5
+stderr_has 'empty: no pictures found'
+status 1 data-pack shapes.h5 small.h5 -o x.h5
+stderr_has 'give --image-size'
+status 1 data-pack set/cat -o no/such/x.h5
+status 1 data-pack - -o x.h5 < <(:)
+stderr_has 'standard input: is empty'
+status 1 data-pack - -o x.h5 < <(head -c 3000 shapes.h5)
+status 0 test ! -e x.h5
+status 2 data-pack
+status 2 data-pack shapes.h5
+stderr_has '--output'
+status 2 data-pack -o x.h5
+status 2 data-pack --crop left shapes.h5 -o x.h5
+status 2 data-pack --no-such-option shapes.h5 -o x.h5
+status 2 data-pack --background mauve shapes.h5 -o x.h5
+status 2 data-pack --synthetic shapes shapes.h5 -o x.h5
+status 2 data-pack - - -o x.h5
+status 0 test ! -e x.h5
+if [ -w /dev/full ]; then
+  status 1 bash -c 'data-pack -q --synthetic noise -o - >/dev/full'
+fi
+
+status 0 data-pack --help
+status 0 data-pack --version
+grep -q '^data-pack (atelier) ' stdout || fault 'another version line'
+finish

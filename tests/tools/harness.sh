@@ -1,0 +1,38 @@
+# What the scripts that test the tools share; sourced as the first thing: `. "${0%/*}/harness.sh"`.
+# shellcheck shell=bash
+# A script is called as `bash script.sh BUILD_DIR/bin` and works in $tmp, which goes when it ends.
+set -u -o pipefail
+PATH=$1:$PATH
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/atelier-test.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+checks=0 faults=0 last=
+
+fault() {
+  faults=$((faults + 1))
+  printf '%s: %s\n' "$last" "$1"
+  sed 's/^/  stderr: /' "$tmp/stderr" | head -5
+}
+# status N command...: runs it; its output goes to $tmp/stdout and $tmp/stderr.
+status() {
+  local want=$1 got=0
+  shift
+  last="$*"
+  "$@" >"$tmp/stdout" 2>"$tmp/stderr" || got=$?
+  checks=$((checks + 1))
+  [ "$got" = "$want" ] || fault "expected status $want, found $got"
+}
+# stdout_is TEXT: exactly, after printf has seen its escapes.
+stdout_is() {
+  checks=$((checks + 1))
+  printf '%b' "$1" | cmp -s - "$tmp/stdout" || fault "expected other output than $(head -c 200 "$tmp/stdout")"
+}
+stderr_has() {
+  checks=$((checks + 1))
+  grep -qF -e "$1" "$tmp/stderr" || fault "expected '$1' on standard error"
+}
+finish() {
+  echo "summary: ${0##*/}: $checks checks, $faults faults"
+  [ "$faults" = 0 ]
+  exit
+}
