@@ -46,7 +46,7 @@ Dataset read_prepared(PreparedItems& items) {
         fmt::format("{} of {} pictures have no caption", items.without_caption(), set.size));
   }
   set.skipped = items.skipped();
-  set.preprocess = items.preparer().attributes();
+  set.preprocess = items.preprocess();
   set.pixels = *memory;
   set.storage = std::move(memory);
   return set;

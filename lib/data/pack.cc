@@ -108,7 +108,7 @@ PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions&
   writer.group("/inputs");
   writer.attribute("/inputs", "data", fmt::format("{:016x}", items.digest()));
   writer.group("/preprocess");
-  writer.attributes("/preprocess", preparer.attributes());
+  writer.attributes("/preprocess", items.preprocess());
   writer.commit();
 
   if (items.has_captions() && items.without_caption() > 0) {

@@ -20,6 +20,7 @@ void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
   if (first_source_.empty()) {
     first_source_ = source->source();
     has_labels_ = source->has_labels();
+    stored_preprocess_ = source->stored_preprocess();
     label_names_ = names;
   } else if (source->has_labels() != has_labels_ || names.empty() != label_names_.empty()) {
     throw Error(fmt::format("{}: has {}, but {} has {}", source->source(),
@@ -53,6 +54,16 @@ bool PreparedItems::leave() {
   if (next_input_ == inputs_.size()) return false;
   enter(open_input(std::move(inputs_[next_input_++]), options_));
   return true;
+}
+
+Attributes PreparedItems::preprocess() const {
+  Attributes made = preparer_.attributes();
+  if (inputs_.size() != 1) return made;
+  for (const char* name : {"image_height", "image_width", "channels"}) {
+    const Scalar* stored = find(stored_preprocess_, name);
+    if (!stored || *stored != *find(made, name)) return made;
+  }
+  return stored_preprocess_;
 }
 
 std::int64_t PreparedItems::expected() const {

@@ -20,6 +20,8 @@ class PreparedItems {
   bool next(Item& item);
 
   const Preparer& preparer() const { return preparer_; }
+  // What was done to the pictures; of one packed file whose shape stays, what its makers did.
+  Attributes preprocess() const;
   const std::vector<std::string>& label_names() const { return label_names_; }
   bool has_labels() const { return has_labels_; }
   bool has_captions() const { return has_captions_; }
@@ -42,6 +44,7 @@ class PreparedItems {
   std::vector<std::int32_t> relabel_;  // label of the source -> label of the set; empty: the same
   std::vector<std::string> label_names_;
   std::string first_source_;
+  Attributes stored_preprocess_;  // of the first source
   bool has_labels_ = false, has_captions_ = false;
   std::int64_t given_ = 0, from_source_ = 0, skipped_ = 0, without_caption_ = 0;
   std::uint64_t digest_ = 0;

@@ -46,6 +46,8 @@ class CheckedSource : public ItemSource {
   bool has_labels() const { return !labels_.values.empty() || own_labels(); }
   virtual bool has_captions() const { return false; }
   virtual std::int64_t expected() const { return -1; }  // items to come, -1: unknown
+  // What was done to the pictures before, as a packed file records it; empty: nothing is known.
+  virtual Attributes stored_preprocess() const { return {}; }
 
  protected:
   // Goes to the next item and sets what is known without its pixels; false at the end. What it

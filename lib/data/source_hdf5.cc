@@ -30,6 +30,10 @@ class Hdf5Source final : public CheckedSource {
   }
   bool has_captions() const override { return !captions_.empty(); }
   std::int64_t expected() const override { return expected_; }
+  Attributes stored_preprocess() const override {
+    bool known = files_.size() == 1 && files_[0].has("/preprocess");
+    return known ? files_[0].attributes("/preprocess") : Attributes{};
+  }
 
  protected:
   bool advance(Item& item) override {

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <filesystem>
 
 #include "base/error.h"
 #include "files.h"
@@ -225,6 +227,37 @@ TEST_CASE("a stream that ends inside a picture fails and says where") {
     PipedInput input({});
     CHECK(contains(message_of<Error>([&] { read("-"); }), "standard input: is empty"));
   }
+}
+
+TEST_CASE("BMP and 16-bit PNM end where their headers say") {
+  // 2x1 pixels of 24 bits: blue, then red; rows are padded to 4 bytes and run upwards.
+  std::vector<std::uint8_t> bmp(54 + 8, 0);
+  bmp[0] = 'B', bmp[1] = 'M', bmp[2] = 62, bmp[10] = 54, bmp[14] = 40;
+  bmp[18] = 2, bmp[22] = 1, bmp[26] = 1, bmp[28] = 24, bmp[54] = 255, bmp[59] = 255;
+  std::vector<std::byte> stream(62);
+  std::transform(bmp.begin(), bmp.end(), stream.begin(), [](int v) { return std::byte(v); });
+  std::vector<std::byte> deep = bytes_of("P6 # wide\n2 1\n65535\n");
+  for (int v : {0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0}) deep.push_back(std::byte(v));
+  stream.insert(stream.end(), deep.begin(), deep.end());
+  PipedInput input(stream);
+  std::vector<Item> items = read_items("-");
+  REQUIRE(items.size() == 2);
+  std::vector<std::uint8_t> expected = {0, 0, 255, 255, 0, 0};
+  CHECK(items[0].picture.pixels == expected);
+  CHECK(items[1].picture.pixels == expected);
+}
+
+TEST_CASE("Fashion-MNIST is read as it comes") {
+  const std::string images = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz";
+  if (!std::filesystem::exists(images)) {
+    std::puts("skipped: dataset-fashion-mnist is not installed");
+    return;
+  }
+  Dataset set = read(images);
+  CHECK(set.size == 10000);
+  CHECK(set.height == 28);
+  CHECK(set.num_classes() == 10);
+  CHECK(std::count(set.labels.begin(), set.labels.end(), 3) == 1000);
 }
 
 TEST_CASE("one picture file is a source, too") {

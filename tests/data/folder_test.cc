@@ -167,6 +167,18 @@ TEST_CASE("a photograph is turned as its EXIF says") {
   CHECK(item.picture.pixels.back() > 215);
 }
 
+TEST_CASE("grey, coloured and transparent PNG become pictures without alpha") {
+  for (std::int64_t channels : {1, 2, 3, 4}) {
+    CAPTURE(channels);
+    Folder folder;
+    folder.png("a.png", make_picture(48, 80, channels, 1));
+    Dataset set = read(folder.path());
+    CHECK(set.channels == (channels < 3 ? 1 : 3));
+    CHECK(set.height == 48);
+    CHECK(set.width == 80);
+  }
+}
+
 TEST_CASE("pictures above the limits are refused before they are decoded") {
   Folder folder;
   folder.png("large.png", make_picture(40, 50, 1, 1));

@@ -127,6 +127,25 @@ TEST_CASE("a packed file is of kind images, checked and described") {
   CHECK(std::get<std::string>(*find(file.attributes("/config"), "program")) == "test");
 }
 
+TEST_CASE("what was done to packed pictures stays on record while their shape stays") {
+  Folder folder;
+  folder.png("p/a.png", make_picture(8, 9, 4, 1));
+  ReadOptions options;
+  options.background = "black";
+  options.crop = "none";
+  options.image_size = 6;
+  pack(folder.path("p"), folder.path("a.h5"), options);
+  pack(folder.path("a.h5"), folder.path("b.h5"));
+  Dataset a = read(folder.path("a.h5")), b = read(folder.path("b.h5"));
+  CHECK(std::get<std::string>(*find(a.preprocess, "background")) == "black");
+  CHECK(std::get<std::string>(*find(a.preprocess, "crop")) == "none");
+  CHECK(a.preprocess == b.preprocess);
+  options.image_size = 5;
+  options.background = "white";
+  CHECK(std::get<std::string>(*find(read(folder.path("a.h5"), options).preprocess, "background")) ==
+        "white");
+}
+
 TEST_CASE("without labels or captions a packed file has none") {
   Folder folder;
   folder.png("p/a.png", make_picture(4, 4, 3, 1));
