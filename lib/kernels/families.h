@@ -10,8 +10,11 @@ inline KernelEntry& entry_of(KernelTable& table, KernelId id) { return table.ent
 // avx512bf16 and amx have no f32 kernels of their own.
 constexpr bool uses_avx512(Level level) { return level != Level::avx2; }
 
-void add_products(Level level, KernelTable& table);      // pack, matmul
-void add_convolutions(Level level, KernelTable& table);  // conv, conv_dx, conv_dw
+void add_pack(Level level, KernelTable& table);          // pack
+void add_matmul(Level level, KernelTable& table);        // matmul
+void add_products(Level level, KernelTable& table);      // both of these
+void add_conv_dw(Level level, KernelTable& table);       // conv_dw
+void add_convolutions(Level level, KernelTable& table);  // it, conv and conv_dx
 void add_attention(Level level, KernelTable& table);     // attention, attention_grad
 void add_tile(Level level, KernelTable& table);          // tile
 void add_reductions(Level level, KernelTable& table);    // reduce

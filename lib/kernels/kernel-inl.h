@@ -1,8 +1,8 @@
 // Included by every kernel file before hwy/foreach_target.h: which levels a file is compiled for.
 //
-// A kernel file is compiled twice, as namespaces N_AVX2 and N_AVX3 of HWY_NAMESPACE; the tables pick
-// one of them by name, never by Highway's chooser, so that any level's table exists on any host.
-// No guard by target is needed here: only macros of one meaning.
+// A kernel file is compiled twice, as namespaces N_AVX2 and N_AVX3 of HWY_NAMESPACE; the tables
+// pick one of them by name, never by Highway's chooser, so that any level's table exists on any
+// host. No guard by target is needed here: only macros of one meaning.
 #ifndef ATELIER_KERNELS_KERNEL_INL_H_
 #define ATELIER_KERNELS_KERNEL_INL_H_
 

@@ -1,0 +1,117 @@
+// Gradient of a convolution towards its weights: dw [KH,KW,C/groups,O] = sum over output pixels of
+// (window of x) outer (row of y); K runs over (image, row, column) of y.
+#include "kernels/families.h"
+#include "kernels/kernel-inl.h"
+// The levels come first.
+#include <hwy/foreach_target.h>
+
+#include "kernels/window-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace atelier::HWY_NAMESPACE {
+
+// Rows are elements of the window, K the grid points.
+struct WindowColumns {
+  static constexpr bool kGathered = true;
+  WindowRows windows;
+  float* out;
+  std::int64_t out_stride;
+
+  // A run of at most 8 elements of the window, to columns [0, count) of dst [k][8]. `alone`: the
+  // other columns may be overwritten.
+  struct Part {
+    std::int64_t index, offset;
+    int count;
+    bool alone;
+  };
+
+  // Grid points of one grid row from p on; dst moves past them.
+  void load_points(const Part& part, const GridPoint& p, std::int64_t points, float* dst) const {
+    const hn::CappedTag<float, kPackStride> d;
+    const auto mask = hn::FirstN(d, std::size_t(part.count));
+    const Window& w = windows.window;
+    const std::int64_t x_step = w.step[1] * w.channels;
+    std::int64_t done = 0, inside = 0;
+    const float* from =
+        windows.inside(p, part.index, part.offset, part.count, points, &done, &inside);
+    for (std::int64_t q = 0; q < points; ++q, dst += kPackStride) {
+      if (q < done || q >= done + inside) {
+        load_clipped(part, {p.image, p.i, p.j + q}, dst);
+      } else if (part.alone) {
+        hn::StoreU(hn::MaskedLoad(mask, d, from + q * x_step), d, dst);
+      } else {
+        hn::BlendedStore(hn::MaskedLoad(mask, d, from + q * x_step), mask, d, dst);
+      }
+    }
+  }
+
+  void load_clipped(const Part& part, const GridPoint& p, float* dst) const {
+    std::int64_t y;
+    const Clip c = windows.clip_run(p, part.index, part.offset, part.count, &y);
+    const float* from = windows.image_row(p.image, y) + c.from;
+    for (int r = 0; r < part.count; ++r) {
+      dst[r] = r >= c.skip && r < c.skip + c.count ? from[r - c.skip] : 0.0f;
+    }
+  }
+
+  void load_part(const Part& part, std::int64_t k0, std::int64_t k1, float* dst) const {
+    const Window& w = windows.window;
+    GridPoint p = grid_point(w, k0);
+    for (std::int64_t k = k0; k < k1;) {
+      const std::int64_t points = std::min(w.grid[1] - p.j, k1 - k);
+      load_points(part, p, points, dst);
+      dst += points * kPackStride;
+      k += points;
+      p.j += points - 1;
+      p.advance(w);
+    }
+  }
+
+  void load(std::int64_t m, int count, std::int64_t k0, std::int64_t k1, float* buffer,
+            const float** rows) const {
+    rows[0] = buffer;
+    const std::int64_t run = windows.window.run();
+    for (int r = 0; r < count;) {
+      const std::int64_t index = (m + r) / run, offset = (m + r) % run;
+      const int part = int(std::min<std::int64_t>(count - r, run - offset));
+      load_part({index, offset, part, part == count}, k0, k1, buffer + r);
+      r += part;
+    }
+  }
+  float* output(std::int64_t m) const { return out + m * out_stride; }
+};
+
+void conv_dw(const void* untyped, int, int thread, int threads) noexcept {
+  const auto& args = *static_cast<const ConvArgs*>(untyped);
+  const ConvGeometry& g = args.conv;
+  alignas(64) float buffer[kGatheredK * kPackStride + kRowPad];
+  const std::int64_t inputs = g.channels / g.groups, outputs = g.out_channels / g.groups;
+  WindowColumns rows{{forward_window(g), nullptr, nullptr, {}}, nullptr, g.out_channels};
+  Product product{rows.windows.window.k(),
+                  outputs,
+                  g.batch * g.out_height * g.out_width,
+                  nullptr,
+                  nullptr,
+                  false};
+  const Grid grid = make_grid<WindowColumns>(product.m, outputs, product.k, g.groups, threads);
+  const Range mine = split_range(long(g.groups * grid.tasks()), thread, threads);
+  for (std::int64_t group = 0; group < g.groups; ++group) {
+    rows.windows.images = args.in + group * inputs;
+    rows.out = args.out + group * outputs;
+    product.b = args.packed + group * panels(outputs) * product.k * kPanel;
+    run_share(product, grid, rows, group * grid.tasks(), mine, buffer);
+  }
+}
+
+}  // namespace atelier::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace atelier {
+
+void add_conv_dw(Level level, KernelTable& table) {
+  entry_of(table, KernelId::conv_dw).run = uses_avx512(level) ? N_AVX3::conv_dw : N_AVX2::conv_dw;
+}
+
+}  // namespace atelier
+#endif

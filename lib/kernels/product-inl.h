@@ -1,0 +1,157 @@
+// The loops around the tile: how one product C = A B is cut into tasks, and how a task runs.
+//
+// A `Rows` says where A's rows come from and where C's rows go:
+//   static constexpr bool kGathered         columns of A are copied to [k][8] first (stride of k !=
+//   1) void load(m, count, k0, k1, buffer, a)  sets a[r] for rows m..m+count at k0 (gathered: a[0])
+//   float* output(m)                        row m of C at column 0
+#if defined(ATELIER_KERNELS_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATELIER_KERNELS_PRODUCT_INL_H_
+#undef ATELIER_KERNELS_PRODUCT_INL_H_
+#else
+#define ATELIER_KERNELS_PRODUCT_INL_H_
+#endif
+
+#include <algorithm>
+
+#include "base/parallel.h"
+#include "kernels/gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace atelier::HWY_NAMESPACE {
+
+struct Product {
+  std::int64_t m, n, k;
+  const float* b;     // panels
+  const float* bias;  // [n] or null
+  bool relu;
+};
+
+// How a product is cut. Values do not depend on it, so it may look at the number of threads.
+struct Grid {
+  std::int64_t k_block, group, groups, row_block, row_blocks;  // group: panels; row_block: rows
+  std::int64_t tasks() const { return groups * row_blocks; }
+};
+
+inline constexpr std::int64_t kWholeK = 1536;           // up to here a tile runs through all of K
+inline constexpr std::int64_t kLongK = 1024;            // blocks of a longer K
+inline constexpr std::int64_t kGatheredK = 512;         // 16 KiB of gathered columns in L1
+inline constexpr std::int64_t kGroupBytes = 500 << 10;  // of B panels, in L2
+inline constexpr std::int64_t kReloadRows = 192;        // C rows that are reloaded stay in L2
+inline constexpr std::int64_t kRowPad = 16;             // keeps copied rows off one L1 set
+
+// Floats that a task's `load` may write: copied rows or gathered columns.
+inline constexpr std::int64_t kLoadBuffer =
+    std::max(kMaxTileRows * (kWholeK + kRowPad), kGatheredK* kPackStride + kRowPad);
+
+// `products` of this shape (a batch, groups) share the team.
+template <class Rows>
+Grid make_grid(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t products, int threads) {
+  Grid g;
+  const std::int64_t whole = Rows::kGathered ? kGatheredK : kWholeK;
+  const std::int64_t block = Rows::kGathered ? kGatheredK : kLongK;
+  const std::int64_t k_blocks = k <= whole ? 1 : (k + block - 1) / block;
+  g.k_block = std::max<std::int64_t>(1, (k + k_blocks - 1) / k_blocks);
+  const std::int64_t all = panels(n);
+  g.group = std::clamp<std::int64_t>(kGroupBytes / (g.k_block * kPanel * 4), 1, all);
+  const std::int64_t tiles = (m + kTileRows - 1) / kTileRows;
+  const std::int64_t wanted = threads == 1 ? 1 : 4 * threads;
+  // Few rows: more, narrower groups.
+  while (g.group > 1 && products * tiles * ((all + g.group - 1) / g.group) < wanted) --g.group;
+  g.groups = (all + g.group - 1) / g.group;
+  std::int64_t blocks =
+      std::max<std::int64_t>(1, (wanted + products * g.groups - 1) / (products * g.groups));
+  if (k_blocks > 1) blocks = std::max(blocks, (m + kReloadRows - 1) / kReloadRows);
+  blocks = std::clamp<std::int64_t>(blocks, 1, std::max<std::int64_t>(1, tiles));
+  g.row_block = (tiles + blocks - 1) / blocks * kTileRows;
+  g.row_blocks = m == 0 ? 0 : (m + g.row_block - 1) / g.row_block;
+  return g;
+}
+
+template <class Rows>
+void run_task(const Product& p, const Grid& g, const Rows& rows, std::int64_t task, float* buffer) {
+  const std::int64_t panel_first = task / g.row_blocks * g.group;
+  const std::int64_t panel_last = std::min(panel_first + g.group, panels(p.n));
+  const std::int64_t m_first = task % g.row_blocks * g.row_block;
+  const std::int64_t m_last = std::min(m_first + g.row_block, p.m);
+  TileJob job;
+  for (std::int64_t k0 = 0; k0 == 0 || k0 < p.k; k0 += g.k_block) {
+    const std::int64_t k1 = std::min(k0 + g.k_block, p.k);
+    const bool last = k1 == p.k;
+    job.k = k1 - k0;
+    job.reload = k0 > 0;
+    job.relu = last && p.relu;
+    for (std::int64_t m = m_first; m < m_last; m += kTileRows) {
+      job.rows = int(std::min<std::int64_t>(kTileRows, m_last - m));
+      rows.load(m, job.rows, k0, k1, buffer, job.a);
+      float* c[kMaxTileRows];
+      for (int r = 0; r < job.rows; ++r) c[r] = rows.output(m + r);
+      for (std::int64_t panel = panel_first; panel < panel_last; ++panel) {
+        const std::int64_t column = panel * kPanel;
+        for (int r = 0; r < job.rows; ++r) job.c[r] = c[r] + column;
+        job.b = p.b + (panel * p.k + k0) * kPanel;
+        job.columns = int(std::min<std::int64_t>(kPanel, p.n - column));
+        job.bias = last && p.bias ? p.bias + column : nullptr;
+        run_tile<Rows::kGathered>(job);
+      }
+    }
+  }
+}
+
+// Runs those tasks of the product that are this thread's: `mine` counts over all products of a call
+// and `base` is the product's first.
+template <class Rows>
+void run_share(const Product& p, const Grid& g, const Rows& rows, std::int64_t base, Range mine,
+               float* buffer) {
+  const std::int64_t first = std::max<std::int64_t>(mine.first, base);
+  const std::int64_t last = std::min<std::int64_t>(mine.last, base + g.tasks());
+  for (std::int64_t task = first; task < last; ++task) {
+    run_task(p, g, rows, task - base, buffer);
+  }
+}
+
+// A in memory with k contiguous.
+struct DirectRows {
+  static constexpr bool kGathered = false;
+  const float* a;
+  std::int64_t a_stride;
+  float* c;
+  std::int64_t c_stride;
+
+  void load(std::int64_t m, int count, std::int64_t k0, std::int64_t, float*,
+            const float** rows) const {
+    for (int r = 0; r < count; ++r) rows[r] = a + (m + r) * a_stride + k0;
+  }
+  float* output(std::int64_t m) const { return c + m * c_stride; }
+};
+
+// A in memory with any strides: the transposed operand of a weight gradient.
+struct StridedRows {
+  static constexpr bool kGathered = true;
+  const float* a;
+  std::int64_t row_stride, k_stride;
+  float* c;
+  std::int64_t c_stride;
+
+  void load(std::int64_t m, int count, std::int64_t k0, std::int64_t k1, float* buffer,
+            const float** rows) const {
+    rows[0] = buffer;
+    const float* from = a + m * row_stride + k0 * k_stride;
+    if (row_stride == 1) {
+      const hn::CappedTag<float, kPackStride> d;
+      const auto mask = hn::FirstN(d, std::size_t(count));
+      for (std::int64_t k = k0; k < k1; ++k, buffer += kPackStride, from += k_stride) {
+        hn::StoreU(hn::MaskedLoad(mask, d, from), d, buffer);
+      }
+      return;
+    }
+    for (std::int64_t k = k0; k < k1; ++k, buffer += kPackStride, from += k_stride) {
+      for (int r = 0; r < count; ++r) buffer[r] = from[r * row_stride];
+    }
+  }
+  float* output(std::int64_t m) const { return c + m * c_stride; }
+};
+
+}  // namespace atelier::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATELIER_KERNELS_PRODUCT_INL_H_

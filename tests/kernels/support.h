@@ -1,0 +1,148 @@
+// What kernel tests share: guarded buffers, filled values, runs by teams, the levels of the host.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "base/random.h"
+#include "kernels/kernels.h"
+
+namespace atelier::test {
+
+// `count` elements that end where an unreadable page begins, so that any access beyond the end
+// faults; what comes before is a whole page of 0xA5, checked on destruction. `misalign` moves the
+// data down by so many elements (their place after the end is checked too).
+template <class T = float>
+class GuardedBuffer {
+ public:
+  explicit GuardedBuffer(std::size_t count, std::size_t misalign = 0)
+      : count_(count), misalign_(misalign) {
+    const std::size_t page = std::size_t(sysconf(_SC_PAGESIZE));
+    const std::size_t body = round_up((count + misalign) * sizeof(T), page) + page;
+    mapped_ = body + page;
+    base_ = static_cast<std::byte*>(
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (base_ == MAP_FAILED) throw std::bad_alloc();
+    mprotect(base_ + body, page, PROT_NONE);
+    end_ = base_ + body;
+    std::memset(base_, 0xA5, body);
+    data_ = reinterpret_cast<T*>(end_) - count - misalign;
+  }
+  GuardedBuffer(const GuardedBuffer&) = delete;
+  GuardedBuffer& operator=(const GuardedBuffer&) = delete;
+  ~GuardedBuffer() {
+    CHECK_MESSAGE(intact(), "a kernel wrote outside its buffer");
+    munmap(base_, mapped_);
+  }
+
+  T* data() const { return data_; }
+  std::size_t size() const { return count_; }
+  std::span<T> span() const { return {data_, count_}; }
+  T& operator[](std::size_t i) const { return data_[i]; }
+
+  // True if the bytes before the data and in the gap after it are as they were.
+  bool intact() const {
+    const auto filled = [](const std::byte* p, const std::byte* end) {
+      for (; p < end; ++p) {
+        if (*p != std::byte{0xA5}) return false;
+      }
+      return true;
+    };
+    return filled(base_, reinterpret_cast<const std::byte*>(data_)) &&
+           filled(reinterpret_cast<const std::byte*>(data_ + count_), end_);
+  }
+
+ private:
+  std::size_t count_, misalign_, mapped_;
+  std::byte *base_, *end_;
+  T* data_;
+};
+
+// Values in [-1, 1), different for each stream.
+inline void fill(std::span<float> values, std::uint64_t stream) {
+  RandomStream random(11, stream);
+  for (float& v : values) v = float(2 * random.uniform() - 1);
+}
+
+// The levels this host can run, of those that have f32 kernels of their own.
+inline std::vector<Level> levels() {
+  std::vector<Level> found;
+  for (Level level : {Level::avx2, Level::avx512}) {
+    if (cpu_has(level)) found.push_back(level);
+  }
+  return found;
+}
+
+// Runs all phases as a team of `threads` would, on real threads; scratch must have been given.
+inline void run_phases(const KernelEntry& entry, const void* args, int threads) {
+  const int phases = entry.phases ? entry.phases(args) : 1;
+  for (int phase = 0; phase < phases; ++phase) {
+    std::vector<std::thread> team;
+    for (int t = 1; t < threads; ++t) {
+      team.emplace_back([&entry, args, phase, t, threads] { entry.run(args, phase, t, threads); });
+    }
+    entry.run(args, phase, 0, threads);
+    for (std::thread& member : team) member.join();
+  }
+}
+
+// The same for arguments with a `scratch` member, which is set to a guarded block.
+template <class Args>
+void run(Level level, KernelId id, Args args, int threads) {
+  const KernelEntry& entry = kernel_table(level)[id];
+  REQUIRE(entry.run != nullptr);
+  if constexpr (requires { args.scratch; }) {
+    const std::size_t bytes = entry.scratch_bytes ? entry.scratch_bytes(&args, threads) : 0;
+    GuardedBuffer<std::byte> scratch(round_up(bytes, kAlignment));
+    args.scratch = reinterpret_cast<decltype(args.scratch)>(scratch.data());
+    run_phases(entry, &args, threads);
+  } else {
+    run_phases(entry, &args, threads);
+  }
+}
+
+inline bool same_bytes(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+// The worst relative figure of a kernel at a level, printed when the test ends.
+class Worst {
+ public:
+  Worst(std::string what, Level level) : what_(std::move(what)), level_(level) {}
+  ~Worst() {
+    fmt::print("{} {}: worst error {:.2e} of {}\n", what_, name(level_), worst_, checked_);
+  }
+  // |got - expected| <= limit * magnitude.
+  void check(double got, double expected, double magnitude, double limit) {
+    const double error = std::abs(got - expected);
+    const double share = error == 0 ? 0 : error / magnitude;
+    if (!(share <= worst_)) worst_ = share;
+    ++checked_;
+    if (!(share <= limit)) {  // also NaN
+      const std::string place = fmt::format("{} {}: got {}, expected {}, magnitude {}", what_,
+                                            name(level_), got, expected, magnitude);
+      FAIL_CHECK(place);
+    }
+  }
+
+ private:
+  std::string what_;
+  Level level_;
+  double worst_ = 0;
+  long checked_ = 0;
+};
+
+}  // namespace atelier::test
