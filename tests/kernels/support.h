@@ -103,7 +103,8 @@ inline void run_phases(const KernelEntry& entry, const void* args, int threads) 
 template <class Args>
 void run(Level level, KernelId id, Args args, int threads) {
   const KernelEntry& entry = kernel_table(level)[id];
-  REQUIRE(entry.run != nullptr);
+  const bool exists = entry.run != nullptr;
+  REQUIRE(exists);
   if constexpr (requires { args.scratch; }) {
     const std::size_t bytes = entry.scratch_bytes ? entry.scratch_bytes(&args, threads) : 0;
     GuardedBuffer<std::byte> scratch(round_up(bytes, kAlignment));
