@@ -97,6 +97,7 @@ struct WindowRows {
 
   // Elements [k0, k1) of the window at p: copied to dst, or where they are if they are one run.
   const float* gather(const GridPoint& p, std::int64_t k0, std::int64_t k1, float* dst) const {
+    if (k0 == k1) return dst;  // a residue that no tap reaches
     const std::int64_t run = window.run();
     float* to = dst;
     std::int64_t index = k0 / run, offset = k0 % run;

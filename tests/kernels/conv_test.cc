@@ -1,0 +1,192 @@
+// conv, conv_dx and conv_dw against sums in double precision.
+#include <string>
+#include <vector>
+
+#include "kernels/support.h"
+
+namespace atelier {
+namespace {
+using namespace test;
+
+struct Shape2 {
+  std::int64_t batch, height, width, channels, out_channels, kernel[2], stride[2], pad[4],
+      dilation[2], groups;
+};
+
+ConvGeometry geometry(const Shape2& s) {
+  ConvGeometry g{};
+  g.batch = s.batch;
+  g.height = s.height;
+  g.width = s.width;
+  g.channels = s.channels;
+  g.out_channels = s.out_channels;
+  g.groups = s.groups;
+  for (int i = 0; i < 2; ++i) {
+    g.kernel[i] = s.kernel[i];
+    g.stride[i] = s.stride[i];
+    g.dilation[i] = s.dilation[i];
+  }
+  for (int i = 0; i < 4; ++i) g.pad[i] = s.pad[i];
+  const auto extent = [&](std::int64_t in, int i) {
+    const std::int64_t reach = s.dilation[i] * (s.kernel[i] - 1) + 1;
+    return (in + s.pad[2 * i] + s.pad[2 * i + 1] - reach) / s.stride[i] + 1;
+  };
+  g.out_height = extent(s.height, 0);
+  g.out_width = extent(s.width, 1);
+  return g;
+}
+
+struct Sizes {
+  std::size_t x, w, y;
+};
+Sizes sizes(const ConvGeometry& g) {
+  return {std::size_t(g.batch * g.height * g.width * g.channels),
+          std::size_t(g.kernel[0] * g.kernel[1] * (g.channels / g.groups) * g.out_channels),
+          std::size_t(g.batch * g.out_height * g.out_width * g.out_channels)};
+}
+
+// Calls f(index in x, in w, in y) for every product of the convolution, taps ascending.
+template <class F>
+void for_products(const ConvGeometry& g, F f) {
+  const std::int64_t inputs = g.channels / g.groups, outputs = g.out_channels / g.groups;
+  const std::int64_t points = g.batch * g.out_height * g.out_width,
+                     taps = g.kernel[0] * g.kernel[1];
+  for (std::int64_t i = 0; i < points * taps; ++i) {
+    const std::int64_t point = i / taps, row = i % taps / g.kernel[1], column = i % g.kernel[1];
+    const std::int64_t n = point / (g.out_height * g.out_width);
+    const std::int64_t oy = point / g.out_width % g.out_height, ox = point % g.out_width;
+    const std::int64_t y = oy * g.stride[0] - g.pad[0] + row * g.dilation[0];
+    const std::int64_t x = ox * g.stride[1] - g.pad[2] + column * g.dilation[1];
+    if (y < 0 || y >= g.height || x < 0 || x >= g.width) continue;
+    const std::int64_t pixel = ((n * g.height + y) * g.width + x) * g.channels;
+    for (std::int64_t o = 0; o < g.out_channels; ++o) {
+      for (std::int64_t c = 0; c < inputs; ++c) {
+        f(std::size_t(pixel + o / outputs * inputs + c),
+          std::size_t((i % taps * inputs + c) * g.out_channels + o),
+          std::size_t(point * g.out_channels + o));
+      }
+    }
+  }
+}
+
+struct Oracle {
+  std::vector<double> sum, magnitude;
+  explicit Oracle(std::size_t n) : sum(n), magnitude(n) {}
+  void add(std::size_t at, float a, float b) {
+    sum[at] += double(a) * double(b);
+    magnitude[at] += std::abs(double(a) * double(b));
+  }
+  void finish(const Epilogue& epilogue, std::size_t channels) {
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      if (epilogue.bias) {
+        sum[i] += double(epilogue.bias[i % channels]);
+        magnitude[i] += std::abs(double(epilogue.bias[i % channels]));
+      }
+      if (epilogue.relu) sum[i] = std::max(sum[i], 0.0);
+    }
+  }
+};
+
+// One of the three kernels: what is packed, what is read and what the result must be.
+struct Job {
+  KernelId id;
+  PackFormat format;
+  ConvGeometry geometry;
+  const float *packed_from, *in;
+  Epilogue epilogue;
+};
+
+void check_job(const Job& job, const Oracle& oracle, std::vector<Worst>& worst) {
+  std::vector<float> first;
+  std::size_t at = 0;
+  for (Level level : levels()) {
+    for (int threads : {1, 2, 3}) {
+      PackArgs pack{};
+      pack.format = job.format;
+      pack.conv = job.geometry;
+      pack.src = job.packed_from;
+      GuardedBuffer<> packed(std::size_t(packed_count(pack)), 1), out(oracle.sum.size(), 1);
+      pack.dst = packed.data();
+      run(level, KernelId::pack, pack, threads);
+      run(level, job.id,
+          ConvArgs{out.data(), job.in, packed.data(), nullptr, job.geometry, job.epilogue},
+          threads);
+      for (std::size_t i = 0; threads == 1 && i < out.size(); ++i) {
+        worst[at].check(double(out[i]), oracle.sum[i], oracle.magnitude[i], 1e-6);
+      }
+      if (first.empty()) first.assign(out.span().begin(), out.span().end());
+      CHECK(same_bytes(first, out.span()));
+    }
+    ++at;
+  }
+}
+
+struct AllWorst {
+  std::vector<Worst> conv, dx, dw;
+  AllWorst() {
+    for (auto* list : {&conv, &dx, &dw}) list->reserve(4);
+    for (Level level : levels()) {
+      conv.emplace_back("conv", level);
+      dx.emplace_back("conv_dx", level);
+      dw.emplace_back("conv_dw", level);
+    }
+  }
+};
+
+void check_all(const Shape2& shape, AllWorst& worst, bool epilogue = false) {
+  const ConvGeometry g = geometry(shape);
+  INFO("x ", g.batch, " ", g.height, " ", g.width, " ", g.channels, " y ", g.out_height, " ",
+       g.out_width, " ", g.out_channels, " kernel ", g.kernel[0], " ", g.kernel[1], " stride ",
+       g.stride[0], " ", g.stride[1], " groups ", g.groups);
+  const Sizes n = sizes(g);
+  GuardedBuffer<> x(n.x, 1), w(n.w, 1), y(n.y, 1);
+  GuardedBuffer<> bias(std::size_t(std::max(g.channels, g.out_channels)), 1);
+  fill(x.span(), 1);
+  fill(w.span(), 2);
+  fill(y.span(), 3);
+  fill(bias.span(), 4);
+  const Epilogue with{epilogue ? bias.data() : nullptr, epilogue};
+  Oracle conv(n.y), dx(n.x), dw(n.w);
+  for_products(g, [&](std::size_t i, std::size_t j, std::size_t k) {
+    conv.add(k, x[i], w[j]);
+    dx.add(i, y[k], w[j]);
+    dw.add(j, x[i], y[k]);
+  });
+  conv.finish(with, std::size_t(g.out_channels));
+  dx.finish(with, std::size_t(g.channels));
+  check_job({KernelId::conv, PackFormat::conv, g, w.data(), x.data(), with}, conv, worst.conv);
+  check_job({KernelId::conv_dx, PackFormat::conv_dx, g, w.data(), y.data(), with}, dx, worst.dx);
+  check_job({KernelId::conv_dw, PackFormat::conv_dw, g, y.data(), x.data(), {}}, dw, worst.dw);
+}
+
+TEST_CASE("convolutions and their gradients sum over the taps: common layers") {
+  AllWorst worst;
+  check_all({2, 8, 8, 3, 33, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
+  check_all({2, 7, 9, 16, 20, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
+  check_all({3, 6, 6, 24, 40, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1}, worst);
+  check_all({2, 8, 8, 70, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
+  check_all({2, 16, 16, 1, 5, {5, 5}, {2, 2}, {2, 2, 2, 2}, {1, 1}, 1}, worst);
+  check_all({5, 4, 4, 12, 9, {4, 4}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1}, worst);
+}
+
+TEST_CASE("convolutions take any stride, padding, dilation and groups") {
+  AllWorst worst;
+  check_all({1, 9, 7, 4, 6, {3, 2}, {2, 3}, {2, 0, 0, 1}, {1, 1}, 1}, worst, true);
+  check_all({1, 11, 10, 4, 6, {3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}, 2}, worst, true);
+  check_all({2, 11, 10, 6, 6, {3, 3}, {2, 2}, {2, 1, 3, 0}, {2, 3}, 3}, worst);
+  check_all({1, 12, 12, 5, 4, {2, 2}, {4, 4}, {0, 0, 0, 0}, {3, 2}, 1}, worst);
+  check_all({1, 10, 10, 8, 8, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 8}, worst, true);
+  check_all({1, 7, 7, 3, 4, {1, 1}, {3, 2}, {0, 0, 0, 0}, {1, 1}, 1}, worst, true);
+  check_all({1, 3, 3, 2, 2, {3, 3}, {1, 1}, {4, 4, 4, 4}, {1, 1}, 1}, worst);
+  check_all({1, 5, 40, 2, 35, {2, 6}, {3, 4}, {1, 2, 5, 0}, {2, 6}, 1}, worst);
+}
+
+TEST_CASE("convolutions with K in blocks give the same sums") {
+  AllWorst worst;
+  check_all({1, 5, 5, 180, 33, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
+  check_all({1, 5, 6, 35, 200, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst);
+  check_all({3, 20, 21, 5, 7, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst);
+}
+
+}  // namespace
+}  // namespace atelier
