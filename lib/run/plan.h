@@ -42,8 +42,8 @@ struct PlanOptions {
   Level level = host_level();
   Precision precision = Precision::f32;
   bool decompose_composites = false;  // run every composite as primitives (tests)
-  bool verify = false;  // run the oracle beside every step; the first that differs throws
-  bool poison = false;  // fill every buffer with NaN when it dies; no result may change
+  bool verify = false;        // run the oracle beside every step; the first that differs throws
+  bool poison = false;        // fill every buffer with NaN when it dies; no result may change
   bool check_finite = false;  // remember the first step whose result is not finite (non_finite())
 };
 

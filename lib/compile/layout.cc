@@ -1,0 +1,260 @@
+// Memory of a program: updates in place, lifetimes, reuse by dying operands, offsets by best fit.
+#include <algorithm>
+#include <cstddef>
+#include <map>
+
+#include "base/memory.h"
+#include "compile/program.h"
+
+namespace atelier {
+namespace {
+
+const TileOperand* tile_operand(const Step& step, std::uint16_t field) {
+  const auto* args = reinterpret_cast<const TileArgs*>(step.args.data());
+  return &args->operand[(field - offsetof(TileArgs, operand)) / sizeof(TileOperand)];
+}
+
+// May the result behind `out` overwrite the operand behind `in` within this step?
+bool may_alias(const Step& step, const Pointer& out, const Pointer& in) {
+  if (out.byte_offset != 0 || in.byte_offset != 0) return false;
+  if (step.kernel == KernelId::tile) {
+    // A chunk is read whole before it is written: same elements in the same order suffice.
+    const auto* args = reinterpret_cast<const TileArgs*>(step.args.data());
+    const TileOperand *a = tile_operand(step, out.field), *b = tile_operand(step, in.field);
+    return size_of(a->dtype) == size_of(b->dtype) &&
+           std::equal(a->stride, a->stride + args->rank, b->stride);
+  }
+  auto pairs = alias_pairs(step.kernel);
+  return std::any_of(pairs.begin(), pairs.end(),
+                     [&](AliasPair p) { return p.output == out.field && p.input == in.field; });
+}
+
+// Every read of `operand` in this step may be overwritten by the write `out`.
+bool overwrites(const Step& step, const Pointer& out, TensorId operand) {
+  return std::all_of(step.pointers.begin(), step.pointers.end(), [&](const Pointer& p) {
+    return p.write || p.tensor != operand || may_alias(step, out, p);
+  });
+}
+
+const Pointer* write_of(const Step& step, TensorId tensor) {
+  for (const Pointer& p : step.pointers) {
+    if (p.write && p.tensor == tensor) return &p;
+  }
+  return nullptr;
+}
+
+// A copy into a slot's memory at the end of the program.
+bool commits(const Program& program, const Step& step) {
+  if (step.kernel != KernelId::copy) return false;
+  const Pointer& to = step.pointers[0];
+  return program.tensors[to.tensor].home == Home::slot && to.byte_offset == 0;
+}
+
+struct Life {
+  std::int32_t first_write = -1, first = -1, last = -1;
+};
+std::vector<Life> lives(const Program& program) {
+  std::vector<Life> life(program.tensors.size());
+  auto touch = [&](TensorId tensor, std::int32_t at, bool write) {
+    Life& l = life[tensor];
+    if (l.first < 0) l.first = at;
+    if (write && l.first_write < 0) l.first_write = at;
+    l.last = at;
+  };
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    for (const Pointer& p : program.steps[i].pointers) touch(p.tensor, std::int32_t(i), p.write);
+    if (program.steps[i].scratch != kNoTensor)
+      touch(program.steps[i].scratch, std::int32_t(i), true);
+  }
+  return life;
+}
+
+// Last step that reads each slot, commits aside.
+std::map<TensorId, std::int32_t> last_readers(const Program& program) {
+  std::map<TensorId, std::int32_t> last;
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    for (const Pointer& p : program.steps[i].pointers) {
+      if (!p.write && program.tensors[p.tensor].home == Home::slot)
+        last[p.tensor] = std::int32_t(i);
+    }
+  }
+  return last;
+}
+
+// Turns commits into writes in place where every reader of the old value comes earlier, or in the
+// writing step itself and its kernel allows it.
+void place_updates(Program& program) {
+  auto life = lives(program);
+  auto readers = last_readers(program);
+  std::vector<bool> drop(program.steps.size(), false);
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    const Step& commit = program.steps[i];
+    if (!commits(program, commit)) continue;
+    TensorId slot = commit.pointers[0].tensor, value = commit.pointers[1].tensor;
+    ProgramTensor& t = program.tensors[value];
+    bool input = std::any_of(program.inputs.begin(), program.inputs.end(),
+                             [&](const ProgramPort& p) { return p.tensor == value; });
+    if (t.home != Home::arena || input || t.in_slot_of != kNoTensor ||
+        commit.pointers[1].byte_offset != 0 || t.bytes != program.tensors[slot].bytes ||
+        life[value].first_write < 0) {
+      continue;
+    }
+    auto reader = readers.find(slot);
+    std::int32_t last = reader == readers.end() ? -1 : reader->second, at = life[value].first_write;
+    if (last > at) continue;
+    const Step& maker = program.steps[std::size_t(at)];
+    const Pointer* out = write_of(maker, value);
+    if (last == at && (!out || !overwrites(maker, *out, slot))) continue;
+    t.in_slot_of = slot;
+    drop[i] = true;
+  }
+  std::size_t to = 0;
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    if (drop[i]) continue;
+    if (to != i) program.steps[to] = std::move(program.steps[i]);
+    ++to;
+  }
+  program.steps.resize(to);
+}
+
+// Free memory by offset; the arena grows at its end.
+class Gaps {
+ public:
+  std::int64_t take(std::int64_t bytes) {
+    auto best = free_.end();
+    for (auto it = free_.begin(); it != free_.end(); ++it) {
+      if (it->second >= bytes && (best == free_.end() || it->second < best->second)) best = it;
+    }
+    if (best == free_.end()) {
+      std::int64_t at = end_;
+      if (!free_.empty() &&
+          std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
+        at = std::prev(free_.end())->first;  // extends the last gap
+        free_.erase(std::prev(free_.end()));
+      }
+      end_ = at + bytes;
+      return at;
+    }
+    auto [at, size] = *best;
+    free_.erase(best);
+    if (size > bytes) free_.emplace(at + bytes, size - bytes);
+    return at;
+  }
+  void give(std::int64_t at, std::int64_t bytes) {
+    auto next = free_.lower_bound(at);
+    if (next != free_.end() && at + bytes == next->first) {
+      bytes += next->second;
+      next = free_.erase(next);
+    }
+    if (next != free_.begin()) {
+      auto before = std::prev(next);
+      if (before->first + before->second == at) {
+        before->second += bytes;
+        return;
+      }
+    }
+    free_.emplace(at, bytes);
+  }
+  std::int64_t end() const { return end_; }
+
+ private:
+  std::map<std::int64_t, std::int64_t> free_;
+  std::int64_t end_ = 0;
+};
+
+std::int64_t padded(std::int64_t bytes) {
+  return std::int64_t(round_up(std::size_t(std::max<std::int64_t>(bytes, 1)), kAlignment));
+}
+
+class Placer {
+ public:
+  Placer(Program& program, bool reuse)
+      : p_(program), reuse_(reuse), taken_(program.tensors.size(), false) {}
+
+  void run() {
+    std::int32_t end = std::int32_t(p_.steps.size());
+    std::vector<std::vector<TensorId>> born(std::size_t(end) + 1), dying(std::size_t(end) + 1);
+    for (TensorId id = 0; id < p_.tensors.size(); ++id) {
+      ProgramTensor& t = p_.tensors[id];
+      if (t.home != Home::arena || t.in_slot_of != kNoTensor || t.first < 0) continue;
+      born[std::size_t(t.first)].push_back(id);
+      dying[std::size_t(t.last)].push_back(id);
+    }
+    std::int64_t live = 0;
+    for (std::int32_t at = 0; at <= end; ++at) {
+      auto& fresh = born[std::size_t(at)];
+      std::sort(fresh.begin(), fresh.end(), [&](TensorId a, TensorId b) {
+        return std::pair(p_.tensors[b].bytes, a) < std::pair(p_.tensors[a].bytes, b);
+      });
+      for (TensorId id : fresh) {
+        live += padded(p_.tensors[id].bytes);
+        place(id, at);
+      }
+      p_.live_peak = std::max(p_.live_peak, live);
+      for (TensorId id : dying[std::size_t(at)]) {
+        live -= padded(p_.tensors[id].bytes);
+        if (reuse_ && !taken_[id]) gaps_.give(p_.tensors[id].offset, padded(p_.tensors[id].bytes));
+      }
+    }
+    p_.arena_bytes = gaps_.end();
+  }
+
+ private:
+  void place(TensorId id, std::int32_t at) {
+    ProgramTensor& t = p_.tensors[id];
+    if (reuse_ && at < std::int32_t(p_.steps.size())) {
+      const Step& step = p_.steps[std::size_t(at)];
+      const Pointer* out = write_of(step, id);
+      for (const Pointer& in : step.pointers) {
+        ProgramTensor& u = p_.tensors[in.tensor];
+        if (!out || in.write || taken_[in.tensor] || u.home != Home::arena ||
+            u.in_slot_of != kNoTensor || u.whole_run || t.whole_run || u.last != at ||
+            padded(u.bytes) != padded(t.bytes) || !overwrites(step, *out, in.tensor)) {
+          continue;
+        }
+        taken_[in.tensor] = true;
+        t.offset = u.offset;
+        return;
+      }
+    }
+    t.offset = gaps_.take(padded(t.bytes));
+  }
+
+  Program& p_;
+  bool reuse_;
+  std::vector<bool> taken_;
+  Gaps gaps_;
+};
+
+}  // namespace
+
+void layout(Program& program, int threads, bool reuse) {
+  const KernelTable& table = kernel_table(program.level);
+  if (program.threads == 0) place_updates(program);
+  program.threads = threads;
+  for (auto* list : {&program.prologue, &program.steps}) {
+    for (Step& step : *list) {
+      if (step.scratch == kNoTensor) continue;
+      auto* bytes = table[step.kernel].scratch_bytes;
+      program.tensors[step.scratch].bytes =
+          bytes ? std::int64_t(bytes(step.args.data(), threads)) : 0;
+    }
+  }
+  auto life = lives(program);
+  std::int32_t end = std::int32_t(program.steps.size());
+  std::int64_t packed = 0;
+  for (TensorId id = 0; id < program.tensors.size(); ++id) {
+    ProgramTensor& t = program.tensors[id];
+    t.first = t.whole_run ? 0 : life[id].first;
+    t.last = t.whole_run ? end : life[id].last;
+    if (t.home == Home::packed) {
+      t.offset = packed;
+      packed += padded(t.bytes);
+    }
+  }
+  program.packed_bytes = packed;
+  program.live_peak = 0;
+  Placer(program, reuse).run();
+}
+
+}  // namespace atelier

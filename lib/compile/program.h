@@ -1,0 +1,110 @@
+// Program: a graph lowered to a flat list of kernel steps over symbolic tensors. It knows no
+// addresses, so it can be made, explained and checked for any level on any host.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "graph/graph.h"
+#include "kernels/kernels.h"
+
+namespace atelier {
+
+// Where a tensor's memory comes from.
+enum class Home : std::uint8_t {
+  arena,   // placed by layout(), alive from its first to its last step
+  slot,    // memory of a stored tensor
+  packed,  // panels of weights: outlive runs, redone when their slot has changed
+};
+
+using TensorId = std::uint32_t;
+inline constexpr TensorId kNoTensor = ~TensorId{0};
+
+struct ProgramTensor {
+  Home home = Home::arena;
+  std::int64_t bytes = 0;
+  std::uint32_t slot = 0;           // index into Program::slots, for slot and packed
+  bool whole_run = false;           // inputs and outputs: never shared with others
+  TensorId in_slot_of = kNoTensor;  // written straight into that slot's memory (an update in place)
+  // Filled by layout():
+  std::int64_t offset = -1;            // in the arena or the packed memory
+  std::int32_t first = -1, last = -1;  // steps
+};
+
+// A pointer in a step's arguments: args + field = memory of tensor + byte_offset.
+struct Pointer {
+  std::uint16_t field;
+  bool write;
+  TensorId tensor;
+  std::int64_t byte_offset;
+};
+
+struct Step {
+  KernelId kernel;
+  std::vector<std::byte> args;
+  std::vector<Pointer> pointers;
+  std::vector<TileInsn> code;    // tile programs
+  TensorId scratch = kNoTensor;  // sized by layout() for the team
+  std::uint16_t scratch_field = 0;
+  NodeId node = 0;          // the node whose value this step completes
+  std::uint16_t nodes = 1;  // how many nodes it computes
+  Type type;                // of its first result
+  std::string scope;
+  Where site;
+  double flops = 0;
+};
+
+struct ProgramSlot {
+  std::string name;
+  Type type;
+  bool updated = false;
+};
+struct ProgramPort {
+  std::string name;
+  Type type;
+  TensorId tensor;
+  std::int64_t byte_offset = 0;
+};
+
+struct Program {
+  Level level = Level::avx2;
+  std::vector<ProgramTensor> tensors;
+  std::vector<ProgramSlot> slots;
+  std::vector<TensorId> slot_tensors;  // one a slot
+  std::vector<Step> prologue;          // packs weights; run when a slot's version changed
+  std::vector<Step> steps;
+  std::vector<ProgramPort> inputs, outputs;
+  std::vector<std::uint32_t> updated_slots;
+  double flops = 0;
+  std::int64_t arena_bytes = 0, packed_bytes = 0, live_peak = 0;  // by layout()
+  int threads = 0;
+};
+
+// A plan could not be made; run/plan.h names it for users.
+class ProgramError : public Error {
+ public:
+  using Error::Error;
+};
+
+struct LowerOptions {
+  Level level = Level::avx2;
+  bool decompose_composites = false;
+  bool fuse = true;  // chains of elementwise nodes in one tile program; values do not change
+};
+
+// Lowers what outputs and updates need. Throws ProgramError for f64 values.
+Program lower(const Graph& graph, const LowerOptions& options);
+
+// Decides which updates are written in place, lifetimes, and offsets, for a team of `threads`.
+// `reuse` false gives every tensor its own memory (poison and verify modes).
+void layout(Program& program, int threads, bool reuse = true);
+
+// The step table as text.
+std::string explain(const Program& program);
+
+}  // namespace atelier

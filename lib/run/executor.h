@@ -1,0 +1,56 @@
+// Executor: steps with their pointers aimed, run one after another by the whole team.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "compile/program.h"
+#include "graph/graph.h"
+
+namespace atelier {
+
+class Executor {
+ public:
+  // Copies all arguments and sets their pointers; allocates everything that run() needs.
+  void aim(const Program& program, const std::function<std::byte*(TensorId)>& address, int threads);
+  void run() noexcept;
+  // Which prologue steps the next run_prologue() performs.
+  std::vector<bool>& prologue_due() { return due_; }
+  void run_prologue() noexcept;
+  // Runs step by step: the first step whose f32 results are not all finite (or the number of
+  // steps), with dead memory filled with NaN if `poison`.
+  std::size_t run_watched(const Program& program, bool poison);
+  void run_step(std::size_t index) noexcept;
+
+ private:
+  struct Ready {
+    Kernel run;
+    const void* args;
+    int phases;
+  };
+  struct Span {
+    std::byte* data;
+    std::int64_t bytes;
+  };
+  std::vector<Ready> steps_, prologue_;
+  std::vector<bool> due_;
+  std::vector<std::vector<Span>> results_, dying_;  // of each step, for run_watched()
+  Buffer arguments_;
+  std::vector<TileInsn> code_;
+  std::unique_ptr<Barrier> barrier_;
+  // The bodies are kept so that a run does not allocate.
+  std::function<void(int, int)> whole_, packs_;
+};
+
+// The graph that lower() sees, kept for verification.
+Graph copy_graph(const Graph& graph, bool decompose_composites);
+
+// Runs the program step by step with the f64 oracle beside it. Throws Error naming the first step
+// that differs by more than rounding.
+void verify_run(const Program& program, const Graph& graph, Executor& executor,
+                const std::function<std::byte*(TensorId)>& address);
+
+}  // namespace atelier
