@@ -16,10 +16,13 @@ void conv(const void* untyped, int, int thread, int threads) noexcept {
   alignas(64) float buffer[kLoadBuffer];
   const std::int64_t inputs = g.channels / g.groups, outputs = g.out_channels / g.groups;
   const std::int64_t row = g.out_width * g.out_channels;
-  Product product{
-      g.batch * g.out_height * g.out_width, outputs, 0, nullptr, nullptr, args.epilogue.relu != 0};
   WindowRows rows{forward_window(g), nullptr, nullptr, {g.out_height * row, row, g.out_channels}};
-  product.k = rows.window.k();
+  Product product{g.batch * g.out_height * g.out_width,
+                  outputs,
+                  rows.window.k(),
+                  nullptr,
+                  nullptr,
+                  args.epilogue.relu != 0};
   const Grid grid = make_grid<WindowRows>(product.m, outputs, product.k, g.groups, threads);
   const Range mine = split_range(long(g.groups * grid.tasks()), thread, threads);
   for (std::int64_t group = 0; group < g.groups; ++group) {

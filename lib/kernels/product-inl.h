@@ -24,6 +24,8 @@ struct Product {
   const float* b;     // panels
   const float* bias;  // [n] or null
   bool relu;
+  std::int64_t panel_rows = k;  // of a panel in b, when only its first k are used
+  bool accumulate = false;      // start from what the output holds
 };
 
 // How a product is cut. Values do not depend on it, so it may look at the number of threads.
@@ -51,7 +53,7 @@ Grid make_grid(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t prod
   const std::int64_t block = Rows::kGathered ? kGatheredK : kLongK;
   const std::int64_t k_blocks = k <= whole ? 1 : (k + block - 1) / block;
   g.k_block = std::max<std::int64_t>(1, (k + k_blocks - 1) / k_blocks);
-  const std::int64_t all = panels(n);
+  const std::int64_t all = std::max<std::int64_t>(1, panels(n));
   g.group = std::clamp<std::int64_t>(kGroupBytes / (g.k_block * kPanel * 4), 1, all);
   const std::int64_t tiles = (m + kTileRows - 1) / kTileRows;
   const std::int64_t wanted = threads == 1 ? 1 : 4 * threads;
@@ -63,7 +65,7 @@ Grid make_grid(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t prod
   if (k_blocks > 1) blocks = std::max(blocks, (m + kReloadRows - 1) / kReloadRows);
   blocks = std::clamp<std::int64_t>(blocks, 1, std::max<std::int64_t>(1, tiles));
   g.row_block = (tiles + blocks - 1) / blocks * kTileRows;
-  g.row_blocks = m == 0 ? 0 : (m + g.row_block - 1) / g.row_block;
+  g.row_blocks = m == 0 || n == 0 ? 0 : (m + g.row_block - 1) / g.row_block;
   return g;
 }
 
@@ -78,7 +80,7 @@ void run_task(const Product& p, const Grid& g, const Rows& rows, std::int64_t ta
     const std::int64_t k1 = std::min(k0 + g.k_block, p.k);
     const bool last = k1 == p.k;
     job.k = k1 - k0;
-    job.reload = k0 > 0;
+    job.reload = k0 > 0 || p.accumulate;
     job.relu = last && p.relu;
     for (std::int64_t m = m_first; m < m_last; m += kTileRows) {
       job.rows = int(std::min<std::int64_t>(kTileRows, m_last - m));
@@ -88,7 +90,7 @@ void run_task(const Product& p, const Grid& g, const Rows& rows, std::int64_t ta
       for (std::int64_t panel = panel_first; panel < panel_last; ++panel) {
         const std::int64_t column = panel * kPanel;
         for (int r = 0; r < job.rows; ++r) job.c[r] = c[r] + column;
-        job.b = p.b + (panel * p.k + k0) * kPanel;
+        job.b = p.b + (panel * p.panel_rows + k0) * kPanel;
         job.columns = int(std::min<std::int64_t>(kPanel, p.n - column));
         job.bias = last && p.bias ? p.bias + column : nullptr;
         run_tile<Rows::kGathered>(job);
@@ -107,6 +109,13 @@ void run_share(const Product& p, const Grid& g, const Rows& rows, std::int64_t b
   for (std::int64_t task = first; task < last; ++task) {
     run_task(p, g, rows, task - base, buffer);
   }
+}
+
+// The whole product on the calling thread.
+template <class Rows>
+void run_whole(const Product& p, const Rows& rows, float* buffer) {
+  const Grid grid = make_grid<Rows>(p.m, p.n, p.k, 1, 1);
+  for (std::int64_t task = 0; task < grid.tasks(); ++task) run_task(p, grid, rows, task, buffer);
 }
 
 // A in memory with k contiguous.

@@ -1,0 +1,242 @@
+// attention and attention_grad against double precision.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "kernels/support.h"
+
+namespace atelier {
+namespace {
+using namespace test;
+
+struct Case {
+  std::int64_t batch, queries, keys, heads, dim;
+  bool causal, bias;
+  std::vector<std::int32_t> valid;
+};
+
+struct Inputs {
+  GuardedBuffer<> q, k, v, bias, dout;
+  explicit Inputs(const Case& c)
+      : q(std::size_t(c.batch * c.queries * c.heads * c.dim), 1),
+        k(std::size_t(c.batch * c.keys * c.heads * c.dim), 1),
+        v(k.size(), 1),
+        bias(std::size_t(c.heads * c.queries * c.keys), 1),
+        dout(q.size(), 1) {
+    fill(q.span(), 1);
+    fill(k.span(), 2);
+    fill(v.span(), 3);
+    fill(bias.span(), 4);
+    fill(dout.span(), 5);
+  }
+};
+
+// A value in double precision and the sum of magnitudes that rounding errors scale with.
+struct Sums {
+  std::vector<double> value, magnitude;
+  explicit Sums(std::size_t n) : value(n), magnitude(n) {}
+  void add(std::size_t at, double v, double m) {
+    value[at] += v;
+    magnitude[at] += m;
+  }
+};
+
+constexpr float kScale = 0.3f;
+
+struct Oracle {
+  const Case& c;
+  const Inputs& in;
+  Sums out, lse, dq, dk, dv;
+
+  Oracle(const Case& of, const Inputs& inputs)
+      : c(of),
+        in(inputs),
+        out(in.q.size()),
+        lse(std::size_t(c.batch * c.heads * c.queries)),
+        dq(in.q.size()),
+        dk(in.k.size()),
+        dv(in.k.size()) {
+    for (std::int64_t b = 0; b < c.batch; ++b) {
+      for (std::int64_t h = 0; h < c.heads; ++h) {
+        for (std::int64_t i = 0; i < c.queries; ++i) add_query(b, h, i);
+      }
+    }
+  }
+
+  std::size_t at(std::int64_t b, std::int64_t token, std::int64_t tokens, std::int64_t h) const {
+    return std::size_t(((b * tokens + token) * c.heads + h) * c.dim);
+  }
+  double dot(const GuardedBuffer<>& x, std::size_t i, const GuardedBuffer<>& y, std::size_t j,
+             double* magnitude) const {
+    double sum = 0;
+    for (std::size_t e = 0; e < std::size_t(c.dim); ++e) {
+      sum += double(x[i + e]) * double(y[j + e]);
+      *magnitude += std::abs(double(x[i + e]) * double(y[j + e]));
+    }
+    return sum;
+  }
+
+  void add_query(std::int64_t b, std::int64_t h, std::int64_t i) {
+    std::int64_t limit = c.valid.empty() ? c.keys : c.valid[std::size_t(b)];
+    if (c.causal) limit = std::min(limit, i + c.keys - c.queries + 1);
+    const std::size_t row = std::size_t((b * c.heads + h) * c.queries + i);
+    const std::size_t qi = at(b, i, c.queries, h);
+    if (limit <= 0) {
+      lse.add(row, double(-1e30f), 1e30);
+      return;
+    }
+    std::vector<double> p(static_cast<std::size_t>(limit));
+    double top = -1e300, spread = 1;
+    for (std::int64_t j = 0; j < limit; ++j) {
+      double magnitude = 0;
+      double s = double(kScale) * dot(in.q, qi, in.k, at(b, j, c.keys, h), &magnitude);
+      if (c.bias) s += double(in.bias[std::size_t((h * c.queries + i) * c.keys + j)]);
+      p[std::size_t(j)] = s;
+      top = std::max(top, s);
+      spread = std::max(spread, 2 + double(kScale) * magnitude);
+    }
+    double sum = 0;
+    for (double& s : p) sum += s = std::exp(s - top);
+    for (double& s : p) s /= sum;
+    lse.add(row, top + std::log(sum), spread);
+    add_row(b, h, i, p, spread);
+  }
+
+  void add_row(std::int64_t b, std::int64_t h, std::int64_t i, const std::vector<double>& p,
+               double spread) {
+    const std::size_t qi = at(b, i, c.queries, h);
+    double delta = 0, delta_size = 0;
+    std::vector<double> dp(p.size()), size(p.size());
+    for (std::size_t j = 0; j < p.size(); ++j) {
+      dp[j] = dot(in.dout, qi, in.v, at(b, std::int64_t(j), c.keys, h), &size[j]);
+      delta += p[j] * dp[j];
+      delta_size += p[j] * size[j];
+    }
+    for (std::size_t j = 0; j < p.size(); ++j) {
+      const std::size_t kj = at(b, std::int64_t(j), c.keys, h);
+      const double ds = p[j] * (dp[j] - delta) * double(kScale);
+      const double ds_size = p[j] * (size[j] + delta_size) * double(kScale) * spread;
+      for (std::size_t e = 0; e < std::size_t(c.dim); ++e) {
+        const double q = double(in.q[qi + e]), k = double(in.k[kj + e]);
+        const double v = double(in.v[kj + e]), dout = double(in.dout[qi + e]);
+        out.add(qi + e, p[j] * v, p[j] * std::abs(v) * spread);
+        dq.add(qi + e, ds * k, ds_size * std::abs(k));
+        dk.add(kj + e, ds * q, ds_size * std::abs(q));
+        dv.add(kj + e, p[j] * dout, p[j] * std::abs(dout) * spread);
+      }
+    }
+  }
+};
+
+struct Results {
+  GuardedBuffer<> out, lse, dq, dk, dv;
+  Results(const Case& c, const Inputs& in)
+      : out(in.q.size(), 1),
+        lse(std::size_t(c.batch * c.heads * c.queries), 1),
+        dq(in.q.size(), 1),
+        dk(in.k.size(), 1),
+        dv(in.k.size(), 1) {}
+  std::vector<float> all() const {
+    std::vector<float> values;
+    for (const auto* part : {&out, &lse, &dq, &dk, &dv}) {
+      values.insert(values.end(), part->data(), part->data() + part->size());
+    }
+    return values;
+  }
+};
+
+void compute(Level level, int threads, const Case& c, const Inputs& in, const Results& r) {
+  const float* bias = c.bias ? in.bias.data() : nullptr;
+  const std::int32_t* valid = c.valid.empty() ? nullptr : c.valid.data();
+  run(level, KernelId::attention,
+      AttentionArgs2{r.out.data(), r.lse.data(), in.q.data(), in.k.data(), in.v.data(), bias, valid,
+                     nullptr, c.batch, c.queries, c.keys, c.heads, c.dim, kScale, c.causal},
+      threads);
+  run(level, KernelId::attention_grad,
+      AttentionGradArgs{r.dq.data(), r.dk.data(), r.dv.data(), in.q.data(), in.k.data(),
+                        in.v.data(), r.out.data(), r.lse.data(), in.dout.data(), bias, valid,
+                        nullptr, c.batch, c.queries, c.keys, c.heads, c.dim, kScale, c.causal},
+      threads);
+}
+
+struct AllWorst {
+  std::vector<Worst> out, lse, grad;
+  AllWorst() {
+    for (auto* list : {&out, &lse, &grad}) list->reserve(4);
+    for (Level level : levels()) {
+      out.emplace_back("attention", level);
+      lse.emplace_back("attention lse", level);
+      grad.emplace_back("attention_grad", level);
+    }
+  }
+};
+
+void compare(const GuardedBuffer<>& got, const Sums& expected, Worst& worst) {
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    worst.check(double(got[i]), expected.value[i], expected.magnitude[i], 1e-6);
+  }
+}
+
+void check_case(const Case& c, AllWorst& worst) {
+  INFO("batch ", c.batch, " T ", c.queries, " S ", c.keys, " heads ", c.heads, " dim ", c.dim,
+       " causal ", c.causal, " bias ", c.bias);
+  const Inputs in(c);
+  const Oracle oracle(c, in);
+  std::vector<float> first;
+  std::size_t at = 0;
+  for (Level level : levels()) {
+    for (int threads : {1, 2, 3}) {
+      const Results r(c, in);
+      compute(level, threads, c, in, r);
+      if (threads == 1) {
+        compare(r.out, oracle.out, worst.out[at]);
+        compare(r.lse, oracle.lse, worst.lse[at]);
+        compare(r.dq, oracle.dq, worst.grad[at]);
+        compare(r.dk, oracle.dk, worst.grad[at]);
+        compare(r.dv, oracle.dv, worst.grad[at]);
+      }
+      if (first.empty()) first = r.all();
+      CHECK(same_bytes(first, r.all()));
+    }
+    ++at;
+  }
+}
+
+TEST_CASE("attention and its gradient agree with double precision") {
+  AllWorst worst;
+  check_case({1, 1, 1, 1, 1, false, false, {}}, worst);
+  check_case({2, 5, 7, 3, 4, false, false, {}}, worst);
+  check_case({1, 65, 65, 2, 64, false, false, {}}, worst);
+  check_case({1, 50, 33, 2, 17, false, true, {}}, worst);
+  check_case({1, 3, 100, 1, 256, false, false, {}}, worst);
+  check_case({1, 9, 2000, 1, 5, false, false, {}}, worst);
+}
+
+TEST_CASE("attention masks the future and the keys beyond the valid length") {
+  AllWorst worst;
+  check_case({2, 60, 60, 2, 8, true, false, {}}, worst);
+  check_case({2, 10, 60, 2, 8, true, true, {}}, worst);
+  check_case({3, 20, 40, 1, 16, false, true, {40, 17, 1}}, worst);
+  check_case({2, 55, 55, 1, 16, true, false, {31, 55}}, worst);
+}
+
+TEST_CASE("a query that sees no key gives zeros and no gradient") {
+  AllWorst worst;
+  check_case({2, 5, 6, 2, 3, false, false, {0, 6}}, worst);
+  check_case({1, 60, 7, 1, 3, true, false, {}}, worst);
+}
+
+TEST_CASE("attention of large scores does not overflow") {
+  for (Level level : levels()) {
+    const Case c{1, 2, 3, 1, 4, false, false, {}};
+    const Inputs in(c);
+    for (float& q : in.q.span()) q *= 1e4f;
+    const Results r(c, in);
+    compute(level, 1, c, in, r);
+    for (float value : r.all()) CHECK(std::isfinite(value));
+    for (float value : r.out.span()) CHECK(std::abs(value) <= 1);
+  }
+}
+
+}  // namespace
+}  // namespace atelier
