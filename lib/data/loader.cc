@@ -59,8 +59,8 @@ struct Loader::Impl {
   std::condition_variable changed;
   std::array<bool, 2> filled{};
   bool stopping = false;
-  std::exception_ptr failure;
-  std::size_t current = 0;  // the slot next() gives or has given
+  std::array<std::exception_ptr, 2> failures;  // of making the slot
+  std::size_t current = 0;                     // the slot next() gives or has given
   bool given = false;
 };
 
@@ -134,7 +134,7 @@ void Loader::Impl::produce() {
     }
     std::lock_guard lock(mutex);
     filled[turn] = true;
-    failure = error;
+    failures[turn] = error;
     changed.notify_all();
     if (error) return;
   }
@@ -165,7 +165,7 @@ void Loader::Impl::stop() {
   thread.join();
   stopping = false;
   filled = {};
-  failure = nullptr;
+  failures = {};
   current = 0;
   given = false;
 }
@@ -201,7 +201,7 @@ HostBatch Loader::next() {
     impl.changed.notify_all();
   }
   impl.changed.wait(lock, [&] { return impl.filled[impl.current]; });
-  if (impl.failure) std::rethrow_exception(impl.failure);
+  if (impl.failures[impl.current]) std::rethrow_exception(impl.failures[impl.current]);
   impl.given = true;
   const Slot& slot = impl.slots[impl.current];
   std::size_t rows = slot.examples.size();
