@@ -117,7 +117,7 @@ void differentiate(const GradHead& h, std::int64_t first, std::int64_t count, fl
 
 void attention_grad(const void* untyped, int, int thread, int threads) noexcept {
   const auto& args = *static_cast<const AttentionGradArgs*>(untyped);
-  alignas(64) float buffer[kGatheredK * kPackStride + kRowPad];
+  alignas(64) float buffer[kColumnBuffer];
   const GradScratch at = scratch_of(args);
   const Range mine = split_range(long(args.batch * args.heads), thread, threads);
   for (std::int64_t task = mine.first; task < mine.last; ++task) {

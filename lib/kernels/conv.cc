@@ -13,7 +13,7 @@ namespace atelier::HWY_NAMESPACE {
 void conv(const void* untyped, int, int thread, int threads) noexcept {
   const auto& args = *static_cast<const ConvArgs*>(untyped);
   const ConvGeometry& g = args.conv;
-  alignas(64) float buffer[kLoadBuffer];
+  alignas(64) float buffer[kRowBuffer];
   const std::int64_t inputs = g.channels / g.groups, outputs = g.out_channels / g.groups;
   const std::int64_t row = g.out_width * g.out_channels;
   WindowRows rows{forward_window(g), nullptr, nullptr, {g.out_height * row, row, g.out_channels}};
@@ -68,7 +68,7 @@ PhaseTask phase_task(const ConvArgs& args, std::int64_t index, int threads, cons
 void conv_dx(const void* untyped, int, int thread, int threads) noexcept {
   const auto& args = *static_cast<const ConvArgs*>(untyped);
   const ConvGeometry& g = args.conv;
-  alignas(64) float buffer[kLoadBuffer];
+  alignas(64) float buffer[kRowBuffer];
   const std::int64_t products = g.groups * g.stride[0] * g.stride[1];
   std::int64_t tasks = 0;
   const float* packed = args.packed;

@@ -17,40 +17,57 @@ struct WindowColumns {
   float* out;
   std::int64_t out_stride;
 
-  // A run of at most 8 elements of the window, to columns [0, count) of dst [k][8]. `alone`: the
-  // other columns may be overwritten.
+  // Elements of one run of the window. `alone`: they fill both tiles of the load, else they lie in
+  // one tile among others.
   struct Part {
     std::int64_t index, offset;
     int count;
     bool alone;
   };
+  using Tag = hn::CappedTag<float, kPackStride>;
 
-  // Grid points of one grid row from p on; dst moves past them.
-  void load_points(const Part& part, const GridPoint& p, std::int64_t points, float* dst) const {
-    const hn::CappedTag<float, kPackStride> d;
-    const auto mask = hn::FirstN(d, std::size_t(part.count));
-    const Window& w = windows.window;
-    const std::int64_t x_step = w.step[1] * w.channels;
-    std::int64_t done = 0, inside = 0;
+  // Grid points of one grid row from p on, to dst[point][8] of each tile.
+  void load_points(const Part& part, const GridPoint& p, std::int64_t points, float* dst,
+                   std::int64_t tile) const {
+    std::int64_t first = 0, inside = 0;
     const float* from =
-        windows.inside(p, part.index, part.offset, part.count, points, &done, &inside);
-    for (std::int64_t q = 0; q < points; ++q, dst += kPackStride) {
-      if (q < done || q >= done + inside) {
-        load_clipped(part, {p.image, p.i, p.j + q}, dst);
-      } else if (part.alone) {
-        hn::StoreU(hn::MaskedLoad(mask, d, from + q * x_step), d, dst);
-      } else {
-        hn::BlendedStore(hn::MaskedLoad(mask, d, from + q * x_step), mask, d, dst);
+        windows.inside(p, part.index, part.offset, part.count, points, &first, &inside);
+    for (std::int64_t q = 0; q < points; ++q) {
+      if (q == first) q += inside;
+      if (q < points) load_clipped(part, {p.image, p.i, p.j + q}, dst + q * kPackStride, tile);
+    }
+    const std::int64_t step = windows.window.step[1] * windows.window.channels;
+    from += first * step;
+    dst += first * kPackStride;
+    if (part.alone) {
+      load_inside(part.count, from, step, inside, dst, tile);
+    } else {
+      const auto mask = hn::FirstN(Tag(), std::size_t(part.count));
+      for (std::int64_t q = 0; q < inside; ++q, from += step, dst += kPackStride) {
+        hn::BlendedStore(hn::MaskedLoad(mask, Tag(), from), mask, Tag(), dst);
       }
     }
   }
 
-  void load_clipped(const Part& part, const GridPoint& p, float* dst) const {
+  static void load_inside(int count, const float* from, std::int64_t step, std::int64_t points,
+                          float* dst, std::int64_t tile) {
+    const Tag d;
+    const auto low = hn::FirstN(d, std::size_t(std::min(count, kTileRows)));
+    const auto high = hn::FirstN(d, std::size_t(std::max(count - kTileRows, 0)));
+    const bool both = count > kTileRows;
+    for (std::int64_t q = 0; q < points; ++q, from += step, dst += kPackStride) {
+      hn::StoreU(hn::MaskedLoad(low, d, from), d, dst);
+      if (both) hn::StoreU(hn::MaskedLoad(high, d, from + kTileRows), d, dst + tile);
+    }
+  }
+
+  void load_clipped(const Part& part, const GridPoint& p, float* dst, std::int64_t tile) const {
     std::int64_t y;
     const Clip c = windows.clip_run(p, part.index, part.offset, part.count, &y);
     const float* from = windows.image_row(p.image, y) + c.from;
     for (int r = 0; r < part.count; ++r) {
-      dst[r] = r >= c.skip && r < c.skip + c.count ? from[r - c.skip] : 0.0f;
+      dst[r / kTileRows * tile + r % kTileRows] =
+          r >= c.skip && r < c.skip + c.count ? from[r - c.skip] : 0.0f;
     }
   }
 
@@ -59,7 +76,7 @@ struct WindowColumns {
     GridPoint p = grid_point(w, k0);
     for (std::int64_t k = k0; k < k1;) {
       const std::int64_t points = std::min(w.grid[1] - p.j, k1 - k);
-      load_points(part, p, points, dst);
+      load_points(part, p, points, dst, (k1 - k0) * kPackStride);
       dst += points * kPackStride;
       k += points;
       p.j += points - 1;
@@ -69,22 +86,28 @@ struct WindowColumns {
 
   void load(std::int64_t m, int count, std::int64_t k0, std::int64_t k1, float* buffer,
             const float** rows) const {
+    const std::int64_t tile = (k1 - k0) * kPackStride, run = windows.window.run();
     rows[0] = buffer;
-    const std::int64_t run = windows.window.run();
+    rows[1] = buffer + tile;
+    if (m % run + count <= run) return load_part({m / run, m % run, count, true}, k0, k1, buffer);
     for (int r = 0; r < count;) {
       const std::int64_t index = (m + r) / run, offset = (m + r) % run;
-      const int part = int(std::min<std::int64_t>(count - r, run - offset));
-      load_part({index, offset, part, part == count}, k0, k1, buffer + r);
+      const int in_tile = std::min(count - r, kTileRows - r % kTileRows);
+      const int part = int(std::min<std::int64_t>(in_tile, run - offset));
+      load_part({index, offset, part, false}, k0, k1,
+                buffer + r / kTileRows * tile + r % kTileRows);
       r += part;
     }
   }
-  float* output(std::int64_t m) const { return out + m * out_stride; }
+  void outputs(std::int64_t m, int count, float** rows) const {
+    for (int r = 0; r < count; ++r) rows[r] = out + (m + r) * out_stride;
+  }
 };
 
 void conv_dw(const void* untyped, int, int thread, int threads) noexcept {
   const auto& args = *static_cast<const ConvArgs*>(untyped);
   const ConvGeometry& g = args.conv;
-  alignas(64) float buffer[kGatheredK * kPackStride + kRowPad];
+  alignas(64) float buffer[kColumnBuffer];
   const std::int64_t inputs = g.channels / g.groups, outputs = g.out_channels / g.groups;
   WindowColumns rows{{forward_window(g), nullptr, nullptr, {}}, nullptr, g.out_channels};
   Product product{rows.windows.window.k(),

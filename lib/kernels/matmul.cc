@@ -11,7 +11,7 @@ namespace atelier::HWY_NAMESPACE {
 
 template <class Rows>
 void matmul_with(const MatmulArgs& args, Rows rows, int thread, int threads) {
-  alignas(64) float buffer[Rows::kGathered ? kGatheredK * kPackStride + kRowPad : 1];
+  alignas(64) float buffer[Rows::kGathered ? kColumnBuffer : 1];
   const Grid grid = make_grid<Rows>(args.m, args.n, args.k, args.batch, threads);
   const std::int64_t tasks = grid.tasks();
   if (tasks == 0) return;

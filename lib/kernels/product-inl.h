@@ -2,8 +2,10 @@
 //
 // A `Rows` says where A's rows come from and where C's rows go:
 //   static constexpr bool kGathered         columns of A are copied to [k][8] first (stride of k !=
-//   1) void load(m, count, k0, k1, buffer, a)  sets a[r] for rows m..m+count at k0 (gathered: a[0])
-//   float* output(m)                        row m of C at column 0
+//   1) void load(m, count, k0, k1, buffer, a)  rows m..m+count of A from k0: a[r] at row r;
+//   gathered:
+//                                           a[t] at tile t, of at most two
+//   void outputs(m, count, c)               c[r] at row m + r of C, column 0
 #if defined(ATELIER_KERNELS_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATELIER_KERNELS_PRODUCT_INL_H_
 #undef ATELIER_KERNELS_PRODUCT_INL_H_
@@ -36,14 +38,14 @@ struct Grid {
 
 inline constexpr std::int64_t kWholeK = 1536;           // up to here a tile runs through all of K
 inline constexpr std::int64_t kLongK = 1024;            // blocks of a longer K
-inline constexpr std::int64_t kGatheredK = 512;         // 16 KiB of gathered columns in L1
+inline constexpr std::int64_t kGatheredK = 384;         // 24 KiB of gathered columns in L1
 inline constexpr std::int64_t kGroupBytes = 500 << 10;  // of B panels, in L2
 inline constexpr std::int64_t kReloadRows = 192;        // C rows that are reloaded stay in L2
 inline constexpr std::int64_t kRowPad = 16;             // keeps copied rows off one L1 set
 
-// Floats that a task's `load` may write: copied rows or gathered columns.
-inline constexpr std::int64_t kLoadBuffer =
-    std::max(kMaxTileRows * (kWholeK + kRowPad), kGatheredK* kPackStride + kRowPad);
+// Floats that `load` may write: copied rows or gathered columns.
+inline constexpr std::int64_t kRowBuffer = kMaxTileRows * (kWholeK + kRowPad);
+inline constexpr std::int64_t kColumnBuffer = 2 * kGatheredK * kPackStride + kRowPad;
 
 // `products` of this shape (a batch, groups) share the team.
 template <class Rows>
@@ -69,6 +71,10 @@ Grid make_grid(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t prod
   return g;
 }
 
+// Tiles of rows that one load() serves: two where whole cache lines of columns are gathered.
+template <class Rows>
+inline constexpr int kLoad = Rows::kGathered ? 2 : 1;
+
 template <class Rows>
 void run_task(const Product& p, const Grid& g, const Rows& rows, std::int64_t task, float* buffer) {
   const std::int64_t panel_first = task / g.row_blocks * g.group;
@@ -82,18 +88,24 @@ void run_task(const Product& p, const Grid& g, const Rows& rows, std::int64_t ta
     job.k = k1 - k0;
     job.reload = k0 > 0 || p.accumulate;
     job.relu = last && p.relu;
-    for (std::int64_t m = m_first; m < m_last; m += kTileRows) {
-      job.rows = int(std::min<std::int64_t>(kTileRows, m_last - m));
-      rows.load(m, job.rows, k0, k1, buffer, job.a);
-      float* c[kMaxTileRows];
-      for (int r = 0; r < job.rows; ++r) c[r] = rows.output(m + r);
+    for (std::int64_t m = m_first; m < m_last; m += kLoad<Rows> * kTileRows) {
+      const int count = int(std::min<std::int64_t>(kLoad<Rows> * kTileRows, m_last - m));
+      const float* a[kMaxTileRows];
+      float* c[2 * kMaxTileRows];
+      rows.load(m, count, k0, k1, buffer, a);
+      rows.outputs(m, count, c);
       for (std::int64_t panel = panel_first; panel < panel_last; ++panel) {
         const std::int64_t column = panel * kPanel;
-        for (int r = 0; r < job.rows; ++r) job.c[r] = c[r] + column;
         job.b = p.b + (panel * p.panel_rows + k0) * kPanel;
         job.columns = int(std::min<std::int64_t>(kPanel, p.n - column));
         job.bias = last && p.bias ? p.bias + column : nullptr;
-        run_tile<Rows::kGathered>(job);
+        for (int tile = 0; tile * kTileRows < count; ++tile) {
+          const int first = tile * kTileRows;
+          job.rows = std::min(kTileRows, count - first);
+          for (int r = 0; r < job.rows; ++r) job.c[r] = c[first + r] + column;
+          for (int r = 0; r < (Rows::kGathered ? 1 : job.rows); ++r) job.a[r] = a[tile + r];
+          run_tile<Rows::kGathered>(job);
+        }
       }
     }
   }
@@ -130,7 +142,9 @@ struct DirectRows {
             const float** rows) const {
     for (int r = 0; r < count; ++r) rows[r] = a + (m + r) * a_stride + k0;
   }
-  float* output(std::int64_t m) const { return c + m * c_stride; }
+  void outputs(std::int64_t m, int count, float** rows) const {
+    for (int r = 0; r < count; ++r) rows[r] = c + (m + r) * c_stride;
+  }
 };
 
 // A in memory with any strides: the transposed operand of a weight gradient.
@@ -143,21 +157,36 @@ struct StridedRows {
 
   void load(std::int64_t m, int count, std::int64_t k0, std::int64_t k1, float* buffer,
             const float** rows) const {
+    const std::int64_t tile = (k1 - k0) * kPackStride;
     rows[0] = buffer;
+    rows[1] = buffer + tile;
     const float* from = a + m * row_stride + k0 * k_stride;
-    if (row_stride == 1) {
-      const hn::CappedTag<float, kPackStride> d;
-      const auto mask = hn::FirstN(d, std::size_t(count));
-      for (std::int64_t k = k0; k < k1; ++k, buffer += kPackStride, from += k_stride) {
-        hn::StoreU(hn::MaskedLoad(mask, d, from), d, buffer);
+    if (row_stride == 1) return load_adjacent(from, count, k1 - k0, buffer);
+    for (std::int64_t k = k0; k < k1; ++k, buffer += kPackStride, from += k_stride) {
+      for (int r = 0; r < count; ++r) {
+        buffer[r / kTileRows * tile + r % kTileRows] = from[r * row_stride];
+      }
+    }
+  }
+  void load_adjacent(const float* from, int count, std::int64_t k_count, float* buffer) const {
+    const hn::CappedTag<float, kPackStride> d;
+    const auto low = hn::FirstN(d, std::size_t(std::min(count, kTileRows)));
+    if (count <= kTileRows) {
+      for (std::int64_t k = 0; k < k_count; ++k, buffer += kPackStride, from += k_stride) {
+        hn::StoreU(hn::MaskedLoad(low, d, from), d, buffer);
       }
       return;
     }
-    for (std::int64_t k = k0; k < k1; ++k, buffer += kPackStride, from += k_stride) {
-      for (int r = 0; r < count; ++r) buffer[r] = from[r * row_stride];
+    const auto high = hn::FirstN(d, std::size_t(count - kTileRows));
+    float* second = buffer + k_count * kPackStride;
+    for (std::int64_t k = 0; k < k_count; ++k, from += k_stride) {
+      hn::StoreU(hn::MaskedLoad(low, d, from), d, buffer + k * kPackStride);
+      hn::StoreU(hn::MaskedLoad(high, d, from + kTileRows), d, second + k * kPackStride);
     }
   }
-  float* output(std::int64_t m) const { return c + m * c_stride; }
+  void outputs(std::int64_t m, int count, float** rows) const {
+    for (int r = 0; r < count; ++r) rows[r] = c + (m + r) * c_stride;
+  }
 };
 
 }  // namespace atelier::HWY_NAMESPACE

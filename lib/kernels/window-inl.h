@@ -95,10 +95,32 @@ struct WindowRows {
     return image_row(p.image, y) + x * window.channels + offset;
   }
 
+  // True if no tap of the window at p lies in the padding.
+  bool whole(const GridPoint& p) const {
+    const std::int64_t y = p.i * window.step[0] + window.origin[0];
+    const std::int64_t x = p.j * window.step[1] + window.origin[1];
+    return y >= 0 && y + (window.taps[0] - 1) * window.tap_step[0] < window.height && x >= 0 &&
+           x + window.taps[1] <= window.width;
+  }
+  // A dense window that is whole.
+  const float* gather_whole(const GridPoint& p, float* dst) const {
+    std::int64_t y, x;
+    tap_of(p, 0, &y, &x);
+    const float* from = image_row(p.image, y) + x * window.channels;
+    if (window.taps[0] == 1) return from;
+    const std::int64_t run = window.taps[1] * window.channels;
+    const std::int64_t step = window.tap_step[0] * window.width * window.channels;
+    for (std::int64_t row = 0; row < window.taps[0]; ++row) {
+      copy_run(dst + row * run, from + row * step, run);
+    }
+    return dst;
+  }
+
   // Elements [k0, k1) of the window at p: copied to dst, or where they are if they are one run.
   const float* gather(const GridPoint& p, std::int64_t k0, std::int64_t k1, float* dst) const {
     if (k0 == k1) return dst;  // a residue that no tap reaches
     const std::int64_t run = window.run();
+    if (k0 == 0 && k1 == window.k() && window.dense() && whole(p)) return gather_whole(p, dst);
     float* to = dst;
     std::int64_t index = k0 / run, offset = k0 % run;
     for (std::int64_t k = k0; k < k1; ++index, offset = 0) {
@@ -123,9 +145,11 @@ struct WindowRows {
       rows[r] = gather(p, k0, k1, buffer + r * (k1 - k0 + kRowPad));
     }
   }
-  float* output(std::int64_t m) const {
-    const GridPoint p = grid_point(window, m);
-    return out + p.image * out_stride[0] + p.i * out_stride[1] + p.j * out_stride[2];
+  void outputs(std::int64_t m, int count, float** rows) const {
+    GridPoint p = grid_point(window, m);
+    for (int r = 0; r < count; ++r, p.advance(window)) {
+      rows[r] = out + p.image * out_stride[0] + p.i * out_stride[1] + p.j * out_stride[2];
+    }
   }
 };
 
