@@ -27,25 +27,27 @@ struct WindowColumns {
   using Tag = hn::CappedTag<float, kPackStride>;
 
   // Grid points of one grid row from p on, to dst[point][8] of each tile.
-  void load_points(const Part& part, const GridPoint& p, std::int64_t points, float* dst,
-                   std::int64_t tile) const {
-    std::int64_t first = 0, inside = 0;
-    const float* from =
-        windows.inside(p, part.index, part.offset, part.count, points, &first, &inside);
+  void load_points(const Part& part, const WindowRows::Reach& reach, const GridPoint& p,
+                   std::int64_t points, float* dst, std::int64_t tile) const {
+    const Window& w = windows.window;
+    const std::int64_t y = reach.y + p.i * w.step[0], step = w.step[1] * w.channels;
+    if (y < 0 || y >= w.height) {
+      for (std::int64_t q = 0; q < points; ++q) load_zeros(part, dst + q * kPackStride, tile);
+      return;
+    }
+    const std::int64_t first = std::clamp<std::int64_t>(reach.first - p.j, 0, points);
+    const std::int64_t end = std::clamp<std::int64_t>(reach.end - p.j, first, points);
     for (std::int64_t q = 0; q < points; ++q) {
-      if (q == first) q += inside;
+      if (q == first) q = end;
       if (q < points) load_clipped(part, {p.image, p.i, p.j + q}, dst + q * kPackStride, tile);
     }
-    const std::int64_t step = windows.window.step[1] * windows.window.channels;
-    from += first * step;
+    if (first == end) return;
+    const float* from = windows.image_row(p.image, y) + reach.at + (p.j + first) * step;
     dst += first * kPackStride;
-    if (part.alone) {
-      load_inside(part.count, from, step, inside, dst, tile);
-    } else {
-      const auto mask = hn::FirstN(Tag(), std::size_t(part.count));
-      for (std::int64_t q = 0; q < inside; ++q, from += step, dst += kPackStride) {
-        hn::BlendedStore(hn::MaskedLoad(mask, Tag(), from), mask, Tag(), dst);
-      }
+    if (part.alone) return load_inside(part.count, from, step, end - first, dst, tile);
+    const auto mask = hn::FirstN(Tag(), std::size_t(part.count));
+    for (std::int64_t q = first; q < end; ++q, from += step, dst += kPackStride) {
+      hn::BlendedStore(hn::MaskedLoad(mask, Tag(), from), mask, Tag(), dst);
     }
   }
 
@@ -61,9 +63,19 @@ struct WindowColumns {
     }
   }
 
+  static void load_zeros(const Part& part, float* dst, std::int64_t tile) {
+    if (part.alone) {
+      hn::StoreU(hn::Zero(Tag()), Tag(), dst);
+      if (part.count > kTileRows) hn::StoreU(hn::Zero(Tag()), Tag(), dst + tile);
+    } else {
+      for (int r = 0; r < part.count; ++r) dst[r] = 0;
+    }
+  }
+
   void load_clipped(const Part& part, const GridPoint& p, float* dst, std::int64_t tile) const {
     std::int64_t y;
     const Clip c = windows.clip_run(p, part.index, part.offset, part.count, &y);
+    if (c.count == 0) return load_zeros(part, dst, tile);
     const float* from = windows.image_row(p.image, y) + c.from;
     for (int r = 0; r < part.count; ++r) {
       dst[r / kTileRows * tile + r % kTileRows] =
@@ -73,10 +85,11 @@ struct WindowColumns {
 
   void load_part(const Part& part, std::int64_t k0, std::int64_t k1, float* dst) const {
     const Window& w = windows.window;
+    const WindowRows::Reach reach = windows.reach(part.index, part.offset, part.count);
     GridPoint p = grid_point(w, k0);
     for (std::int64_t k = k0; k < k1;) {
       const std::int64_t points = std::min(w.grid[1] - p.j, k1 - k);
-      load_points(part, p, points, dst, (k1 - k0) * kPackStride);
+      load_points(part, reach, p, points, dst, (k1 - k0) * kPackStride);
       dst += points * kPackStride;
       k += points;
       p.j += points - 1;

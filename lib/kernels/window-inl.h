@@ -75,24 +75,22 @@ struct WindowRows {
     return {first, start + first, end - first};
   }
 
-  // Of `points` grid points of one grid row from p on, those whose run lies inside the image whole:
-  // [*first, *first + *number). Returns where the run of p itself would be.
-  const float* inside(const GridPoint& p, std::int64_t index, std::int64_t offset,
-                      std::int64_t count, std::int64_t points, std::int64_t* first,
-                      std::int64_t* number) const {
+  // Which columns [first, end) of the grid have elements [offset, offset + count) of run `index`
+  // inside the image, and where the run lies: row `y` of grid row 0, element `at` of column 0.
+  struct Reach {
+    std::int64_t first, end, y, at;
+  };
+  Reach reach(std::int64_t index, std::int64_t offset, std::int64_t count) const {
     std::int64_t y, x;
-    tap_of(p, index, &y, &x);
-    *first = *number = 0;
-    if (y < 0 || y >= window.height) return images;
-    // Columns [x, x + span] hold the run.
-    const std::int64_t span = window.dense() ? (offset + count - 1) / window.channels : 0;
-    const std::int64_t head = window.dense() ? offset / window.channels : 0, step = window.step[1];
-    const std::int64_t low = x + head < 0 ? (-x - head + step - 1) / step : 0;
-    const std::int64_t room = window.width - 1 - span - x;
-    const std::int64_t end = room < 0 ? 0 : std::min(points, room / step + 1);
-    *first = std::min(low, points);
-    *number = std::max<std::int64_t>(0, end - *first);
-    return image_row(p.image, y) + x * window.channels + offset;
+    tap_of({0, 0, 0}, index, &y, &x);
+    const std::int64_t step = window.step[1];
+    // The elements lie in columns [x + head, x + tail] of the image.
+    const std::int64_t head = window.dense() ? offset / window.channels : 0;
+    const std::int64_t tail = window.dense() ? (offset + count - 1) / window.channels : 0;
+    const std::int64_t room = window.width - 1 - tail - x;
+    const std::int64_t end = room < 0 ? 0 : std::min(window.grid[1], room / step + 1);
+    const std::int64_t first = x + head < 0 ? (-x - head + step - 1) / step : 0;
+    return {std::min(first, end), end, y, x * window.channels + offset};
   }
 
   // True if no tap of the window at p lies in the padding.
