@@ -89,4 +89,13 @@ inline Window phase_window(const ConvGeometry& g, const Phase& phase) {
           {phase.y.y_origin, phase.x.y_origin}};
 }
 
+// Whether conv_dx adds up the contributions of each pixel of y instead of running one product for
+// each phase (conv_dx.cc); its weights are then packed as [O][taps * channels].
+inline constexpr std::int64_t kMaxScattered = 256;  // taps * channels
+constexpr bool scatters(const ConvGeometry& g) {
+  const std::int64_t taps = g.kernel[0] * g.kernel[1];
+  return g.groups == 1 && g.channels <= 8 && taps > 1 && taps * g.channels <= kMaxScattered &&
+         g.out_channels >= 16;
+}
+
 }  // namespace atelier

@@ -13,8 +13,9 @@ constexpr bool uses_avx512(Level level) { return level != Level::avx2; }
 void add_pack(Level level, KernelTable& table);            // pack
 void add_matmul(Level level, KernelTable& table);          // matmul
 void add_products(Level level, KernelTable& table);        // both of these
+void add_conv_dx(Level level, KernelTable& table);         // conv_dx
 void add_conv_dw(Level level, KernelTable& table);         // conv_dw
-void add_convolutions(Level level, KernelTable& table);    // it, conv and conv_dx
+void add_convolutions(Level level, KernelTable& table);    // they and conv
 void add_attention_grad(Level level, KernelTable& table);  // attention_grad
 void add_attention(Level level, KernelTable& table);       // it and attention
 void add_tile(Level level, KernelTable& table);            // tile

@@ -72,7 +72,10 @@ void pack(const void* untyped, int, int thread, int threads) noexcept {
            g.out_channels / g.groups, g.out_channels, 1},
           thread, threads);
     case PackFormat::conv_dx:
-      return pack_conv_dx(args, thread, threads);
+      if (!scatters(g)) return pack_conv_dx(args, thread, threads);
+      return pack_matrices(
+          {args.dst, args.src, 1, g.out_channels, forward_window(g).k(), 0, 1, g.out_channels},
+          thread, threads);
     case PackFormat::conv_dw:
       return pack_matrices(
           {args.dst, args.src, g.groups, g.batch * g.out_height * g.out_width,
@@ -95,7 +98,8 @@ std::int64_t packed_count(const PackArgs& args) {
       return args.batch * panels(args.n) * args.k * kPanel;
     case PackFormat::conv:
       return panels(g.out_channels / g.groups) * taps * g.channels * kPanel;
-    case PackFormat::conv_dx:  // every tap belongs to one phase
+    case PackFormat::conv_dx:  // else every tap belongs to one phase
+      if (scatters(g)) return panels(taps * g.channels) * g.out_channels * kPanel;
       return panels(g.channels / g.groups) * taps * g.out_channels * kPanel;
     case PackFormat::conv_dw:
       return g.groups * panels(g.out_channels / g.groups) * g.batch * g.out_height * g.out_width *

@@ -181,6 +181,14 @@ TEST_CASE("convolutions take any stride, padding, dilation and groups") {
   check_all({1, 5, 40, 2, 35, {2, 6}, {3, 4}, {1, 2, 5, 0}, {2, 6}, 1}, worst);
 }
 
+TEST_CASE("gradients towards a few channels sum over the pixels of y") {
+  AllWorst worst;
+  check_all({3, 8, 8, 3, 64, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
+  check_all({2, 12, 11, 1, 16, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1}, worst, true);
+  check_all({1, 9, 13, 8, 17, {3, 2}, {3, 2}, {0, 2, 1, 0}, {2, 3}, 1}, worst);
+  check_all({1, 30, 4, 4, 40, {8, 8}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1}, worst, true);
+}
+
 TEST_CASE("convolutions with K in blocks give the same sums") {
   AllWorst worst;
   check_all({1, 5, 5, 180, 33, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
