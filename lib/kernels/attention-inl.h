@@ -11,6 +11,7 @@
 
 #include <limits>
 
+#include "kernels/math-inl.h"
 #include "kernels/pack-inl.h"
 #include "kernels/product-inl.h"
 
@@ -54,28 +55,6 @@ Head head_of(const Args& args, std::int64_t task) {
 template <class Args>
 std::int64_t head_offset(const Args& args, std::int64_t task, std::int64_t tokens) {
   return (task / args.heads * tokens * args.heads + task % args.heads) * args.head_dim;
-}
-
-// e^x for x <= 0 (Cody and Waite's reduction, Taylor's polynomial of degree 7): within 1 ulp down
-// to -87.3, 0 below.
-inline FloatVec exp_of_nonpositive(FloatVec x) {
-  const FloatTag d;
-  const hn::RebindToSigned<FloatTag> di;
-  const FloatVec low = hn::Set(d, -87.3f);
-  const FloatVec y = hn::Max(low, x);  // NaN stays
-  const auto n = hn::NearestInt(hn::Mul(y, hn::Set(d, 1.44269504f)));
-  const FloatVec nf = hn::ConvertTo(d, n);
-  FloatVec r = hn::NegMulAdd(nf, hn::Set(d, 0.693359375f), y);
-  r = hn::NegMulAdd(nf, hn::Set(d, -2.12194440e-4f), r);
-  FloatVec p = hn::Set(d, 1.0f / 5040);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 720));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 120));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 24));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 6));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.5f));
-  p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, hn::Set(d, 1.0f)));
-  const auto power = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
-  return hn::IfThenElseZero(hn::Not(hn::Lt(x, low)), hn::Mul(p, power));
 }
 
 inline float sum_of_lanes(const FloatVec (&v)[kStripVectors]) {

@@ -11,6 +11,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
+namespace {
 
 // Exponentials of a row of finished scores, in place; returns the row's lse and its sum.
 struct RowSum {
@@ -27,7 +28,7 @@ RowSum exponentiate(float* s, std::int64_t width) {
     ATELIER_UNROLL
     for (int i = 0; i < kStripVectors; ++i) {
       float* at = s + j + i * kLanes;
-      const FloatVec p = exp_of_nonpositive(hn::Sub(hn::LoadU(d, at), hn::Set(d, max)));
+      const FloatVec p = exp_v(hn::Sub(hn::LoadU(d, at), hn::Set(d, max)));
       hn::StoreU(p, d, at);
       sum[i] = hn::Add(sum[i], p);
     }
@@ -120,6 +121,7 @@ void attention(const void* untyped, int, int thread, int threads) noexcept {
   }
 }
 
+}  // namespace
 }  // namespace atelier::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

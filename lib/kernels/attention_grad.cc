@@ -9,6 +9,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
+namespace {
 
 struct GradScratch {
   // Floats from the start: k and v as columns, k as rows, the block's q and dout as rows, weights
@@ -62,7 +63,7 @@ void finish_weights(float* weights, float* dweights, std::int64_t width, float l
   for (std::int64_t j = 0; j < width; j += kLanes) {
     const FloatVec x = hn::Sub(hn::LoadU(d, weights + j), hn::Set(d, lse));
     // Rounding of lse may leave a score a little above it.
-    const FloatVec p = exp_of_nonpositive(hn::Min(hn::Zero(d), x));
+    const FloatVec p = exp_v(hn::Min(hn::Zero(d), x));
     hn::StoreU(p, d, weights + j);
     const FloatVec change = hn::Sub(hn::LoadU(d, dweights + j), hn::Set(d, delta));
     hn::StoreU(hn::Mul(hn::Mul(p, change), hn::Set(d, scale)), d, dweights + j);
@@ -150,6 +151,7 @@ void attention_grad(const void* untyped, int, int thread, int threads) noexcept 
   }
 }
 
+}  // namespace
 }  // namespace atelier::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -8,6 +8,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
+namespace {
 
 void conv(const void* untyped, int, int thread, int threads) noexcept {
   const auto& args = *static_cast<const ConvArgs*>(untyped);
@@ -33,6 +34,7 @@ void conv(const void* untyped, int, int thread, int threads) noexcept {
   }
 }
 
+}  // namespace
 }  // namespace atelier::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -9,6 +9,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
+namespace {
 
 // Rows are elements of the window, K the grid points.
 struct WindowColumns {
@@ -139,6 +140,7 @@ void conv_dw(const void* untyped, int, int thread, int threads) noexcept {
   }
 }
 
+}  // namespace
 }  // namespace atelier::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -8,6 +8,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
+namespace {
 
 template <class Rows>
 void matmul_with(const MatmulArgs& args, Rows rows, int thread, int threads) {
@@ -41,6 +42,7 @@ void matmul(const void* untyped, int, int thread, int threads) noexcept {
   }
 }
 
+}  // namespace
 }  // namespace atelier::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -10,6 +10,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
+namespace {
 
 inline constexpr std::int64_t kPackRows = 256;  // of k in one task
 
@@ -84,6 +85,7 @@ void pack(const void* untyped, int, int thread, int threads) noexcept {
   }
 }
 
+}  // namespace
 }  // namespace atelier::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
