@@ -61,6 +61,22 @@ constexpr std::string_view kTileOpNames[] = {
 static_assert(std::size(kTileOpNames) == std::size_t(TileOp::count_));
 
 constexpr AliasPair kSoftmaxAliases[] = {{offsetof(SoftmaxArgs, y), offsetof(SoftmaxArgs, x)}};
+// The last pass of a norm reads and writes element by element.
+constexpr AliasPair kLayerNormAliases[] = {
+    {offsetof(LayerNormArgs, y), offsetof(LayerNormArgs, x)}};
+constexpr AliasPair kGroupNormAliases[] = {
+    {offsetof(GroupNormArgs, y), offsetof(GroupNormArgs, x)}};
+constexpr AliasPair kBatchNormAliases[] = {
+    {offsetof(BatchNormArgs, y), offsetof(BatchNormArgs, x)}};
+constexpr AliasPair kLayerNormGradAliases[] = {
+    {offsetof(LayerNormGradArgs, dx), offsetof(LayerNormGradArgs, dy)},
+    {offsetof(LayerNormGradArgs, dx), offsetof(LayerNormGradArgs, x)}};
+constexpr AliasPair kGroupNormGradAliases[] = {
+    {offsetof(GroupNormGradArgs, dx), offsetof(GroupNormGradArgs, dy)},
+    {offsetof(GroupNormGradArgs, dx), offsetof(GroupNormGradArgs, x)}};
+constexpr AliasPair kBatchNormGradAliases[] = {
+    {offsetof(BatchNormGradArgs, dx), offsetof(BatchNormGradArgs, dy)},
+    {offsetof(BatchNormGradArgs, dx), offsetof(BatchNormGradArgs, x)}};
 constexpr AliasPair kUpdateAliases[] = {{offsetof(DynArgs, out), offsetof(DynArgs, base)}};
 constexpr std::uint16_t average(int i, std::size_t array) {
   return std::uint16_t(array + std::size_t(i) * sizeof(float*));
@@ -94,6 +110,18 @@ std::span<const AliasPair> alias_pairs(KernelId id) {
   switch (id) {
     case KernelId::softmax:
       return kSoftmaxAliases;
+    case KernelId::layer_norm:
+      return kLayerNormAliases;
+    case KernelId::layer_norm_grad:
+      return kLayerNormGradAliases;
+    case KernelId::group_norm:
+      return kGroupNormAliases;
+    case KernelId::group_norm_grad:
+      return kGroupNormGradAliases;
+    case KernelId::batch_norm:
+      return kBatchNormAliases;
+    case KernelId::batch_norm_grad:
+      return kBatchNormGradAliases;
     case KernelId::dyn_update:
       return kUpdateAliases;
     case KernelId::adam:
