@@ -1,0 +1,183 @@
+// POSIX calls with their errors kept: EINTR is repeated, short transfers go on.
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace atelier {
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void throw_errno(const std::filesystem::path& path, std::string_view what, int error) {
+  throw Error(fmt::format("{}: {}: {}", path.string(), what, std::strerror(error)));
+}
+
+Descriptor open_read(const std::filesystem::path& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw_errno(path, "cannot open", errno);
+  struct stat status {};
+  if (::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+    ::close(fd);
+    throw_errno(path, "cannot read", EISDIR);
+  }
+  return Descriptor(fd);
+}
+
+void write_all(int fd, std::span<const std::byte> bytes, std::string_view name) {
+  while (!bytes.empty()) {
+    ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno(name, "cannot write", errno);
+    if (n == 0) throw_errno(name, "cannot write", ENOSPC);
+    bytes = bytes.subspan(std::size_t(n));
+  }
+}
+
+void write_all(int fd, std::string_view text, std::string_view name) {
+  write_all(fd, std::as_bytes(std::span(text)), name);
+}
+
+std::size_t read_some(int fd, std::span<std::byte> into, std::string_view name) {
+  for (;;) {
+    ssize_t n = ::read(fd, into.data(), into.size());
+    if (n >= 0) return std::size_t(n);
+    if (errno != EINTR) throw_errno(name, "cannot read", errno);
+  }
+}
+
+std::string read_text(const std::filesystem::path& path, std::size_t limit) {
+  Descriptor fd = open_read(path);
+  std::string text;
+  char buffer[65536];
+  while (std::size_t n =
+             read_some(fd.get(), std::as_writable_bytes(std::span(buffer)), path.string())) {
+    text.append(buffer, n);
+    if (text.size() > limit)
+      throw Error(fmt::format("{}: larger than {} bytes", path.string(), limit));
+  }
+  return text;
+}
+
+Descriptor open_spool() {
+  const char* directory = std::getenv("TMPDIR");
+  std::string path =
+      fmt::format("{}/atelier-spool-XXXXXX", directory && *directory ? directory : "/tmp");
+  int fd = ::mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) throw_errno(path, "cannot create", errno);
+  ::unlink(path.c_str());
+  return Descriptor(fd);
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  static std::atomic<int> counter{0};
+  std::string name = fmt::format(".{}.{}.{}.tmp", path_.filename().string(), ::getpid(), counter++);
+  temporary_ = path_.parent_path() / name;
+  if (std::error_code error; std::filesystem::is_directory(path_, error))
+    throw_errno(path_, "cannot write", EISDIR);
+  int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) throw_errno(path_, "cannot write", errno);
+  fd_ = Descriptor(fd);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) { write_all(fd(), bytes, path_.string()); }
+void AtomicFile::write(std::string_view text) { write_all(fd(), text, path_.string()); }
+
+void AtomicFile::commit() {
+  if (::fsync(fd()) != 0) throw_errno(path_, "cannot write", errno);
+  // A failed close may be the first sign of a full disk on network file systems.
+  if (::close(fd_.release()) != 0) {
+    int error = errno;
+    ::unlink(temporary_.c_str());
+    throw_errno(path_, "cannot write", error);
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    int error = errno;
+    ::unlink(temporary_.c_str());
+    throw_errno(path_, "cannot replace", error);
+  }
+  std::filesystem::path directory = path_.parent_path().empty() ? "." : path_.parent_path();
+  Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) throw_errno(directory, "cannot open", errno);
+  if (::fsync(parent.get()) != 0 && errno != EINVAL) throw_errno(directory, "cannot sync", errno);
+}
+
+void remove_stale_temporaries(const std::filesystem::path& directory) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    std::string name = entry.path().filename().string();
+    if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
+    // ".NAME.PID.N.tmp"
+    auto number_end = name.rfind('.', name.size() - 5);
+    auto pid_end = number_end;
+    if (pid_end == name.npos || pid_end == 0) continue;
+    auto pid_start = name.rfind('.', pid_end - 1);
+    int pid = 0;
+    if (pid_start == name.npos) continue;
+    auto [end, bad] = std::from_chars(name.data() + pid_start + 1, name.data() + pid_end, pid);
+    if (bad != std::errc{} || end != name.data() + pid_end || pid <= 0) continue;
+    if (pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(entry.path(), error);
+  }
+}
+
+Mapping::Mapping(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view name)
+    : size_(bytes) {
+  if (bytes == 0) return;
+  std::uint64_t page = std::uint64_t(::sysconf(_SC_PAGESIZE)), start = offset / page * page;
+  mapped_ = bytes + (offset - start);
+  base_ = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, fd, off_t(start));
+  if (base_ == MAP_FAILED) {
+    base_ = nullptr;
+    throw_errno(name, "cannot map", errno);
+  }
+  data_ = static_cast<const std::byte*>(base_) + (offset - start);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept { *this = std::move(other); }
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(base_, other.base_);
+  std::swap(mapped_, other.mapped_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+Mapping::~Mapping() {
+  if (base_) ::munmap(base_, mapped_);
+}
+
+void Mapping::drop(std::uint64_t offset, std::uint64_t bytes) const {
+  std::uint64_t page = std::uint64_t(::sysconf(_SC_PAGESIZE));
+  auto first = (reinterpret_cast<std::uintptr_t>(data_) + offset + page - 1) / page * page;
+  auto last = (reinterpret_cast<std::uintptr_t>(data_) + offset + bytes) / page * page;
+  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+}  // namespace atelier

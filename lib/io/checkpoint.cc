@@ -1,0 +1,142 @@
+// Checkpoints as HDF5: attributes by group, tensors by name, every one checksummed.
+#include "io/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace atelier {
+namespace {
+
+struct Group {
+  const char* path;
+  Attributes Checkpoint::*member;
+};
+constexpr Group kGroups[] = {{"/config", &Checkpoint::config},
+                             {"/preprocess", &Checkpoint::preprocess},
+                             {"/training", &Checkpoint::training},
+                             {"/state", &Checkpoint::state},
+                             {"/inputs", &Checkpoint::inputs}};
+
+std::string path_of(const std::string& name) {
+  return name.find('/') == name.npos ? "/model/" + name : "/" + name;
+}
+
+FileType stored_type(DType type) {
+  switch (type) {
+    case DType::f32:
+      return FileType::f32;
+    case DType::bf16:
+      return FileType::bf16;
+    case DType::i32:
+      return FileType::i32;
+    case DType::u8:
+      return FileType::u8;
+    case DType::f64:
+      return FileType::f64;
+  }
+  return FileType::other;
+}
+
+DType memory_type(const Hdf5Reader& file, const DatasetInfo& info) {
+  switch (info.type) {
+    case FileType::f32:
+      return DType::f32;
+    case FileType::bf16:
+      return DType::bf16;
+    case FileType::i32:
+      return DType::i32;
+    case FileType::u8:
+      return DType::u8;
+    case FileType::f64:
+      return DType::f64;
+    default:
+      throw Error(
+          fmt::format("{}: {}: expected f32, found {}", file.name(), info.path, name(info.type)));
+  }
+}
+
+void read_tensor(const Hdf5Reader& file, const std::string& path, const std::string& label,
+                 Store& store) {
+  DatasetInfo info = file.info(path);
+  if (info.dims.size() > std::size_t(kMaxRank))
+    throw Error(
+        fmt::format("{}: {}: rank {} is above {}", file.name(), path, info.dims.size(), kMaxRank));
+  Type type{memory_type(file, info), Shape(info.dims)};
+  if (store.has(label) && store.at(label).type != type) {
+    throw Error(fmt::format("{}: tensor {}: expected {}, found {}", file.name(), label,
+                            to_string(store.at(label).type), to_string(type)));
+  }
+  if (!info.contiguous)
+    throw Error(fmt::format("{}: {}: expected a contiguous dataset", file.name(), path));
+  file.verify(path);
+  StoredTensor& tensor = store.has(label) ? store.at(label) : store.create(label, type);
+  Mapping bytes = file.map(path);
+  std::copy(bytes.bytes().begin(), bytes.bytes().end(), tensor.data());
+  ++tensor.version;
+}
+
+// Tensors lie in /model and, by their path, in any group that holds no attributes of ours.
+void collect(const Hdf5Reader& file, const std::string& group, std::vector<std::string>& paths,
+             int depth) {
+  for (const std::string& child : file.children(group)) {
+    std::string path = (group == "/" ? "" : group) + "/" + child;
+    if (!file.is_group(path)) {
+      paths.push_back(path);
+    } else if (path != "/meta" && path != "/tokenizer" && depth < 8) {
+      collect(file, path, paths, depth + 1);
+    }
+  }
+}
+
+}  // namespace
+
+std::string Checkpoint::model() const {
+  const Scalar* name = find(config, "model");
+  return name ? to_text(*name) : "";
+}
+
+void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, const Store& store,
+                      const std::function<bool(std::string_view name)>& wanted) {
+  Hdf5Writer file = Hdf5Writer::create(output, "checkpoint");
+  for (const Group& group : kGroups) {
+    const Attributes& values = checkpoint.*group.member;
+    if (values.empty()) continue;
+    file.group(group.path);
+    file.attributes(group.path, values);
+  }
+  for (const std::string& name : store.names()) {
+    if (wanted && !wanted(name)) continue;
+    const StoredTensor& tensor = store.at(name);
+    std::vector<std::int64_t> dims(tensor.type.shape.axes().begin(),
+                                   tensor.type.shape.axes().end());
+    file.dataset(path_of(name), stored_type(tensor.type.dtype), dims,
+                 {tensor.data(), tensor.bytes()});
+  }
+  file.commit();
+}
+
+Checkpoint read_checkpoint_attributes(const Hdf5Reader& file) {
+  file.require_kind("checkpoint");
+  Checkpoint checkpoint;
+  for (const Group& group : kGroups) {
+    if (file.is_group(group.path)) checkpoint.*group.member = file.attributes(group.path);
+  }
+  if (checkpoint.model().empty())
+    throw Error(fmt::format("{}: /config names no model", file.name()));
+  return checkpoint;
+}
+
+Checkpoint read_checkpoint(const Hdf5Reader& file, Store& store,
+                           const std::function<bool(std::string_view name)>& wanted) {
+  Checkpoint checkpoint = read_checkpoint_attributes(file);
+  std::vector<std::string> paths;
+  collect(file, "/", paths, 0);
+  for (const std::string& path : paths) {
+    std::string label = path.starts_with("/model/") ? path.substr(7) : path.substr(1);
+    if (!wanted || wanted(label)) read_tensor(file, path, label, store);
+  }
+  return checkpoint;
+}
+
+}  // namespace atelier

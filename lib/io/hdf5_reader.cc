@@ -1,0 +1,445 @@
+// Reading HDF5: our own check of the superblock first, features that reach outside refused by
+// name, sizes checked before memory is taken, checksums compared.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "io/hdf5_driver.h"
+#include "io/hdf5_superblock.h"
+#include "io/hdf5_types.h"
+
+namespace atelier {
+
+struct Hdf5Reader::Impl {
+  std::string name;
+  Descriptor descriptor;
+  DriverFile driver;
+  Handle access, file;
+
+  [[noreturn]] void fail(std::string_view object, std::string_view what) const {
+    throw Error(fmt::format("{}: {}: {}", name, object, what));
+  }
+  void check() const {
+    if (driver.error) throw_errno(name, driver.operation, driver.error);
+  }
+  void open();
+  Handle dataset(std::string_view path) const;
+};
+
+namespace {
+
+constexpr std::int64_t kMaxObjects = 100000;
+constexpr std::uint64_t kMaxChunk = 16u << 20;
+
+std::string rooted(std::string_view path) {
+  return path.starts_with('/') ? std::string(path) : "/" + std::string(path);
+}
+
+// Every part of a path must be a hard link: soft links may lead in circles.
+bool hard_path(hid_t file, const std::string& path) {
+  if (path == "/") return true;
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    std::string part = path.substr(0, slash);
+    H5L_info_t info{};
+    if (H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (H5Lget_info(file, part.c_str(), &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
+      return false;
+    if (slash == path.npos) return true;
+  }
+}
+
+std::string refused_storage(hid_t set) {
+  Handle p(H5Dget_create_plist(set));
+  if (H5Pget_external_count(p) > 0) return "its data lie in another file, which is not followed";
+  if (H5Pget_layout(p) == H5D_VIRTUAL) return "it is a virtual dataset, which is not followed";
+  if (H5Pget_layout(p) != H5D_CHUNKED) return "";
+  for (int i = 0; i < H5Pget_nfilters(p); ++i) {
+    unsigned flags = 0, config = 0;
+    size_t parameters = 0;
+    char label[64] = "";
+    H5Z_filter_t filter =
+        H5Pget_filter2(p, unsigned(i), &flags, &parameters, nullptr, sizeof label, label, &config);
+    if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
+        filter != H5Z_FILTER_FLETCHER32) {
+      return fmt::format("filter {} ({}) is not supported; deflate, shuffle and fletcher32 are",
+                         int(filter), label);
+    }
+  }
+  hsize_t chunk[32];
+  int rank = H5Pget_chunk(p, 32, chunk);
+  Handle type(H5Dget_type(set));
+  std::uint64_t bytes = H5Tget_size(type);
+  for (int i = 0; i < rank; ++i) {
+    if (chunk[i] && bytes > kMaxChunk / chunk[i]) return "its chunks are larger than 16 MiB";
+    bytes *= chunk[i];
+  }
+  hsize_t chunks = 0;
+  if (H5Pget_nfilters(p) == 0) return "";
+  Handle space(H5Dget_space(set));
+  if (H5Dget_num_chunks(set, space, &chunks) < 0) return "its chunk index cannot be read";
+  for (hsize_t i = 0; i < chunks; ++i) {
+    hsize_t offset[32], stored = 0;
+    unsigned mask = 0;
+    haddr_t address = 0;
+    if (H5Dget_chunk_info(set, space, i, offset, &mask, &address, &stored) < 0)
+      return "its chunk index cannot be read";
+    if (stored > bytes + bytes / 1000 + 64) return "a stored chunk is larger than its contents";
+  }
+  return "";
+}
+
+hid_t native(FileType type) {
+  switch (type) {
+    case FileType::f32:
+      return H5T_NATIVE_FLOAT;
+    case FileType::f64:
+      return H5T_NATIVE_DOUBLE;
+    case FileType::u8:
+      return H5T_NATIVE_UINT8;
+    case FileType::i32:
+      return H5T_NATIVE_INT32;
+    case FileType::u64:
+      return H5T_NATIVE_UINT64;
+    default:
+      return H5T_NATIVE_INT64;
+  }
+}
+
+bool whole(FileType type) { return type >= FileType::u8 && type <= FileType::i64; }
+
+}  // namespace
+
+Hdf5Reader::Hdf5Reader(const std::filesystem::path& path) : impl_(std::make_unique<Impl>()) {
+  impl_->name = path.string();
+  impl_->descriptor = open_read(path);
+  impl_->open();
+}
+Hdf5Reader::Hdf5Reader(Descriptor descriptor, std::string name) : impl_(std::make_unique<Impl>()) {
+  impl_->name = std::move(name);
+  impl_->descriptor = std::move(descriptor);
+  impl_->open();
+}
+Hdf5Reader::Hdf5Reader(Hdf5Reader&&) noexcept = default;
+Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
+Hdf5Reader::~Hdf5Reader() {
+  if (!impl_) return;
+  impl_->file.close();
+  impl_->access.close();
+}
+
+void Hdf5Reader::Impl::open() {
+  struct stat status {};
+  if (::fstat(descriptor.get(), &status) != 0) throw_errno(name, "cannot read", errno);
+  if (!S_ISREG(status.st_mode)) throw Error(fmt::format("{}: expected a regular file", name));
+  driver.fd = descriptor.get();
+  driver.size = status.st_size;
+  check_superblock(descriptor.get(), std::uint64_t(status.st_size), name);
+  access = Handle(driver_access(driver));
+  file = Handle(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access));
+  check();
+  if (!file) throw Error(fmt::format("{}: damaged HDF5 file (its metadata do not open)", name));
+}
+
+const std::string& Hdf5Reader::name() const { return impl_->name; }
+int Hdf5Reader::descriptor() const { return impl_->descriptor.get(); }
+
+std::string Hdf5Reader::kind() const {
+  Attributes root = attributes("/");
+  const Scalar* format = find(root, "format");
+  if (!format || *format != Scalar(std::string("atelier"))) return "";
+  Handle object(H5Oopen(impl_->file, "/", H5P_DEFAULT)),
+      attribute(H5Aopen(object, "format_version", H5P_DEFAULT));
+  std::uint32_t version[2] = {0, 0};
+  Handle space(attribute ? H5Aget_space(attribute) : -1);
+  if (!attribute || H5Sget_simple_extent_npoints(space) != 2 ||
+      H5Aread(attribute, H5T_NATIVE_UINT32, version) < 0) {
+    impl_->fail("/", "has no readable format_version");
+  }
+  if (version[0] != std::uint32_t(kFormatMajor)) {
+    throw Error(fmt::format("{}: file format {}.{}, but this version reads {}.x", impl_->name,
+                            version[0], version[1], kFormatMajor));
+  }
+  if (version[1] > std::uint32_t(kFormatMinor)) {
+    log::warning(
+        fmt::format("{}: file format {}.{} is newer than {}.{}; what is unknown is ignored",
+                    impl_->name, version[0], version[1], kFormatMajor, kFormatMinor));
+  }
+  const Scalar* kind = find(root, "kind");
+  return kind ? to_text(*kind) : "";
+}
+
+void Hdf5Reader::require_kind(std::string_view wanted) const {
+  std::string found = kind();
+  if (found == wanted) return;
+  throw Error(fmt::format("{}: expected kind {}, found {}", impl_->name, wanted,
+                          found.empty() ? "an HDF5 file of another program" : "kind " + found));
+}
+
+bool Hdf5Reader::has(std::string_view path) const { return hard_path(impl_->file, rooted(path)); }
+
+bool Hdf5Reader::is_group(std::string_view path) const {
+  if (!has(path)) return false;
+  Handle object(H5Oopen(impl_->file, rooted(path).c_str(), H5P_DEFAULT));
+  return object && H5Iget_type(object) == H5I_GROUP;
+}
+
+std::vector<std::string> Hdf5Reader::children(std::string_view group) const {
+  if (!is_group(group)) return {};
+  Handle object(H5Gopen2(impl_->file, rooted(group).c_str(), H5P_DEFAULT));
+  H5G_info_t info{};
+  if (!object || H5Gget_info(object, &info) < 0) impl_->fail(group, "cannot be listed");
+  if (info.nlinks > hsize_t(kMaxObjects))
+    impl_->fail(group,
+                fmt::format("has {} members, at most {} are read", info.nlinks, kMaxObjects));
+  std::vector<std::string> names;
+  auto collect = [](hid_t, const char* name, const H5L_info_t* link, void* to) -> herr_t {
+    if (link->type == H5L_TYPE_HARD) static_cast<std::vector<std::string>*>(to)->emplace_back(name);
+    return 0;
+  };
+  hsize_t at = 0;
+  if (H5Literate(object, H5_INDEX_NAME, H5_ITER_NATIVE, &at, collect, &names) < 0)
+    impl_->fail(group, "cannot be listed");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Handle Hdf5Reader::Impl::dataset(std::string_view path) const {
+  std::string where = rooted(path);
+  if (!hard_path(file, where)) throw Error(fmt::format("{}: no dataset {}", name, where));
+  Handle set(H5Dopen2(file, where.c_str(), H5P_DEFAULT));
+  check();
+  if (!set) fail(where, "is no readable dataset");
+  std::string reason = refused_storage(set);
+  if (!reason.empty()) fail(where, reason);
+  return set;
+}
+
+DatasetInfo Hdf5Reader::info(std::string_view path) const {
+  Handle set = impl_->dataset(path);
+  Handle type(H5Dget_type(set)), space(H5Dget_space(set)), p(H5Dget_create_plist(set));
+  DatasetInfo info;
+  info.path = rooted(path);
+  info.type = file_type(type);
+  if (info.type == FileType::text && H5Tis_variable_str(type) <= 0)
+    info.text_bytes = H5Tget_size(type);
+  int rank = H5Sget_simple_extent_ndims(space);
+  if (rank < 0 || rank > 32) impl_->fail(path, "has no simple shape");
+  std::vector<hsize_t> dims(std::size_t(rank), 0);
+  H5Sget_simple_extent_dims(space, dims.data(), nullptr);
+  std::uint64_t total = std::max<std::uint64_t>(1, H5Tget_size(type));
+  for (hsize_t d : dims) {
+    if (d && total > (std::uint64_t{1} << 62) / d)
+      impl_->fail(path, "its shape is larger than any memory");
+    total *= std::max<hsize_t>(d, 1);
+    info.dims.push_back(std::int64_t(d));
+  }
+  haddr_t offset = H5Pget_layout(p) == H5D_CONTIGUOUS ? H5Dget_offset(set) : HADDR_UNDEF;
+  if (offset != HADDR_UNDEF) {
+    info.contiguous = H5Tget_order(type) != H5T_ORDER_BE;
+    info.offset = offset;
+    if (offset + H5Dget_storage_size(set) > std::uint64_t(impl_->driver.size))
+      impl_->fail(path, "lies beyond the end of the file");
+  }
+  if (H5Aexists(set, "xxh3") > 0) {
+    for (const auto& [name, value] : attributes(path)) {
+      if (name == "xxh3") info.checksum = to_text(value);
+    }
+  }
+  return info;
+}
+
+std::int64_t DatasetInfo::count() const {
+  std::int64_t n = 1;
+  for (auto d : dims) n *= d;
+  return n;
+}
+
+namespace {
+
+std::optional<Scalar> read_attribute(hid_t attribute) {
+  Handle type(H5Aget_type(attribute)), space(H5Aget_space(attribute));
+  if (H5Sget_simple_extent_npoints(space) != 1) return std::nullopt;
+  FileType kind = file_type(type);
+  if (kind == FileType::text) {
+    if (H5Tis_variable_str(type) > 0) {
+      char* text = nullptr;
+      Handle memory(H5Tcopy(H5T_C_S1));
+      H5Tset_size(memory, H5T_VARIABLE);
+      H5Tset_cset(memory, H5Tget_cset(type));
+      if (H5Aread(attribute, memory, &text) < 0 || !text) return std::nullopt;
+      std::string copy = text;
+      H5free_memory(text);
+      return copy;
+    }
+    std::size_t size = H5Tget_size(type);
+    if (size > (1u << 20)) return std::nullopt;
+    std::string text(size, '\0');
+    Handle memory = text_type(size);
+    H5Tset_cset(memory, H5Tget_cset(type));
+    if (H5Aread(attribute, memory, text.data()) < 0) return std::nullopt;
+    return text.substr(0, text.find('\0'));
+  }
+  if (kind == FileType::u8) {  // our booleans
+    std::uint8_t flag = 0;
+    if (H5Aread(attribute, H5T_NATIVE_UINT8, &flag) < 0) return std::nullopt;
+    return Scalar(flag != 0);
+  }
+  if (whole(kind)) {
+    std::int64_t value = 0;
+    if (H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0) return std::nullopt;
+    return value;
+  }
+  double value = 0;
+  if (kind == FileType::other || H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) < 0)
+    return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+// In order of creation where the file keeps it, else by name.
+Attributes Hdf5Reader::attributes(std::string_view path) const {
+  std::string where = rooted(path);
+  if (!hard_path(impl_->file, where))
+    throw Error(fmt::format("{}: no object {}", impl_->name, where));
+  Handle object(H5Oopen(impl_->file, where.c_str(), H5P_DEFAULT));
+  if (!object) impl_->fail(where, "cannot be opened");
+  Attributes result;
+  int count = H5Aget_num_attrs(object);
+  if (count < 0 || count > 10000) impl_->fail(where, "has unreadable attributes");
+  for (int i = 0; i < count; ++i) {
+    Handle attribute(H5Aopen_by_idx(object, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, hsize_t(i),
+                                    H5P_DEFAULT, H5P_DEFAULT));
+    if (!attribute) {
+      attribute = Handle(H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, hsize_t(i),
+                                        H5P_DEFAULT, H5P_DEFAULT));
+    }
+    if (!attribute) impl_->fail(where, "has an unreadable attribute");
+    ssize_t length = H5Aget_name(attribute, 0, nullptr);
+    std::string name(std::size_t(std::max<ssize_t>(0, length)), '\0');
+    H5Aget_name(attribute, name.size() + 1, name.data());
+    if (auto value = read_attribute(attribute)) result.emplace_back(name, *value);
+  }
+  impl_->check();
+  return result;
+}
+
+void Hdf5Reader::read_raw(std::string_view path, std::int64_t first, std::int64_t count,
+                          FileType type, void* into, std::size_t elements) const {
+  DatasetInfo about = info(path);
+  if (about.type == FileType::text || about.type == FileType::other) {
+    impl_->fail(path, fmt::format("expected numbers, found {}", atelier::name(about.type)));
+  }
+  if (whole(type) && !whole(about.type)) {
+    impl_->fail(path, fmt::format("expected whole numbers, found {}", atelier::name(about.type)));
+  }
+  std::int64_t rows = about.dims.empty() ? 1 : about.dims[0];
+  if (count < 0) count = rows;
+  std::int64_t row = rows > 0 ? about.count() / rows : 0;
+  if (first < 0 || first + count > rows || std::size_t(count * row) != elements) {
+    impl_->fail(path, fmt::format("rows {} to {} with {} elements do not fit [{}]", first,
+                                  first + count, elements, fmt::join(about.dims, ",")));
+  }
+  if (elements == 0) return;
+  Handle set = impl_->dataset(path), space(H5Dget_space(set)), memory(H5S_ALL);
+  if (first != 0 || count != rows) {
+    std::vector<hsize_t> start(about.dims.size(), 0), extent(about.dims.begin(), about.dims.end());
+    start[0] = hsize_t(first);
+    extent[0] = hsize_t(count);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, extent.data(), nullptr);
+    memory = Handle(H5Screate_simple(int(extent.size()), extent.data(), nullptr));
+  }
+  hid_t memory_space = memory ? hid_t(memory) : H5S_ALL;
+  herr_t status = H5Dread(set, native(type), memory_space, space, H5P_DEFAULT, into);
+  impl_->check();
+  if (status < 0) impl_->fail(path, "cannot be read (damaged)");
+}
+
+std::vector<std::string> Hdf5Reader::read_strings(std::string_view path) const {
+  DatasetInfo about = info(path);
+  if (about.type != FileType::text || about.dims.size() != 1)
+    impl_->fail(path, "expected a list of texts");
+  Handle set = impl_->dataset(path);
+  std::vector<std::string> result;
+  if (about.text_bytes > 0) {
+    if (about.count() * std::int64_t(about.text_bytes) > (std::int64_t{1} << 32))
+      impl_->fail(path, "is larger than 4 GiB");
+    std::string all(std::size_t(about.count()) * about.text_bytes, '\0');
+    Handle stored(H5Dget_type(set)), memory = text_type(about.text_bytes);
+    H5Tset_cset(memory, H5Tget_cset(stored));
+    if (!all.empty() && H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, all.data()) < 0)
+      impl_->fail(path, "cannot be read");
+    for (std::int64_t i = 0; i < about.count(); ++i) {
+      std::string text = all.substr(std::size_t(i) * about.text_bytes, about.text_bytes);
+      result.push_back(text.substr(0, text.find('\0')));
+    }
+    return result;
+  }
+  std::vector<char*> pointers(std::size_t(about.count()), nullptr);
+  Handle stored(H5Dget_type(set)), space(H5Dget_space(set)), memory(H5Tcopy(H5T_C_S1));
+  H5Tset_size(memory, H5T_VARIABLE);
+  H5Tset_cset(memory, H5Tget_cset(stored));
+  if (!pointers.empty() && H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0)
+    impl_->fail(path, "cannot be read");
+  for (char* text : pointers) result.emplace_back(text ? text : "");
+  H5Dvlen_reclaim(memory, space, H5P_DEFAULT, pointers.data());
+  return result;
+}
+
+std::vector<std::string> Hdf5Reader::read_ragged_strings(std::string_view group) const {
+  std::string where = rooted(group);
+  DatasetInfo about = info(where + "/data"), ends = info(where + "/offsets");
+  std::vector<std::uint8_t> bytes(std::size_t(about.count()));
+  std::vector<std::int64_t> offsets(std::size_t(ends.count()));
+  read<std::uint8_t>(where + "/data", bytes);
+  read<std::int64_t>(where + "/offsets", offsets);
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    if (offsets[i] < 0 || offsets[i + 1] < offsets[i] ||
+        offsets[i + 1] > std::int64_t(bytes.size()))
+      impl_->fail(group, "has offsets out of order");
+    result.emplace_back(reinterpret_cast<const char*>(bytes.data()) + offsets[i],
+                        std::size_t(offsets[i + 1] - offsets[i]));
+  }
+  return result;
+}
+
+Mapping Hdf5Reader::map(std::string_view path) const {
+  DatasetInfo about = info(path);
+  if (!about.contiguous) impl_->fail(path, "is not contiguous and cannot be mapped");
+  std::size_t element = about.type == FileType::text ? about.text_bytes : size_of(about.type);
+  return Mapping(descriptor(), about.offset, std::uint64_t(about.count()) * element, impl_->name);
+}
+
+void Hdf5Reader::verify(std::string_view path) const {
+  DatasetInfo about = info(path);
+  if (about.checksum.empty() || !about.contiguous) return;
+  Mapping bytes = map(path);
+  if (xxh3_hex(bytes.bytes()) != about.checksum) {
+    throw Error(fmt::format("{}: {} is damaged (its checksum differs)", impl_->name, about.path));
+  }
+}
+
+void Hdf5Reader::verify_all() const {
+  std::vector<std::string> open{"/"};
+  for (std::int64_t seen = 0; !open.empty() && seen < kMaxObjects; ++seen) {
+    std::string group = open.back();
+    open.pop_back();
+    for (const std::string& child : children(group)) {
+      std::string path = (group == "/" ? "/" : group + "/") + child;
+      if (is_group(path)) {
+        if (std::count(path.begin(), path.end(), '/') < 16) open.push_back(path);
+      } else {
+        verify(path);
+      }
+    }
+  }
+}
+
+}  // namespace atelier
