@@ -158,9 +158,9 @@ void Preparer::adopt(std::int64_t height, std::int64_t width, std::int64_t chann
 }
 
 Attributes Preparer::attributes() const {
-  return {{"image_height", height_},   {"image_width", width_},
-          {"channels", channels_},     {"crop", options_.crop},
-          {"filter", options_.filter}, {"background", options_.background}};
+  // In order of names, as files give them back: a set is described alike before and after packing.
+  return {{"background", options_.background}, {"channels", channels_},   {"crop", options_.crop},
+          {"filter", options_.filter},         {"image_height", height_}, {"image_width", width_}};
 }
 
 bool Preparer::keeps(std::int64_t height, std::int64_t width, std::int64_t channels) const {

@@ -23,7 +23,7 @@ class Preparer {
   std::int64_t height() const { return height_; }
   std::int64_t width() const { return width_; }
   std::int64_t channels() const { return channels_; }
-  // image_height, image_width, channels, crop, filter, background: what every tool does again to
+  // background, channels, crop, filter, image_height, image_width: what every tool does again to
   // pictures that it shows to a model trained on these.
   Attributes attributes() const;
   // True if pictures of this shape would stay as they are.
