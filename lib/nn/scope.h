@@ -26,6 +26,9 @@ struct Noise {
   Expr ids, clock;
 };
 
+// The inputs "ids" i32 [rows] and "clock" i32 [3] of a graph.
+Noise noise_inputs(Graph& graph, std::int64_t rows, Where = Where::here());
+
 // Cheap to copy; names join with '.'. Parameters live in the store as "<name>"; layers call
 // param(), models call layers.
 class Scope {
@@ -52,9 +55,15 @@ class Scope {
   bool training() const { return mode_ == Mode::train; }
   Mode mode() const { return mode_; }
   Scope frozen() const;  // same tensors, state updates suppressed
-  // Reads every parameter and state from another place: names are prefixed in the store, so an
-  // evaluation graph can run on averaged weights ("ema0." + name) where such a tensor exists.
+  // Reads every parameter and state from another place: an evaluation graph runs on averaged
+  // weights with "ema0/", that is on "ema0/<name>" where the store has such a tensor.
   Scope reading(std::string_view store_prefix) const;
+  // What update() has committed so far under this prefix, in order.
+  struct StateUpdate {
+    std::string name;
+    Expr slot, next;
+  };
+  std::vector<StateUpdate> state_updates() const;
   const std::string& path() const { return path_; }
   Graph& graph() const { return *graph_; }
   Store& store() const { return *store_; }
@@ -69,6 +78,20 @@ class Scope {
   std::string path_, store_prefix_;
   Noise noise_;
   std::shared_ptr<Shared> shared_;
+};
+
+// While it lives, nodes of the graph are recorded as belonging to the scope's path.
+class Within {
+ public:
+  explicit Within(const Scope& scope)
+      : graph_(scope.graph()), former_(graph_.set_scope(scope.path())) {}
+  ~Within() { graph_.set_scope(former_); }
+  Within(const Within&) = delete;
+  Within& operator=(const Within&) = delete;
+
+ private:
+  Graph& graph_;
+  std::string former_;
 };
 
 }  // namespace atelier
