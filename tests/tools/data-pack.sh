@@ -32,7 +32,8 @@ status 0 cmp few.h5 ten.h5
 status 0 data-pack - -o double.h5 < <(cat shapes.h5 shapes.h5)
 stderr_has '100 pictures 32x32x3, 3 classes'
 status 0 data-pack - -o redirected.h5 <shapes.h5
-status 0 cmp redirected.h5 shapes.h5
+status 0 data-pack shapes.h5 -o repacked.h5
+status 0 cmp redirected.h5 repacked.h5
 
 ppm() { printf 'P6\n4 4\n255\n'; printf "$1%.0s" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; }
 status 0 data-pack - -o frames.h5 < <(ppm abc; ppm xyz; ppm 123)
