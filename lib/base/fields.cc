@@ -107,8 +107,9 @@ Attributes to_attributes(const Fields& fields) {
 
 void from_attributes(const Fields& fields, const Attributes& attributes) {
   for (const auto& [name, value] : attributes) {
+    // clang 14 cannot capture a structured binding by reference.
     auto found = std::find_if(fields.begin(), fields.end(),
-                              [&](const BoundField& field) { return field.name == name; });
+                              [&wanted = name](const BoundField& f) { return f.name == wanted; });
     if (found == fields.end()) throw Error(fmt::format("unknown configuration field '{}'", name));
     found->set(value);
   }
