@@ -15,7 +15,7 @@ inline constexpr int kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSkippe
                      kExitSaved = 75;
 
 // One program. Declare everything, then run(). Options common to all tools are there already:
-// --help, --version, -q, -v, --debug, -j/--threads, --color, --completion SHELL.
+// --help, --version, -q, -v, --debug, -j/--threads, --completion SHELL.
 class Tool {
  public:
   Tool(std::string name, std::string summary);

@@ -1,0 +1,379 @@
+// One boundary for every program: arguments in, exit status out.
+#include "cli/tool.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <list>
+#include <new>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "cli/options.h"
+
+namespace atelier {
+
+const std::string& OptionSpec::long_name() const {
+  for (const std::string& name : names) {
+    if (name.starts_with("--")) return name;
+  }
+  return names.front();
+}
+
+std::string OptionSpec::variable() const {
+  std::string text = "ATELIER_" + key();
+  for (char& c : text) c = c == '-' ? '_' : char(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+struct Tool::Impl {
+  std::string name, summary;
+  std::vector<OperandSpec> operands;
+  std::vector<OptionSpec> options;
+  std::vector<std::pair<std::string, Attributes>> presets;
+  bool has_config = false, help = false, version = false, quiet = false, debug = false;
+  std::int64_t verbose = 0, threads = 0;
+  std::string config, preset, completion, color = "auto";
+
+  OptionSpec& add(std::string names, OptionSpec spec);
+  OptionSpec* find(std::string_view name);
+  void parse(int argc, char** argv);
+  void take(OptionSpec& option, const std::string& value, int source, std::string_view shown);
+  void environment();
+  void apply_preset();
+  void operands_from(const std::vector<std::string>& words);
+};
+
+namespace {
+
+std::vector<std::string> split_names(const std::string& names) {
+  std::vector<std::string> list;
+  for (std::size_t at = 0; at <= names.size();) {
+    std::size_t comma = std::min(names.find(',', at), names.size());
+    list.push_back(names.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return list;
+}
+
+template <class T>
+OptionSpec spec_of(T& value, std::string metavar, std::string help, std::string group) {
+  OptionSpec spec;
+  spec.field = bind(value, {"", std::move(help)});
+  spec.metavar = std::move(metavar);
+  spec.group = std::move(group);
+  return spec;
+}
+
+}  // namespace
+
+OptionSpec& Tool::Impl::add(std::string names, OptionSpec spec) {
+  spec.names = split_names(names);
+  for (const std::string& name : spec.names) {
+    if (find(name)) throw std::logic_error(fmt::format("option {} is declared twice", name));
+  }
+  if (spec.field.name.empty()) {
+    spec.field.name = spec.key();
+    std::replace(spec.field.name.begin(), spec.field.name.end(), '-', '_');
+  }
+  options.push_back(std::move(spec));
+  return options.back();
+}
+
+OptionSpec* Tool::Impl::find(std::string_view name) {
+  for (OptionSpec& o : options) {
+    if (std::find(o.names.begin(), o.names.end(), name) != o.names.end()) return &o;
+  }
+  return nullptr;
+}
+
+Tool::Tool(std::string name, std::string summary) : impl_(std::make_unique<Impl>()) {
+  impl_->name = std::move(name);
+  impl_->summary = std::move(summary);
+}
+Tool::~Tool() = default;
+
+void Tool::operands(std::string metavar, std::vector<std::string>& values, std::string help,
+                    bool required) {
+  impl_->operands.push_back({std::move(metavar), std::move(help), &values, nullptr, required});
+}
+void Tool::operand(std::string metavar, std::string& value, std::string help, bool required) {
+  impl_->operands.push_back({std::move(metavar), std::move(help), nullptr, &value, required});
+}
+
+void Tool::option(std::string names, std::string& value, std::string metavar, std::string help,
+                  std::string group) {
+  OptionSpec spec = spec_of(value, std::move(metavar), std::move(help), std::move(group));
+  spec.shown_default = value;
+  impl_->add(std::move(names), std::move(spec));
+}
+void Tool::option(std::string names, std::int64_t& value, std::string metavar, std::string help,
+                  std::string group) {
+  OptionSpec spec = spec_of(value, std::move(metavar), std::move(help), std::move(group));
+  if (value >= 0) spec.shown_default = fmt::format("{}", value);
+  spec.field.low = 0;
+  impl_->add(std::move(names), std::move(spec));
+}
+void Tool::option(std::string names, double& value, std::string metavar, std::string help,
+                  std::string group) {
+  OptionSpec spec = spec_of(value, std::move(metavar), std::move(help), std::move(group));
+  spec.shown_default = fmt::format("{}", value);
+  impl_->add(std::move(names), std::move(spec));
+}
+void Tool::flag(std::string names, bool& value, std::string help, std::string group) {
+  OptionSpec spec = spec_of(value, "", std::move(help), std::move(group));
+  spec.kind = OptionSpec::Kind::flag;
+  impl_->add(std::move(names), std::move(spec));
+}
+void Tool::optional_value(std::string names, std::string& value, std::string without,
+                          std::string metavar, std::string help, std::string group) {
+  OptionSpec spec = spec_of(value, std::move(metavar), std::move(help), std::move(group));
+  spec.kind = OptionSpec::Kind::optional_value;
+  spec.without = std::move(without);
+  impl_->add(std::move(names), std::move(spec));
+}
+
+void Tool::fields(const Fields& fields, std::string group,
+                  std::vector<std::pair<std::string, std::string>> aliases) {
+  for (const BoundField& field : fields) {
+    if (field.from_data) continue;
+    OptionSpec spec;
+    spec.field = field;
+    spec.group = group;
+    spec.kind = std::holds_alternative<bool*>(field.target) ? OptionSpec::Kind::flag
+                                                            : OptionSpec::Kind::value;
+    spec.metavar = std::holds_alternative<std::int64_t*>(field.target) ? "N"
+                   : std::holds_alternative<double*>(field.target)     ? "X"
+                                                                       : "TEXT";
+    Scalar value = field.value();
+    auto* whole = std::get_if<std::int64_t>(&value);
+    bool unset = whole && double(*whole) < field.low;
+    if (spec.kind == OptionSpec::Kind::value && !unset) spec.shown_default = to_text(value);
+    std::string names = field.flag();
+    for (const auto& [name, alias] : aliases) {
+      if (name == field.name)
+        names = alias.starts_with("--") ? names + "," + alias : alias + "," + names;
+    }
+    impl_->add(names, std::move(spec));
+  }
+}
+
+void Tool::config_file() { impl_->has_config = true; }
+void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
+  impl_->presets = std::move(presets);
+}
+
+bool Tool::given(std::string_view long_name) const {
+  std::string name(long_name);
+  if (!name.starts_with("--")) name = "--" + name;
+  const OptionSpec* option = impl_->find(name);
+  return option && option->source >= 2;
+}
+
+std::string Tool::resolved_toml() const { return write_config(impl_->options); }
+
+void Tool::Impl::take(OptionSpec& option, const std::string& value, int source,
+                      std::string_view shown) {
+  try {
+    option.field.set_text(value);
+  } catch (const UsageError& error) {
+    std::string text = error.what(), flag = option.field.flag();
+    if (text.starts_with(flag) && shown != flag)
+      text = std::string(shown) + text.substr(flag.size());
+    throw UsageError(text);
+  }
+  option.source = source;
+}
+
+void Tool::Impl::parse(int argc, char** argv) {
+  std::vector<std::string> words;
+  bool options_end = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (options_end || word == "-" || !word.starts_with('-')) {
+      words.push_back(word);
+      continue;
+    }
+    if (word == "--") {
+      options_end = true;
+      continue;
+    }
+    std::string name = word, value;
+    bool attached = false;
+    if (word.starts_with("--")) {
+      if (auto equals = word.find('='); equals != word.npos) {
+        name = word.substr(0, equals);
+        value = word.substr(equals + 1);
+        attached = true;
+      }
+    } else if (word.size() > 2) {  // -b32, or -vv
+      name = word.substr(0, 2);
+      value = word.substr(2);
+      attached = true;
+    }
+    OptionSpec* option = find(name);
+    if (!option) {
+      std::string near = nearest(name, options);
+      throw UsageError(fmt::format("unknown option '{}'{}", name,
+                                   near.empty() ? "" : fmt::format("; is it {}?", near)));
+    }
+    if (name == "-v" || name == "--verbose") {
+      verbose += 1 + std::int64_t(name == "-v" ? value.size() : 0);
+      continue;
+    }
+    if (option->source == 4) throw UsageError(fmt::format("{}: given twice", option->long_name()));
+    if (option->kind == OptionSpec::Kind::flag) {
+      if (attached && name.size() == 2) {  // -qj2: the rest are options of their own
+        throw UsageError(fmt::format("{}: takes no value, found '{}'", name, value));
+      }
+      take(*option, attached ? value : "true", 4, name);
+      continue;
+    }
+    if (!attached && option->kind == OptionSpec::Kind::optional_value) {
+      take(*option, option->without, 4, name);
+      continue;
+    }
+    if (!attached) {
+      if (i + 1 >= argc)
+        throw UsageError(fmt::format("{}: needs a value ({})", name, option->metavar));
+      value = argv[++i];
+    }
+    take(*option, value, 4, name);
+  }
+  if (!help && !version && completion.empty()) operands_from(words);
+}
+
+void Tool::Impl::operands_from(const std::vector<std::string>& words) {
+  std::size_t next = 0;
+  for (const OperandSpec& o : operands) {
+    if (next >= words.size()) {
+      if (o.required) throw UsageError(fmt::format("{} is missing", o.metavar));
+    } else if (o.many) {
+      o.many->assign(words.begin() + std::ptrdiff_t(next), words.end());
+      next = words.size();
+    } else {
+      *o.one = words[next++];
+    }
+  }
+  if (next < words.size()) throw UsageError(fmt::format("'{}': one operand too many", words[next]));
+}
+
+void Tool::Impl::environment() {
+  for (OptionSpec& o : options) {
+    if (o.hidden || o.source > 3 || o.group == "Common") continue;
+    const char* value = std::getenv(o.variable().c_str());
+    if (value) take(o, value, 3, o.variable());
+  }
+}
+
+void Tool::Impl::apply_preset() {
+  if (preset.empty()) return;
+  auto found = std::find_if(presets.begin(), presets.end(),
+                            [&](const auto& p) { return p.first == preset; });
+  if (found == presets.end()) {
+    std::vector<std::string> names;
+    for (const auto& p : presets) names.push_back(p.first);
+    throw UsageError(fmt::format("--preset '{}': expected {}", preset, fmt::join(names, ", ")));
+  }
+  for (const auto& [name, value] : found->second) {
+    for (OptionSpec& o : options) {
+      if (o.field.name != name || o.source > 1) continue;
+      o.field.set(value);
+      o.source = 1;
+    }
+  }
+}
+
+std::string version_line(const std::string& program) {
+  return fmt::format("{} (atelier) {}", program, ATELIER_VERSION);
+}
+
+namespace {
+
+// A result that did not reach standard output is a failure, however late it shows.
+int closed(int status) {
+  if (::close(STDOUT_FILENO) != 0 && errno != EBADF && status == 0) {
+    log::error(fmt::format("standard output: cannot write: {}", std::strerror(errno)));
+    return kExitFailed;
+  }
+  return status;
+}
+
+void print(const std::string& text) { write_all(STDOUT_FILENO, text, "standard output"); }
+
+}  // namespace
+
+int Tool::run(int argc, char** argv, const std::function<int()>& body) {
+  Impl& t = *impl_;
+  log::set_program(t.name);
+  // Descriptors 0 to 2 exist: a file opened later must not become standard output.
+  while (::fcntl(STDERR_FILENO, F_GETFD) < 0) {
+    if (::open("/dev/null", O_RDWR) < 0) return kExitFailed;
+  }
+  if (!t.presets.empty()) {
+    OptionSpec spec =
+        spec_of(t.preset, "NAME", "a named set of options, which flags override", "Configuration");
+    for (const auto& p : t.presets) spec.field.choices.push_back(p.first);
+    spec.field.choices.push_back("");
+    t.add("--preset", spec);
+    t.options.back().field.choices.pop_back();
+  }
+  if (t.has_config)
+    option("-c,--config", t.config, "FILE", "read options from a TOML file, keys as long flags",
+           "Configuration");
+  option("-j,--threads", t.threads, "N",
+         "threads; 0: OMP_NUM_THREADS, SLURM_CPUS_PER_TASK, or all CPUs allowed", "Common");
+  flag("-q,--quiet", t.quiet, "only errors", "Common");
+  option("-v,--verbose", t.verbose, "", "say more; twice: still more", "Common");
+  t.options.back().kind = OptionSpec::Kind::flag;
+  t.options.back().shown_default.clear();
+  flag("--debug", t.debug, "say everything", "Common");
+  option("--completion", t.completion, "SHELL", "print a completion script for bash, zsh or fish",
+         "Common");
+  flag("--help", t.help, "print this help", "Common");
+  flag("--version", t.version, "print the version", "Common");
+  try {
+    t.parse(argc, argv);
+    if (t.help) {
+      print(help_text(t.name, t.summary, t.operands, t.options));
+      return closed(kExitDone);
+    }
+    if (t.version) {
+      print(version_line(t.name) + "\n");
+      return closed(kExitDone);
+    }
+    if (!t.completion.empty()) {
+      print(completion_script(t.name, t.options, t.completion));
+      return closed(kExitDone);
+    }
+    t.environment();
+    if (!t.config.empty()) read_config(t.config, t.options);
+    t.apply_preset();
+    log::set_level(t.quiet         ? log::Level::error
+                   : t.debug       ? log::Level::debug
+                   : t.verbose > 1 ? log::Level::detail
+                   : t.verbose     ? log::Level::info
+                                   : log::Level::warning);
+    set_threads(int(t.threads));
+    return closed(body());
+  } catch (const UsageError& error) {
+    log::error(error.what());
+    log::error(fmt::format("try '{} --help'", t.name));
+    return kExitUsage;
+  } catch (const std::bad_alloc&) {
+    log::error("out of memory");
+  } catch (const std::exception& error) {
+    log::error(error.what());
+  }
+  return kExitFailed;
+}
+
+}  // namespace atelier
