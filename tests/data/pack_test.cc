@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
@@ -13,7 +14,18 @@
 using namespace atelier;
 using namespace atelier::test;
 
+// Sanitizers keep freed memory; GCC tells of them by a macro, clang by a feature.
+#if defined(__has_feature)
+#define KEEPS_FREED_MEMORY __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define KEEPS_FREED_MEMORY 1
+#else
+#define KEEPS_FREED_MEMORY 0
+#endif
+
 namespace {
+
+constexpr bool kKeepsFreedMemory = KEEPS_FREED_MEMORY;
 
 PackResult pack(const std::string& source, const std::string& output,
                 const ReadOptions& options = {}) {
@@ -212,8 +224,11 @@ TEST_CASE("a file may be packed onto itself") {
   CHECK(read(folder.path("a.h5")).digest == digest);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("16,000 pictures are packed in 8 MiB more than 1,000") {
+  if (kKeepsFreedMemory) {
+    std::puts("skipped: growth of memory, which means nothing under a sanitizer");
+    return;
+  }
   Folder folder;
   std::vector<std::byte> png = encode_png(make_picture(16, 16, 3, 1));
   std::size_t peaks[2] = {};
@@ -233,7 +248,7 @@ TEST_CASE("16,000 pictures are packed in 8 MiB more than 1,000") {
     }
     ::malloc_trim(0);
     if (!reset_peak_memory()) {
-      MESSAGE("skipped: the kernel does not let the peak of memory be reset");
+      std::puts("skipped: growth of memory, whose peak this kernel does not let reset");
       return;
     }
     pack(folder.path("a.tar"), folder.path("a.h5"));
@@ -243,4 +258,3 @@ TEST_CASE("16,000 pictures are packed in 8 MiB more than 1,000") {
   MESSAGE("growth of memory in MiB: ", growth);
   CHECK(growth <= 8);
 }
-#endif
