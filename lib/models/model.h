@@ -18,11 +18,20 @@ struct DataShape {
   std::int64_t num_classes = 0;  // 0: no labels
 };
 
+// A named choice of field values, of the model and of its training ("learning_rate"): what
+// `--preset` starts from.
+struct Preset {
+  const char* name;
+  const char* summary;  // one line
+  Attributes values;
+};
+
 // Null functions are what a model cannot do. The configuration lives behind `state`; `fields` point
 // into it. All functions may be called once a graph, with any Scope of the same names.
 struct Model {
   std::string name;
   Fields fields;
+  std::vector<Preset> presets;
   std::shared_ptr<void> state;
 
   // Takes what the data decides (fields with from_data), then checks the configuration as a whole:
@@ -39,6 +48,8 @@ struct Model {
   std::function<Expr(const Scope&, Expr latent)> decode;  // -> image f32 [N,H,W,C], 0..1
   std::function<Shape(std::int64_t rows)> latent_shape;
   std::function<Expr(const Scope&, std::int64_t rows)> draw;  // prior -> image, by scope noise
+  // Why this configuration has no prior, so that draw and log_weight throw; empty: it has one.
+  std::function<std::string()> no_prior;
 
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
 };

@@ -1,0 +1,205 @@
+// VAE: configuration fields and the two families of networks.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/parse.h"
+#include "models/vae.h"
+#include "nn/layers.h"
+
+namespace atelier {
+
+Fields VaeConfig::fields() {
+  const char* usual = "Kingma and Welling 2013 and its common reimplementations";
+  const char* infogan = "DCGAN's layout (Radford et al. 2015)";
+  return {
+      bind(net, {"net", "network: fully connected or convolutional", {}, {"fc", "conv"}}),
+      bind(latent_dim, {.name = "latent_dim", .help = "length of the latent vector", .low = 1}),
+      bind(hidden_dim,
+           {"hidden_dim", "fc: widths of the hidden layers, such as 400 or 400,200; empty: linear",
+            usual}),
+      bind(channels, {"channels", "conv: channels of each stride-2 convolution, such as 64,128,256",
+                      infogan}),
+      bind(kernel_size, {.name = "kernel_size",
+                         .help = "conv: side of the kernels, 3 or more",
+                         .origin = infogan,
+                         .low = 3,
+                         .high = 15}),
+      bind(norm, {"norm", "conv: normalisation", infogan, {"batch", "group", "none"}}),
+      bind(activation, {"activation",
+                        "nonlinearity of the hidden layers",
+                        {},
+                        {"relu", "leaky_relu", "silu", "gelu", "tanh", "none"}}),
+      bind(variational,
+           {"variational", "true: VAE; false: plain autoencoder, without noise and KL term"}),
+      bind(likelihood, {"likelihood",
+                        "distribution of a pixel given the latent",
+                        {},
+                        {"bernoulli", "gaussian"}}),
+      bind(sigma, {"sigma",
+                   "gaussian: standard deviation of all pixels, 1 or learned",
+                   {},
+                   {"unit", "learned"}}),
+      bind(output, {"output",
+                    "gaussian: what turns the network's output into means",
+                    {},
+                    {"sigmoid", "linear"}}),
+      bind(kl_weight, {.name = "kl_weight",
+                       .help = "weight of the KL term; the beta of beta-VAE",
+                       .origin = "1: the evidence lower bound",
+                       .low = 0}),
+      bind(kl_warmup_steps, {.name = "kl_warmup_steps",
+                             .help = "steps over which the KL term's weight rises from 0",
+                             .low = 0}),
+      bind(image_height,
+           {.name = "image_height", .help = "height of the pictures", .low = 0, .from_data = true}),
+      bind(image_width,
+           {.name = "image_width", .help = "width of the pictures", .low = 0, .from_data = true}),
+      bind(
+          in_channels,
+          {.name = "in_channels", .help = "channels of the pictures", .low = 0, .from_data = true}),
+  };
+}
+
+namespace {
+
+std::int64_t padding_of(const VaeConfig& c) { return (c.kernel_size - 1) / 2; }
+
+// Extent after a stride-2 convolution; 0 if the kernel does not fit.
+std::int64_t halved(const VaeConfig& c, std::int64_t extent) {
+  std::int64_t room = extent + 2 * padding_of(c) - c.kernel_size;
+  return extent < 1 || room < 0 ? 0 : room / 2 + 1;
+}
+
+struct Extent {
+  std::int64_t height, width;
+};
+// Of the picture and after each convolution.
+std::vector<Extent> extents(const VaeConfig& c) {
+  std::vector<Extent> sizes{{c.image_height, c.image_width}};
+  for (std::size_t i = 0; i < c.widths().size(); ++i) {
+    sizes.push_back({halved(c, sizes.back().height), halved(c, sizes.back().width)});
+  }
+  return sizes;
+}
+
+Expr normalised(const VaeConfig& c, const Scope& scope, Expr x) {
+  if (c.norm == "batch") return batch_norm(scope, x);
+  if (c.norm == "group") return group_norm(scope, x, std::gcd(x.shape()[-1], std::int64_t{8}));
+  return x;
+}
+
+Expr conv_features(const VaeConfig& c, const Scope& scope, Expr x) {
+  std::vector<std::int64_t> widths = c.widths();
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    Scope level = scope / fmt::format("down{}", i);
+    x = conv2d(
+        level, x, widths[i],
+        {.kernel = c.kernel_size, .stride = 2, .padding = padding_of(c), .bias = c.norm == "none"});
+    x = activate(c.activation, normalised(c, level / "norm", x));  // [N, H/2, W/2, C]
+  }
+  return reshape(x, {x.shape()[0], x.shape().count() / x.shape()[0]});
+}
+
+Expr conv_pictures(const VaeConfig& c, const Scope& scope, Expr latent) {
+  std::vector<std::int64_t> widths = c.widths();
+  std::vector<Extent> sizes = extents(c);
+  Extent least = sizes.back();
+  std::int64_t rows = latent.shape()[0];
+  Expr x = linear(scope / "spread", latent, least.height * least.width * widths.back());
+  x = reshape(x, {rows, least.height, least.width, widths.back()});
+  for (std::size_t i = widths.size(); i-- > 0;) {
+    bool last = i == 0;
+    Scope level = scope / fmt::format("up{}", i);
+    x = conv2d_transpose(level, x, last ? c.in_channels : widths[i - 1],
+                         {.kernel = c.kernel_size,
+                          .stride = 2,
+                          .padding = padding_of(c),
+                          .height = sizes[i].height,
+                          .width = sizes[i].width,
+                          .bias = last || c.norm == "none"});  // [N, 2H, 2W, C']
+    if (!last) x = activate(c.activation, normalised(c, level / "norm", x));
+  }
+  return x;
+}
+
+Expr fc_features(const VaeConfig& c, const Scope& scope, Expr image) {
+  std::int64_t rows = image.shape()[0];
+  Expr x = reshape(image, {rows, image.shape().count() / rows});
+  std::vector<std::int64_t> widths = c.widths();
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    x = activate(c.activation, linear(scope / fmt::format("hidden{}", i), x, widths[i]));
+  }
+  return x;
+}
+
+Expr fc_pictures(const VaeConfig& c, const Scope& scope, Expr latent) {
+  Expr x = latent;
+  std::vector<std::int64_t> widths = c.widths();
+  for (std::size_t i = widths.size(); i-- > 0;) {
+    x = activate(c.activation, linear(scope / fmt::format("hidden{}", i), x, widths[i]));
+  }
+  x = linear(scope / "pixels", x, c.image_height * c.image_width * c.in_channels);
+  return reshape(x, {latent.shape()[0], c.image_height, c.image_width, c.in_channels});
+}
+
+}  // namespace
+
+std::vector<std::int64_t> VaeConfig::widths() const {
+  bool conv = net == "conv";
+  std::string_view text = conv ? channels : hidden_dim;
+  std::string_view rest = text;
+  std::vector<std::int64_t> result;
+  try {
+    while (!rest.empty()) {
+      std::size_t comma = std::min(rest.find(','), rest.size());
+      result.push_back(parse_count(rest.substr(0, comma)));
+      bool more = comma < rest.size();
+      rest.remove_prefix(more ? comma + 1 : comma);
+      if (result.back() < 1 || (more && rest.empty())) throw UsageError("");
+    }
+    if (conv && result.empty()) throw UsageError("");
+  } catch (const UsageError&) {
+    throw UsageError(fmt::format("--{} '{}': expected widths of at least 1, such as {}",
+                                 conv ? "channels" : "hidden-dim", text,
+                                 conv ? "64,128,256" : "400,200"));
+  }
+  return result;
+}
+
+void VaeConfig::check() const {
+  std::vector<std::int64_t> all = widths();
+  if (likelihood == "bernoulli" && sigma == "learned") {
+    throw UsageError("--sigma learned: a bernoulli likelihood has no sigma, expected unit");
+  }
+  if (likelihood == "bernoulli" && output == "linear") {
+    throw UsageError("--output linear: a bernoulli likelihood needs sigmoid");
+  }
+  if (image_height < 1 || image_width < 1 || in_channels < 1) {
+    throw Error(fmt::format("pictures of {}x{}x{}: expected at least one pixel and channel",
+                            image_height, image_width, in_channels));
+  }
+  if (net != "conv") return;
+  Extent least = extents(*this).back();
+  if (least.height < 1 || least.width < 1) {
+    throw UsageError(fmt::format("--channels '{}': pictures of {}x{} are too small for {} halvings",
+                                 channels, image_height, image_width, all.size()));
+  }
+}
+
+Posterior vae_encode(const VaeConfig& c, const Scope& scope, Expr image) {
+  Within within(scope);
+  Expr features = c.net == "conv" ? conv_features(c, scope, image) : fc_features(c, scope, image);
+  if (!c.variational) return {linear(scope / "stats", features, c.latent_dim), {}};
+  std::vector<Expr> stats = split(linear(scope / "stats", features, 2 * c.latent_dim), 2, -1);
+  return {stats[0], stats[1]};  // [N, Z] each
+}
+
+Expr vae_decode(const VaeConfig& c, const Scope& scope, Expr latent) {
+  Within within(scope);
+  Expr x = c.net == "conv" ? conv_pictures(c, scope, latent) : fc_pictures(c, scope, latent);
+  return c.likelihood == "gaussian" && c.output == "sigmoid" ? sigmoid(x) : x;
+}
+
+}  // namespace atelier
