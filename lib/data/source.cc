@@ -108,7 +108,11 @@ Input identify(const std::string& source, const ReadOptions& options) {
 
 std::vector<Input> identify_all(std::span<const std::string> sources, const ReadOptions& options) {
   std::vector<Input> inputs;
-  if (!options.synthetic.empty() || options.data_format == "synthetic") {
+  const std::string& synthetic = options.synthetic;
+  if (!synthetic.empty() && synthetic != "noise" && synthetic != "shapes") {
+    throw UsageError(fmt::format("--synthetic '{}': expected noise or shapes", synthetic));
+  }
+  if (!synthetic.empty() || options.data_format == "synthetic") {
     if (!sources.empty()) {
       throw UsageError(fmt::format("'{}': --synthetic draws pictures and reads none", sources[0]));
     }

@@ -301,6 +301,8 @@ TEST_CASE("sources that make no sense together are misuse") {
   CHECK_THROWS_AS(read_dataset({}, options), UsageError);
   options.synthetic = "shapes";
   CHECK_THROWS_AS(read("somewhere", options), UsageError);
+  options.synthetic = "cats";
+  CHECK_THROWS_AS(read_dataset({}, options), UsageError);
   std::vector<std::string> twice = {"-", "-"};
   CHECK_THROWS_AS(read_dataset(twice, {}), UsageError);
 }
