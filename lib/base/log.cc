@@ -5,7 +5,7 @@
 
 #include <mutex>
 
-namespace atelier::log {
+namespace atelier::logging {
 namespace {
 
 struct State {
@@ -66,4 +66,4 @@ void status_line(std::string_view text) {
   put(std::string("\r\033[K").append(text));
 }
 
-}  // namespace atelier::log
+}  // namespace atelier::logging

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace atelier::log {
+namespace atelier::logging {
 
 enum class Level { error, warning, info, detail, debug };  // -q, default, -v, -vv, --debug
 
@@ -26,4 +26,4 @@ void note(std::string_view message);
 // meanwhile clear it first.
 void status_line(std::string_view text);
 
-}  // namespace atelier::log
+}  // namespace atelier::logging

@@ -301,7 +301,7 @@ namespace {
 // A result that did not reach standard output is a failure, however late it shows.
 int closed(int status) {
   if (::close(STDOUT_FILENO) != 0 && errno != EBADF && status == 0) {
-    log::error(fmt::format("standard output: cannot write: {}", std::strerror(errno)));
+    logging::error(fmt::format("standard output: cannot write: {}", std::strerror(errno)));
     return kExitFailed;
   }
   return status;
@@ -313,7 +313,7 @@ void print(const std::string& text) { write_all(STDOUT_FILENO, text, "standard o
 
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   Impl& t = *impl_;
-  log::set_program(t.name);
+  logging::set_program(t.name);
   // Descriptors 0 to 2 exist: a file opened later must not become standard output.
   while (::fcntl(STDERR_FILENO, F_GETFD) < 0) {
     if (::open("/dev/null", O_RDWR) < 0) return kExitFailed;
@@ -357,21 +357,21 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     t.environment();
     if (!t.config.empty()) read_config(t.config, t.options);
     t.apply_preset();
-    log::set_level(t.quiet         ? log::Level::error
-                   : t.debug       ? log::Level::debug
-                   : t.verbose > 1 ? log::Level::detail
-                   : t.verbose     ? log::Level::info
-                                   : log::Level::warning);
+    logging::set_level(t.quiet         ? logging::Level::error
+                   : t.debug       ? logging::Level::debug
+                   : t.verbose > 1 ? logging::Level::detail
+                   : t.verbose     ? logging::Level::info
+                                   : logging::Level::warning);
     set_threads(int(t.threads));
     return closed(body());
   } catch (const UsageError& error) {
-    log::error(error.what());
-    log::error(fmt::format("try '{} --help'", t.name));
+    logging::error(error.what());
+    logging::error(fmt::format("try '{} --help'", t.name));
     return kExitUsage;
   } catch (const std::bad_alloc&) {
-    log::error("out of memory");
+    logging::error("out of memory");
   } catch (const std::exception& error) {
-    log::error(error.what());
+    logging::error(error.what());
   }
   return kExitFailed;
 }

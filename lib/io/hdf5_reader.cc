@@ -166,7 +166,7 @@ std::string Hdf5Reader::kind() const {
                             version[0], version[1], kFormatMajor));
   }
   if (version[1] > std::uint32_t(kFormatMinor)) {
-    log::warning(
+    logging::warning(
         fmt::format("{}: file format {}.{} is newer than {}.{}; what is unknown is ignored",
                     impl_->name, version[0], version[1], kFormatMajor, kFormatMinor));
   }

@@ -64,8 +64,9 @@ void Executor::aim(const Program& program, const std::function<std::byte*(Tensor
   }
   due_.assign(prologue_.size(), true);
   barrier_ = std::make_unique<Barrier>(threads);
-  whole_ = [this](int thread, int team) {
-    for (const Ready& step : steps_) {
+  range_ = [this](int thread, int team) {
+    for (std::size_t i = first_; i < last_; ++i) {
+      const Ready& step = steps_[i];
       for (int phase = 0; phase < step.phases; ++phase) {
         step.run(step.args, phase, thread, team);
         if (team > 1) barrier_->wait();
@@ -82,7 +83,11 @@ void Executor::aim(const Program& program, const std::function<std::byte*(Tensor
   };
 }
 
-void Executor::run() noexcept { parallel(whole_); }
+void Executor::run_range(std::size_t first, std::size_t last) noexcept {
+  first_ = first;
+  last_ = last;
+  parallel(range_);
+}
 void Executor::run_prologue() noexcept { parallel(packs_); }
 
 void Executor::run_step(std::size_t index) noexcept {
@@ -95,9 +100,9 @@ void Executor::run_step(std::size_t index) noexcept {
   });
 }
 
-std::size_t Executor::run_watched(const Program& program, bool poison) {
+std::size_t Executor::run_watched(const Program& program, bool poison, std::size_t last) {
   std::size_t bad = program.steps.size();
-  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+  for (std::size_t i = 0; i < last; ++i) {
     run_step(i);
     for (const Span& span : results_[i]) {
       const float* values = reinterpret_cast<const float*>(span.data);

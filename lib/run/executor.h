@@ -16,13 +16,14 @@ class Executor {
  public:
   // Copies all arguments and sets their pointers; allocates everything that run() needs.
   void aim(const Program& program, const std::function<std::byte*(TensorId)>& address, int threads);
-  void run() noexcept;
+  void run() noexcept { run_range(0, steps_.size()); }
+  void run_range(std::size_t first, std::size_t last) noexcept;
   // Which prologue steps the next run_prologue() performs.
   std::vector<bool>& prologue_due() { return due_; }
   void run_prologue() noexcept;
-  // Runs step by step: the first step whose f32 results are not all finite (or the number of
-  // steps), with dead memory filled with NaN if `poison`.
-  std::size_t run_watched(const Program& program, bool poison);
+  // Runs [0, last) step by step: the first step whose f32 results are not all finite (or the number
+  // of steps), with dead memory filled with NaN if `poison`.
+  std::size_t run_watched(const Program& program, bool poison, std::size_t last);
   void run_step(std::size_t index) noexcept;
 
  private:
@@ -42,7 +43,8 @@ class Executor {
   std::vector<TileInsn> code_;
   std::unique_ptr<Barrier> barrier_;
   // The bodies are kept so that a run does not allocate.
-  std::function<void(int, int)> whole_, packs_;
+  std::function<void(int, int)> range_, packs_;
+  std::size_t first_ = 0, last_ = 0;
 };
 
 // The graph that lower() sees, kept for verification.

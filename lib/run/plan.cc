@@ -70,6 +70,24 @@ struct Plan::Impl {
     }
   }
 
+  std::string describe(std::size_t bad) const {
+    if (bad >= program.steps.size()) return "";
+    const Step& step = program.steps[bad];
+    return fmt::format("step {}: {} {}{}{} ({})", bad, name(step.kernel), to_string(step.type),
+                       step.scope.empty() ? "" : " of ", step.scope, to_string(step.site));
+  }
+
+  // The first step that writes into a stored tensor.
+  std::size_t first_update() const {
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+      for (const Pointer& q : program.steps[i].pointers) {
+        const ProgramTensor& t = program.tensors[q.tensor];
+        if (q.write && (t.home == Home::slot || t.in_slot_of != kNoTensor)) return i;
+      }
+    }
+    return program.steps.size();
+  }
+
   // Packs that are out of date.
   void refresh_packs() {
     std::vector<bool>& due = executor.prologue_due();
@@ -135,17 +153,29 @@ void Plan::run() {
   if (p.options.verify) {
     verify_run(p.program, p.graph, p.executor, [&p](TensorId id) { return p.address(id); });
   } else if (p.options.check_finite || p.options.poison) {
-    std::size_t bad = p.executor.run_watched(p.program, p.options.poison);
-    if (bad < p.program.steps.size()) {
-      const Step& step = p.program.steps[bad];
-      p.non_finite =
-          fmt::format("step {}: {} {}{}{} ({})", bad, name(step.kernel), to_string(step.type),
-                      step.scope.empty() ? "" : " of ", step.scope, to_string(step.site));
-    }
+    std::size_t bad = p.executor.run_watched(p.program, p.options.poison, p.program.steps.size());
+    p.non_finite = p.describe(bad);
   } else {
     p.executor.run();
   }
   for (std::uint32_t slot : p.program.updated_slots) ++p.slots[slot]->version;
+}
+
+bool Plan::run_guarded(std::string_view name) {
+  Impl& p = *impl_;
+  p.prepare();
+  p.refresh_packs();
+  p.non_finite.clear();
+  std::size_t middle = p.first_update();
+  p.executor.run_range(0, middle);
+  for (float value : output<float>(name)) {
+    if (std::isfinite(value)) continue;
+    p.non_finite = p.describe(p.executor.run_watched(p.program, false, middle));
+    return false;
+  }
+  p.executor.run_range(middle, p.program.steps.size());
+  for (std::uint32_t slot : p.program.updated_slots) ++p.slots[slot]->version;
+  return true;
 }
 
 std::string Plan::non_finite() const { return impl_->non_finite; }

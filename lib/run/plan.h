@@ -78,8 +78,12 @@ class Plan {
   // committed at its end.
   void run();
 
-  // "step 12: div f32[64,400] of vae.loss (vae.cc:88)" after a run with check_finite in which a
-  // value was not finite; empty otherwise.
+  // As run(), but if the output `name` is not finite when the first stored tensor is about to be
+  // written, nothing is written and the answer is false; non_finite() then names the first step.
+  bool run_guarded(std::string_view name);
+
+  // "step 12: div f32[64,400] of vae.loss (vae.cc:88)" after a run with check_finite, or a
+  // guarded one, in which a value was not finite; empty otherwise.
   std::string non_finite() const;
 
   std::string explain() const;  // table of steps: kernel, sites, shapes, bytes, flops

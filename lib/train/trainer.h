@@ -65,7 +65,7 @@ struct Task {
   Attributes preprocess;
   std::function<Objective(const Scope&, const Batch&)> objective;
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
-  std::function<Expr(const Scope&, const Batch&)> log_weight;                   // may be empty
+  std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
   // Judges a validation result against baselines of the user's own data; may be empty.

@@ -1,0 +1,70 @@
+// Locks are of the open file description (fcntl OFD): they vanish with the process.
+#include "train/run_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "base/error.h"
+
+namespace atelier {
+
+RunDirectory::RunDirectory(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error) throw_errno(path_, "cannot create", error.value());
+  std::filesystem::path file = path_ / "run.lock";
+  int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) throw_errno(file, "cannot open", errno);
+  lock_ = Descriptor(fd);
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) throw_errno(file, "cannot lock", errno);
+    char holder[256] = "";
+    ssize_t n = ::pread(fd, holder, sizeof holder - 1, 0);
+    std::string who(holder, std::size_t(std::max<ssize_t>(0, n)));
+    while (!who.empty() && who.back() == '\n') who.pop_back();
+    throw Error(fmt::format("{}: in use by {}", path_.string(), who.empty() ? "another job" : who));
+  }
+  char host[256] = "this host";
+  ::gethostname(host, sizeof host - 1);
+  std::string who = fmt::format("process {} on {}\n", ::getpid(), host);
+  if (::ftruncate(fd, 0) != 0) throw_errno(file, "cannot write", errno);
+  write_all(fd, who, file.string());
+  remove_stale_temporaries(path_);
+}
+
+std::filesystem::path RunDirectory::checkpoint(std::int64_t step) const {
+  return path_ / fmt::format("step-{:08}.h5", step);
+}
+
+std::vector<std::int64_t> RunDirectory::steps() const {
+  std::vector<std::int64_t> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    std::string name = entry.path().filename().string();
+    if (!name.starts_with("step-") || !name.ends_with(".h5")) continue;
+    std::int64_t step = 0;
+    const char *first = name.data() + 5, *last = name.data() + name.size() - 3;
+    auto [end, bad] = std::from_chars(first, last, step);
+    if (bad == std::errc{} && end == last) found.push_back(step);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void RunDirectory::prune(std::int64_t keep) const {
+  auto all = steps();
+  for (std::size_t i = 0; std::int64_t(i) + keep < std::int64_t(all.size()); ++i) {
+    std::error_code error;
+    std::filesystem::remove(checkpoint(all[i]), error);
+  }
+}
+
+}  // namespace atelier

@@ -1,0 +1,29 @@
+// A run directory: one job at a time, checkpoints by step, the newest whole one found again.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+
+namespace atelier {
+
+// Creates the directory if needed, locks it for the life of this object, removes temporaries that
+// dead jobs left. Throws Error("run: in use by process 123 on host") if another job holds it.
+class RunDirectory {
+ public:
+  explicit RunDirectory(std::filesystem::path path);
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path checkpoint(std::int64_t step) const;  // step-00000042.h5
+  std::vector<std::int64_t> steps() const;                    // of the checkpoints there, ascending
+  void prune(std::int64_t keep) const;                        // removes all but the newest `keep`
+
+ private:
+  std::filesystem::path path_;
+  Descriptor lock_;
+};
+
+}  // namespace atelier

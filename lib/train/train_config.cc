@@ -1,0 +1,87 @@
+// The flags common to all trainers.
+#include "base/parse.h"
+#include "train/trainer.h"
+
+namespace atelier {
+
+Fields TrainConfig::training_fields() {
+  return {
+      bind(steps, {"steps", "optimizer updates; 0 writes the initialised model", "", {}, 0}),
+      bind(epochs, {"epochs", "passes over the training pictures, instead of --steps", "", {}, 0}),
+      bind(batch_size,
+           {"batch_size", "pictures an update, over all micro-batches", "", {}, 1, 1 << 20}),
+      bind(grad_accum_steps,
+           {"grad_accum_steps", "micro-batches an update is made of", "", {}, 1, 1 << 16}),
+      bind(learning_rate, {"learning_rate", "highest learning rate", "", {}, 0}),
+      bind(min_learning_rate,
+           {"min_learning_rate", "last learning rate of cosine and linear", "", {}, 0}),
+      bind(lr_schedule, {"lr_schedule",
+                         "course of the learning rate",
+                         "",
+                         {"cosine", "constant", "linear", "one-cycle", "step"}}),
+      bind(warmup_steps, {"warmup_steps", "updates of linear rise at the start", "", {}, 0}),
+      bind(lr_milestones,
+           {"lr_milestones", "step schedule: epochs at which the rate falls, as 200,350"}),
+      bind(lr_gamma, {"lr_gamma", "step schedule: factor at each milestone", "", {}, 0}),
+      bind(adam_beta1, {"adam_beta1", "decay of the first moment", "Kingma and Ba 2014", {}, 0, 1}),
+      bind(adam_beta2,
+           {"adam_beta2", "decay of the second moment", "Kingma and Ba 2014", {}, 0, 1}),
+      bind(adam_eps,
+           {"adam_eps", "added to the root of the second moment", "Kingma and Ba 2014", {}, 0}),
+      bind(weight_decay,
+           {"weight_decay", "decoupled decay of matrices, not of biases and norms", "", {}, 0}),
+      bind(max_grad_norm,
+           {"max_grad_norm", "clip the gradient to this global norm, 0: never", "", {}, 0}),
+      bind(ema_decay, {"ema_decay", "decays of running averages of the weights, as 0.999,0.9999"}),
+      bind(precision, {"precision",
+                       "of products; auto and bf16 use fp32 in this version",
+                       "",
+                       {"auto", "fp32"}}),
+      bind(seed, {"seed", "of weights, noise, order and augmentation", "", {}, 0}),
+      bind(hflip, {"hflip", "flip each picture with probability 1/2"}),
+      bind(crop_padding,
+           {"crop_padding", "random crops after padding by so many pixels", "", {}, 0, 1024}),
+      bind(binarize, {"binarize",
+                      "pixels to 0 or 1: at 128, sampled once, or sampled each epoch",
+                      "",
+                      {"none", "threshold", "sample", "dynamic"}}),
+      bind(val_split, {"val_split", "share of the pictures held out, by hash", "", {}, 0, 0.9}),
+      bind(split_by, {"split_by", "what is hashed to hold out", "", {"name", "caption"}}),
+      bind(val_every, {"val_every", "validate every so many updates; empty: each epoch"}),
+      bind(val_batches, {"val_batches", "batches a validation, 0: all", "", {}, 0}),
+      bind(val_importance_samples, {"val_importance_samples",
+                                    "samples of the likelihood bound, 0: none",
+                                    "Burda et al. 2015",
+                                    {},
+                                    0,
+                                    100000}),
+      bind(val_importance_images,
+           {"val_importance_images", "held-out pictures the bound is taken on", "", {}, 1}),
+      bind(keep_best,
+           {"keep_best", "keep the checkpoint with the lowest validation loss as best.h5"}),
+  };
+}
+
+Fields TrainConfig::reporting_fields() {
+  return {
+      bind(output, {"output", "final model, - for standard output"}),
+      bind(run_dir,
+           {"run_dir", "directory of checkpoints, metrics.jsonl, samples and config.toml"}),
+      bind(metrics, {"metrics",
+                     "JSON Lines: a file, or - for standard output; empty: in the run directory"}),
+      bind(val_data, {"val_data", "held-out pictures from another source"}),
+      bind(max_time, {"max_time", "save and end with status 75 after this time, as 50m"}),
+      bind(save_every, {"save_every", "save after so many updates, or a time as 30m"}),
+      bind(keep, {"keep", "checkpoints kept in the run directory", "", {}, 1}),
+      bind(log_every, {"log_every", "updates between records", "", {}, 1}),
+      bind(sample_every, {"sample_every", "updates between grids of samples, 0: never", "", {}, 0}),
+      bind(sample_grid, {"sample_grid", "columns and rows of these grids"}),
+      bind(init, {"init", "take weights by name from this checkpoint"}),
+      bind(dry_run, {"dry_run", "print sizes, memory and measured time, and stop"}),
+      bind(force, {"force", "use a run directory that holds another run's files"}),
+      bind(allow_level_change,
+           {"allow_level_change", "resume at another kernel level; bits will differ"}),
+  };
+}
+
+}  // namespace atelier

@@ -1,0 +1,85 @@
+// The plans of a training: built once for each batch size that occurs, over one store.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/trainer.h"
+
+namespace atelier {
+
+struct ReportedTerm {
+  std::string name, unit;
+  double value = 0;
+};
+
+class TrainPlans {
+ public:
+  TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data, Store& store);
+
+  // One update from a batch. False if the loss or the gradient was not finite: nothing that a
+  // checkpoint holds has changed then, and non_finite() says where it began.
+  bool update(const HostBatch& batch, std::int64_t step, double rate);
+  const std::string& non_finite() const { return non_finite_; }
+  double loss() const { return loss_; }
+  double grad_norm() const { return grad_norm_; }
+  const std::vector<ReportedTerm>& terms() const { return terms_; }
+  const std::string& unit() const { return unit_; }
+
+  Plan& for_rows(std::int64_t rows);  // compiles at the first call
+  std::int64_t parameters() const { return parameters_; }
+  std::size_t workspace_bytes() const { return workspace_->bytes(); }
+
+ private:
+  enum class Role { whole, accumulate, apply };
+  Plan& plan(Role role, std::int64_t rows, std::int64_t slices);
+  void feed(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows,
+            std::int64_t step, double rate);
+  void collect(const Plan& plan, double share);
+
+  const Task& task_;
+  const TrainConfig& config_;
+  const Dataset& data_;
+  Store& store_;
+  std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
+  std::map<std::tuple<int, std::int64_t, std::int64_t>, std::unique_ptr<Plan>> plans_;
+  std::vector<ReportedTerm> terms_;
+  std::string unit_, non_finite_;
+  double loss_ = 0, grad_norm_ = 0;
+  std::int64_t parameters_ = 0;
+};
+
+// Inputs of a graph over `rows` pictures of a data set: "image", "label", "ids" and "clock".
+struct GraphInputs {
+  Batch batch;
+  Noise noise;
+};
+GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows);
+void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step);
+
+// Held-out terms as means over all rows, and the importance-sampled bound.
+class Validator {
+ public:
+  Validator(const Task& task, const TrainConfig& config, const Dataset& data,
+            std::vector<std::int64_t> indices, Store& store);
+  // Stops early and gives nothing if `stop` says so.
+  std::vector<ReportedTerm> run(const std::string& store_prefix, const std::function<bool()>& stop);
+
+ private:
+  double importance(const std::string& prefix, const std::function<bool()>& stop, bool& stopped);
+  Plan& plan(const std::string& prefix, std::int64_t rows, bool weights);
+  const Task& task_;
+  const TrainConfig& config_;
+  const Dataset& data_;
+  std::vector<std::int64_t> indices_;
+  Store& store_;
+  std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
+  std::map<std::tuple<std::string, std::int64_t, bool>, std::unique_ptr<Plan>> plans_;
+  std::vector<Term> terms_;
+};
+
+std::vector<double> parse_decays(const std::string& text);  // "0.999,0.9999"; UsageError
+
+}  // namespace atelier
