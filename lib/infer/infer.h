@@ -19,9 +19,12 @@ namespace atelier {
 class Loaded {
  public:
   // Reads a checkpoint ("-" = standard input) and builds the model it names. `average`: which
-  // weights to use: "auto" (the first average if there is one), "none", or an index.
+  // weights to use: "auto" (the first average if there is one), "none", or an index ("0").
+  // Throws Error naming the input: no checkpoint, unknown model, tensors that are missing or of
+  // another shape than the configuration says, no such average.
   Loaded(const std::string& input, const std::string& average = "auto");
   // Around a store that is being trained (the trainer's grids); the store must outlive it.
+  // `store_prefix`: "" or that of an average, "ema0/".
   Loaded(Model model, Store& store, std::string store_prefix);
   Loaded(Loaded&&) noexcept;
   ~Loaded();
@@ -29,16 +32,22 @@ class Loaded {
   const Model& model() const;
   const Checkpoint& checkpoint() const;
   DataShape data_shape() const;
+  Store& store() const;                     // for estimators of eval/
+  const std::string& store_prefix() const;  // of the weights in use
 
   // Pictures u8 [count,H,W,C] for the given seeds: the same for any batch size, order or shard.
   // Throws Error("x.h5: this model cannot draw samples") if the model has no draw.
   void sample(std::span<const std::int32_t> seeds,
               const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
               std::int64_t batch_size = 64);
-  // encode then decode: the model's reconstruction of pictures of a data set of its shape.
+  // encode then decode: the model's reconstruction of pictures of a data set of its shape,
+  // binarized as those that it was trained on. Throws Error if the shapes differ.
   void reconstruct(const Dataset& data, std::span<const std::int64_t> indices,
                    const std::function<void(std::int64_t, std::span<const std::uint8_t>)>& give,
                    std::int64_t batch_size = 64);
+  // What the encoder says of each picture (a VAE: the posterior mean), f32 [indices, ..] row-major.
+  std::vector<float> encode(const Dataset& data, std::span<const std::int64_t> indices,
+                            std::int64_t batch_size = 64);
 
  private:
   struct Impl;

@@ -1,0 +1,124 @@
+// Baselines from counts and covariances.
+#include "eval/baselines.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace atelier {
+namespace {
+
+constexpr std::int64_t kPiece = 1024;
+constexpr std::int64_t kMostColumns = 4096;  // beyond that a covariance is too large to be a remark
+
+std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most) {
+  std::int64_t size = std::int64_t(indices.size()), count = std::min(size, most);
+  std::vector<std::int64_t> result;
+  for (std::int64_t i = 0; i < count; ++i) result.push_back(indices[std::size_t(i * size / count)]);
+  return result;
+}
+
+std::vector<std::int32_t> labels_of(const Dataset& dataset, std::span<const std::int64_t> indices) {
+  std::vector<std::int32_t> labels;
+  if (dataset.labels.empty()) return labels;
+  for (std::int64_t index : indices) labels.push_back(dataset.labels[std::size_t(index)]);
+  return labels;
+}
+
+double log_sum_exp(std::span<const double> values) {
+  double top = *std::max_element(values.begin(), values.end());
+  double total = 0;
+  for (double v : values) total += std::exp(v - top);
+  return top + std::log(total);
+}
+
+}  // namespace
+
+Table table_of(PixelReader& pixels, std::span<const std::int64_t> indices) {
+  return {std::int64_t(indices.size()), pixels.row(),
+          [&pixels, indices](std::int64_t first, std::int64_t count, std::span<float> into) {
+            pixels.read(indices.subspan(std::size_t(first), std::size_t(count)), into);
+          }};
+}
+
+BernoulliMixture fit_bernoulli(const Table& table, std::span<const std::int32_t> labels) {
+  if (table.rows < 1) throw Error("Bernoulli mixture: expected rows, found none");
+  if (!labels.empty() && std::int64_t(labels.size()) != table.rows) {
+    throw Error("Bernoulli mixture: expected one label a row");
+  }
+  std::int64_t classes = 1;
+  for (std::int32_t label : labels) classes = std::max<std::int64_t>(classes, label + 1);
+  std::size_t d = std::size_t(table.columns);
+  std::vector<double> rows(std::size_t(classes), 0.0), sums(std::size_t(classes) * d, 0.0);
+  std::vector<float> piece(std::size_t(kPiece) * d);
+  for (std::int64_t first = 0; first < table.rows; first += kPiece) {
+    std::int64_t count = std::min(kPiece, table.rows - first);
+    table.read(first, count, {piece.data(), std::size_t(count) * d});
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::int32_t label = labels.empty() ? 0 : std::max(labels[std::size_t(first + i)], 0);
+      rows[std::size_t(label)] += 1;
+      double* sum = sums.data() + std::size_t(label) * d;
+      const float* x = piece.data() + std::size_t(i) * d;
+      for (std::size_t j = 0; j < d; ++j) sum[j] += x[j];
+    }
+  }
+  BernoulliMixture mixture{table.columns, classes, {}, {}, {}};
+  for (std::size_t c = 0; c < std::size_t(classes); ++c) {
+    mixture.log_prior.push_back(std::log(rows[c] / double(table.rows)));
+    for (std::size_t j = 0; j < d; ++j) {
+      double p = (sums[c * d + j] + 0.5) / (rows[c] + 1);
+      mixture.on.push_back(std::log(p));
+      mixture.off.push_back(std::log1p(-p));
+    }
+  }
+  return mixture;
+}
+
+double mean_nll(const BernoulliMixture& mixture, const Table& table) {
+  if (table.rows < 1 || table.columns != mixture.columns) {
+    throw Error("Bernoulli mixture: expected rows of the fitted width");
+  }
+  std::size_t d = std::size_t(mixture.columns), classes = std::size_t(mixture.classes);
+  std::vector<float> piece(std::size_t(kPiece) * d);
+  std::vector<double> joint(classes);
+  double total = 0;
+  for (std::int64_t first = 0; first < table.rows; first += kPiece) {
+    std::int64_t count = std::min(kPiece, table.rows - first);
+    table.read(first, count, {piece.data(), std::size_t(count) * d});
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float* x = piece.data() + std::size_t(i) * d;
+      for (std::size_t c = 0; c < classes; ++c) {
+        joint[c] = mixture.log_prior[c];
+        const double* on = mixture.on.data() + c * d;
+        const double* off = mixture.off.data() + c * d;
+        for (std::size_t j = 0; j < d; ++j) joint[c] += off[j] + double(x[j]) * (on[j] - off[j]);
+      }
+      total -= log_sum_exp(joint);
+    }
+  }
+  return total / double(table.rows);
+}
+
+Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_indices,
+                    const Dataset& validation, std::span<const std::int64_t> validation_indices,
+                    const BaselineArgs& args) {
+  Baselines result;
+  if (train_indices.empty() || validation_indices.empty()) return result;
+  std::vector<std::int64_t> rows = evenly_spaced(train_indices, args.most_rows);
+  PixelReader train_pixels(train, args.binarize, args.seed);
+  PixelReader validation_pixels(validation, args.binarize, args.seed);
+  Table fitted = table_of(train_pixels, rows);
+  Table judged = table_of(validation_pixels, validation_indices);
+  if (args.latent_dim > 0 && args.latent_dim <= fitted.columns && fitted.columns <= kMostColumns) {
+    result.pca_error = pca_error(fit_pca(fitted, args.latent_dim), judged, args.latent_dim);
+  }
+  if (!args.bernoulli) return result;
+  result.factorised_nll = mean_nll(fit_bernoulli(fitted, {}), judged);
+  std::vector<std::int32_t> labels = labels_of(train, rows);
+  if (!labels.empty()) result.mixture_nll = mean_nll(fit_bernoulli(fitted, labels), judged);
+  return result;
+}
+
+}  // namespace atelier

@@ -1,0 +1,143 @@
+// Principal components through the covariance matrix.
+#include "eval/pca.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "graph/ops.h"
+#include "run/plan.h"
+
+namespace atelier {
+namespace {
+
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+constexpr std::int64_t kPiece = 1024;  // rows whose products are summed in f32
+constexpr std::int64_t kAllVectors = 1024;
+constexpr int kMostIterations = 300;
+constexpr double kSettled = 1e-7;
+
+void for_each_piece(
+    const Table& table,
+    const std::function<void(std::int64_t first, std::int64_t count, std::span<float>)>& body) {
+  std::vector<float> piece(std::size_t(kPiece * table.columns));
+  for (std::int64_t first = 0; first < table.rows; first += kPiece) {
+    std::int64_t count = std::min(kPiece, table.rows - first);
+    std::span<float> rows(piece.data(), std::size_t(count * table.columns));
+    table.read(first, count, rows);
+    body(first, count, rows);
+  }
+}
+
+std::vector<double> mean_of(const Table& table) {
+  std::vector<double> mean(std::size_t(table.columns), 0.0);
+  for_each_piece(table, [&](std::int64_t, std::int64_t, std::span<float> rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) mean[i % mean.size()] += rows[i];
+  });
+  for (double& m : mean) m /= double(table.rows);
+  return mean;
+}
+
+// X^T X / rows of centred rows.
+Matrix covariance_of(const Table& table, const std::vector<double>& mean) {
+  std::int64_t d = table.columns;
+  Graph graph;
+  Expr x = graph.input("rows", DType::f32, {kPiece, d});
+  graph.output("products", matmul(x, x, /*ta=*/true));
+  Store store;
+  Plan plan(graph, store);
+  Matrix total = Matrix::Zero(d, d);
+  for_each_piece(table, [&](std::int64_t, std::int64_t, std::span<float> rows) {
+    std::span<float> into = plan.input("rows");
+    std::fill(into.begin(), into.end(), 0.0f);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      into[i] = float(double(rows[i]) - mean[i % mean.size()]);
+    }
+    plan.run();
+    std::span<const float> products = plan.output("products");
+    total +=
+        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+            products.data(), d, d)
+            .cast<double>();
+  });
+  return total / double(table.rows);
+}
+
+struct Spectrum {
+  Matrix vectors;  // [count, D], largest first
+  Eigen::VectorXd values;
+};
+
+Spectrum all_vectors(const Matrix& covariance, std::int64_t count) {
+  Eigen::SelfAdjointEigenSolver<Matrix> solver(covariance);
+  return {solver.eigenvectors().rightCols(count).rowwise().reverse().transpose(),
+          solver.eigenvalues().tail(count).reverse()};
+}
+
+// Power iteration of a block somewhat wider than wanted, with Rayleigh-Ritz at each turn.
+Spectrum leading_vectors(const Matrix& covariance, std::int64_t count) {
+  std::int64_t d = covariance.rows(),
+               block = std::min(d, count + std::max<std::int64_t>(16, count / 2));
+  RandomStream random(0, stream_of("pca.start"));
+  Matrix basis(d, block);
+  for (std::int64_t i = 0; i < basis.size(); ++i) basis.data()[i] = random.normal();
+  double captured = 0;
+  Spectrum spectrum;
+  for (int turn = 0; turn < kMostIterations; ++turn) {
+    Eigen::HouseholderQR<Matrix> qr(basis);
+    basis = qr.householderQ() * Matrix::Identity(d, block);
+    Matrix image = covariance * basis;
+    Eigen::SelfAdjointEigenSolver<Matrix> ritz(Matrix(basis.transpose() * image));
+    spectrum.values = ritz.eigenvalues().tail(count).reverse();
+    spectrum.vectors =
+        (basis * ritz.eigenvectors().rightCols(count)).rowwise().reverse().transpose();
+    double now = spectrum.values.sum();
+    if (std::abs(now - captured) <= kSettled * now) break;
+    captured = now;
+    basis = image;
+  }
+  return spectrum;
+}
+
+}  // namespace
+
+Pca fit_pca(const Table& table, std::int64_t count) {
+  if (table.rows < 1) throw Error("principal components: expected rows, found none");
+  if (count < 1 || count > table.columns) {
+    throw Error(fmt::format("principal components: {} of {} columns", count, table.columns));
+  }
+  Pca pca{table.columns, count, mean_of(table), {}, {}, 0};
+  Matrix covariance = covariance_of(table, pca.mean);
+  pca.total_variance = covariance.trace();
+  Spectrum spectrum = table.columns <= kAllVectors ? all_vectors(covariance, count)
+                                                   : leading_vectors(covariance, count);
+  pca.components.assign(spectrum.vectors.data(), spectrum.vectors.data() + spectrum.vectors.size());
+  pca.variances.assign(spectrum.values.data(), spectrum.values.data() + count);
+  return pca;
+}
+
+double pca_error(const Pca& pca, const Table& table, std::int64_t count) {
+  if (table.columns != pca.columns || count > pca.count || table.rows < 1) {
+    throw Error(fmt::format("principal components: {} rows of {} with {} of {} components of {}",
+                            table.rows, table.columns, count, pca.count, pca.columns));
+  }
+  Eigen::Map<const Matrix> components(pca.components.data(), count, pca.columns);
+  Eigen::Map<const Eigen::RowVectorXd> mean(pca.mean.data(), pca.columns);
+  double total = 0;
+  for_each_piece(table, [&](std::int64_t, std::int64_t rows, std::span<float> values) {
+    Matrix centred =
+        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+            values.data(), rows, pca.columns)
+            .cast<double>();
+    centred.rowwise() -= mean;
+    total += centred.squaredNorm() - (centred * components.transpose()).squaredNorm();
+  });
+  return total / double(table.rows);
+}
+
+}  // namespace atelier

@@ -1,0 +1,232 @@
+// Running trained models: plans of one batch size, batches padded to it.
+#include "infer/infer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "data/pixels.h"
+#include "nn/optimizers.h"
+
+namespace atelier {
+
+struct Loaded::Impl {
+  std::string name;  // for messages
+  Checkpoint checkpoint;
+  std::unique_ptr<Store> owned;
+  Store* store = nullptr;
+  std::string store_prefix;
+  Model model;
+
+  Plan plan_of(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
+  void require_shape(const Dataset& data) const;
+  PixelReader reader_of(const Dataset& data) const;
+  void for_each_batch(
+      const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
+      const std::function<Expr(const Scope&, Expr image)>& build,
+      const std::function<void(std::int64_t index, std::span<const float> row)>& give) const;
+};
+
+namespace {
+
+// Of all models; the seed under which samples are drawn is part of what a sample's number means.
+constexpr std::int32_t kSamplingClock[3] = {0, 0, 0};
+
+std::string average_prefix(const Store& store, const std::string& average,
+                           const std::string& name) {
+  int count = count_emas(store);
+  if (average == "none") return "";
+  if (average == "auto") return count > 0 ? ema_prefix(0) : "";
+  int index = -1;
+  auto [end, error] = std::from_chars(average.data(), average.data() + average.size(), index);
+  if (error != std::errc() || end != average.data() + average.size() || index < 0) {
+    throw UsageError(fmt::format("--average '{}': expected auto, none or a number", average));
+  }
+  if (index >= count) {
+    throw Error(fmt::format("{}: no average {}, it holds {}", name, index, count));
+  }
+  return ema_prefix(index);
+}
+
+Attributes without_model(const Attributes& config) {
+  Attributes fields = config;
+  std::erase_if(fields, [](const auto& entry) { return entry.first == "model"; });
+  return fields;
+}
+
+std::uint8_t as_pixel(float value) {
+  return std::uint8_t(std::lround(255 * std::clamp(value, 0.0f, 1.0f)));
+}
+
+std::vector<std::uint8_t> as_pixels(std::span<const float> values) {
+  std::vector<std::uint8_t> pixels(values.size());
+  std::transform(values.begin(), values.end(), pixels.begin(), as_pixel);
+  return pixels;
+}
+
+void write_noise(Plan& plan, std::span<const std::int32_t> ids) {
+  if (!plan.has_input("ids")) return;
+  std::ranges::copy(ids, plan.input<std::int32_t>("ids").begin());
+  std::ranges::copy(kSamplingClock, plan.input<std::int32_t>("clock").begin());
+}
+
+std::string shape_text(std::int64_t height, std::int64_t width, std::int64_t channels) {
+  return fmt::format("{}x{}x{}", height, width, channels);
+}
+
+}  // namespace
+
+// A plan with the one output "y". Building it must not invent tensors: those that a checkpoint
+// lacks would be random.
+Plan Loaded::Impl::plan_of(std::int64_t rows,
+                           const std::function<Expr(const Scope&)>& build) const {
+  Graph graph;
+  Scope scope(graph, *store, Mode::eval, noise_inputs(graph, rows));
+  std::size_t before = store->names().size();
+  try {
+    graph.output("y", build(store_prefix.empty() ? scope : scope.reading(store_prefix)));
+  } catch (const ShapeError& error) {
+    if (!owned) throw;
+    throw Error(fmt::format("{}: {}", name, error.what()));
+  }
+  std::vector<std::string> names = store->names();
+  if (owned && names.size() > before) {
+    throw Error(fmt::format("{}: no tensor '{}'", name, names[before]));
+  }
+  return Plan(graph, *store);
+}
+
+void Loaded::Impl::require_shape(const Dataset& data) const {
+  DataShape shape = model.data_shape();
+  if (data.height == shape.height && data.width == shape.width && data.channels == shape.channels)
+    return;
+  throw Error(fmt::format("{}: pictures of {}, but {} takes {}", data.source,
+                          shape_text(data.height, data.width, data.channels), name,
+                          shape_text(shape.height, shape.width, shape.channels)));
+}
+
+PixelReader Loaded::Impl::reader_of(const Dataset& data) const {
+  const Scalar* binarize = find(checkpoint.preprocess, "binarize");
+  if (!binarize) binarize = find(checkpoint.training, "binarize");
+  return PixelReader(data, binarize ? parse_binarize(to_text(*binarize)) : Binarize::none);
+}
+
+void Loaded::Impl::for_each_batch(
+    const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
+    const std::function<Expr(const Scope&, Expr image)>& build,
+    const std::function<void(std::int64_t index, std::span<const float> row)>& give) const {
+  require_shape(data);
+  std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
+  if (rows < 1) return;
+  PixelReader reader = reader_of(data);
+  Plan plan = plan_of(rows, [&](const Scope& scope) {
+    Shape shape{rows, data.height, data.width, data.channels};
+    return build(scope, scope.graph().input("image", DType::f32, shape));
+  });
+  for (std::size_t first = 0; first < indices.size(); first += std::size_t(rows)) {
+    std::size_t count = std::min(std::size_t(rows), indices.size() - first);
+    std::vector<std::int64_t> batch(std::size_t(rows), indices[first]);
+    std::copy_n(indices.begin() + std::ptrdiff_t(first), count, batch.begin());
+    reader.read(batch, plan.input("image"));
+    std::vector<std::int32_t> ids(batch.begin(), batch.end());
+    write_noise(plan, ids);
+    plan.run();
+    std::span<const float> y = plan.output("y");
+    std::size_t row = y.size() / std::size_t(rows);
+    for (std::size_t i = 0; i < count; ++i) give(std::int64_t(first + i), y.subspan(i * row, row));
+  }
+}
+
+Loaded::Loaded(const std::string& input, const std::string& average)
+    : impl_(std::make_unique<Impl>()) {
+  Impl& self = *impl_;
+  Hdf5Reader file = open_hdf5(input);
+  self.name = file.name();
+  self.owned = std::make_unique<Store>();
+  self.store = self.owned.get();
+  self.checkpoint = read_checkpoint(file, *self.store, [](std::string_view tensor) {
+    return tensor.find('/') == std::string_view::npos || tensor.starts_with("ema");
+  });
+  try {
+    self.model = make_model(self.checkpoint.model());
+    from_attributes(self.model.fields, without_model(self.checkpoint.config));
+    if (self.model.fit) self.model.fit(self.model.data_shape());
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", self.name, error.what()));
+  }
+  self.store_prefix = average_prefix(*self.store, average, self.name);
+}
+
+Loaded::Loaded(Model model, Store& store, std::string store_prefix)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->name = model.name;
+  impl_->model = std::move(model);
+  impl_->store = &store;
+  impl_->store_prefix = std::move(store_prefix);
+}
+Loaded::Loaded(Loaded&&) noexcept = default;
+Loaded::~Loaded() = default;
+
+const Model& Loaded::model() const { return impl_->model; }
+const Checkpoint& Loaded::checkpoint() const { return impl_->checkpoint; }
+DataShape Loaded::data_shape() const { return impl_->model.data_shape(); }
+Store& Loaded::store() const { return *impl_->store; }
+const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
+
+void Loaded::sample(
+    std::span<const std::int32_t> seeds,
+    const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
+    std::int64_t batch_size) {
+  Impl& self = *impl_;
+  std::string reason = !self.model.draw      ? "this model cannot draw samples"
+                       : self.model.no_prior ? self.model.no_prior()
+                                             : "";
+  if (!reason.empty()) throw Error(fmt::format("{}: {}", self.name, reason));
+  std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(seeds.size()));
+  if (rows < 1) return;
+  Plan plan = self.plan_of(rows, [&](const Scope& scope) { return self.model.draw(scope, rows); });
+  for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
+    std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
+    std::vector<std::int32_t> ids(std::size_t(rows), seeds[first]);
+    std::copy_n(seeds.begin() + std::ptrdiff_t(first), count, ids.begin());
+    write_noise(plan, ids);
+    plan.run();
+    std::span<const float> y = plan.output("y");
+    std::size_t row = y.size() / std::size_t(rows);
+    for (std::size_t i = 0; i < count; ++i)
+      give(std::int64_t(first + i), as_pixels(y.subspan(i * row, row)));
+  }
+}
+
+void Loaded::reconstruct(
+    const Dataset& data, std::span<const std::int64_t> indices,
+    const std::function<void(std::int64_t, std::span<const std::uint8_t>)>& give,
+    std::int64_t batch_size) {
+  const Model& model = impl_->model;
+  if (!model.encode || !model.decode)
+    throw Error(fmt::format("{}: this model cannot reconstruct pictures", impl_->name));
+  impl_->for_each_batch(
+      data, indices, batch_size,
+      [&](const Scope& scope, Expr image) {
+        return model.decode(scope, model.encode(scope, image));
+      },
+      [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); });
+}
+
+std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int64_t> indices,
+                                  std::int64_t batch_size) {
+  const Model& model = impl_->model;
+  if (!model.encode) throw Error(fmt::format("{}: this model cannot encode", impl_->name));
+  std::vector<float> latents;
+  impl_->for_each_batch(
+      data, indices, batch_size,
+      [&](const Scope& scope, Expr image) { return model.encode(scope, image); },
+      [&](std::int64_t, std::span<const float> row) {
+        latents.insert(latents.end(), row.begin(), row.end());
+      });
+  return latents;
+}
+
+}  // namespace atelier
