@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
     if (output.empty()) throw UsageError("--output: expected a file, or - for standard output");
     const Attributes provenance = {{"program", std::string("data-pack")}};
     PackResult result = pack_dataset(sources, options, output, provenance, force);
-    log::note(describe(result));
+    logging::note(describe(result));
     return result.skipped > 0 ? kExitSkipped : kExitDone;
   });
 }

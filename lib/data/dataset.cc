@@ -42,7 +42,7 @@ Dataset read_prepared(PreparedItems& items) {
   if (!items.has_captions()) {
     set.captions = {};
   } else if (items.without_caption() > 0) {
-    log::warning(
+    logging::warning(
         fmt::format("{} of {} pictures have no caption", items.without_caption(), set.size));
   }
   set.skipped = items.skipped();

@@ -112,7 +112,7 @@ PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions&
   writer.commit();
 
   if (items.has_captions() && items.without_caption() > 0) {
-    log::warning(
+    logging::warning(
         fmt::format("{} of {} pictures have no caption", items.without_caption(), result.written));
   }
   result.skipped = items.skipped();

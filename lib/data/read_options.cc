@@ -29,7 +29,7 @@ Fields ReadOptions::fields() {
       bind(filter, {.name = "filter",
                     .help = "of resizing, antialiased",
                     .choices = {"nearest", "box", "bilinear", "bicubic", "lanczos"}}),
-      bind(channels, {.name = "channels",
+      bind(channels, {.name = "image_channels",
                       .help = "1 grey, 3 colour, 0: as the first picture",
                       .low = 0,
                       .high = 4096}),

@@ -184,7 +184,7 @@ bool CheckedSource::next(Item& item) {
                                 ? fmt::format("{}: {}", source_, error.what())
                                 : fmt::format("{}/{}: {}", source_, item.name, error.what());
       if (options_.on_error != "skip") throw Error(message);
-      log::warning(message + " (skipped)");
+      logging::warning(message + " (skipped)");
       ++skipped;
       continue;
     }

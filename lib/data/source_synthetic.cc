@@ -71,7 +71,7 @@ class SyntheticSource final : public CheckedSource {
     if (width_ == 0) width_ = kDefaultSide;
     channels_ = options.channels > 0 ? options.channels : 3;
     if (!noise_ && channels_ != 1 && channels_ != 3) {
-      throw UsageError(fmt::format("--channels {}: shapes have 1 or 3", channels_));
+      throw UsageError(fmt::format("--image-channels {}: shapes have 1 or 3", channels_));
     }
   }
   bool has_captions() const override { return !noise_; }

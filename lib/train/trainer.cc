@@ -107,6 +107,11 @@ class Trainer {
     }
     plans_.for_rows(std::min(config_.batch_size, loader_.size()));  // creates what is missing
     if (!config_.init.empty() && from.empty()) report_init();
+    if (run_ && !task_.resolved_toml.empty()) {
+      AtomicFile file(run_->path() / "config.toml");
+      file.write(task_.resolved_toml);
+      file.commit();
+    }
   }
 
   void check_config() {

@@ -70,6 +70,7 @@ struct Task {
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
   // Judges a validation result against baselines of the user's own data; may be empty.
   std::function<std::vector<Remark>(const Attributes& validation)> remarks;
+  std::string resolved_toml;  // written to the run directory as config.toml
 };
 
 struct TrainData {

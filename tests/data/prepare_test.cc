@@ -75,7 +75,7 @@ TEST_CASE("grey among coloured becomes coloured, coloured among grey only on req
   folder.png("g/a.png", plain(4, 4, {7}));
   folder.png("g/b.png", plain(4, 4, {200, 100, 50}));
   std::string message = message_of<Error>([&] { read(folder.path("g")); });
-  CHECK(message == "b.png: 4x4x3, but a.png is 4x4x1; give --channels 1 or 3");
+  CHECK(message == "b.png: 4x4x3, but a.png is 4x4x1; give --image-channels 1 or 3");
   ReadOptions options;
   options.channels = 1;
   set = read(folder.path("g"), options);

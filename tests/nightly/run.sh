@@ -4,7 +4,7 @@
 # and an item that was interrupted goes on where it stopped (its state lies in nightly/NAME).
 #   tests/nightly/run.sh BUILD [--again] [NAME...]
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 build=$(readlink -f "$1")
 shift
 again=

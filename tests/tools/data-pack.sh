@@ -14,11 +14,11 @@ status 0 cmp shapes.h5 again.h5
 status 0 data-pack -j 3 --synthetic shapes --synthetic-count 50 --synthetic-seed 1 -o other.h5
 status 1 cmp -s shapes.h5 other.h5
 
-status 0 data-pack --image-size 16 --channels 1 shapes.h5 -o small.h5
+status 0 data-pack --image-size 16 --image-channels 1 shapes.h5 -o small.h5
 stderr_has '50 pictures 16x16x1, 3 classes, 0 skipped'
 status 0 data-pack --image-height 16 --image-width 24 shapes.h5 -o wide.h5
 stderr_has '50 pictures 16x24x3'
-status 0 data-pack shapes.h5 small.h5 --image-size 32 --channels 3 -o both.h5
+status 0 data-pack shapes.h5 small.h5 --image-size 32 --image-channels 3 -o both.h5
 stderr_has '100 pictures 32x32x3'
 
 # Pipes: HDF5, one and several; pictures; tar. (Not `x | status`: its counts would be lost.)

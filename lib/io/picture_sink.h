@@ -1,0 +1,41 @@
+// Where generated pictures go: one grid, a stream of pictures, an HDF5 file or a tar archive.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/fields.h"
+#include "io/image.h"
+
+namespace atelier {
+
+struct GridShape {
+  std::int64_t columns = 0, rows = 0;  // 0: nearly square
+};
+GridShape parse_grid(const std::string& text);  // "8x4": columns x rows; UsageError
+
+struct SinkOptions {
+  std::string output;     // "-" is standard output
+  std::string format;     // png ppm hdf5 tar; empty: by the suffix of output, png for "-"
+  std::string grid;       // png: "8x8"; empty: nearly square
+  bool force = false;     // binary to a terminal
+  TextChunks text;        // png: written into the picture
+  Attributes provenance;  // hdf5: attributes of /inputs
+};
+
+// Takes pictures u8 [H,W,C] of one shape in order. Files appear whole or not at all.
+class PictureSink {
+ public:
+  PictureSink(SinkOptions options, std::int64_t height, std::int64_t width, std::int64_t channels);
+  ~PictureSink();
+  void add(std::span<const std::uint8_t> picture, std::int64_t seed);
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,85 @@
+// model-info: what is in a file of ours.
+#include <string>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/tool.h"
+#include "io/checkpoint.h"
+#include "io/metrics.h"
+
+using namespace atelier;
+
+namespace {
+
+void print(const std::string& line) { write_all(1, line + "\n", "standard output"); }
+
+std::string shape_text(const DatasetInfo& info) {
+  std::string text;
+  for (auto d : info.dims) text += (text.empty() ? "" : ",") + std::to_string(d);
+  return "[" + text + "]";
+}
+
+void print_group(const Hdf5Reader& file, const std::string& path, Attributes& all) {
+  if (!file.is_group(path)) return;
+  for (const auto& [name, value] : file.attributes(path))
+    all.emplace_back((path == "/" ? "" : path.substr(1) + ".") + name, value);
+}
+
+struct Totals {
+  std::int64_t tensors = 0, numbers = 0;
+};
+
+// Lists datasets below a group, one a line: path, type, shape.
+Totals walk(const Hdf5Reader& file, const std::string& group, bool list) {
+  Totals totals;
+  for (const std::string& child : file.children(group)) {
+    std::string path = (group == "/" ? "/" : group + "/") + child;
+    if (file.is_group(path)) {
+      Totals inner = walk(file, path, list);
+      totals.tensors += inner.tensors;
+      totals.numbers += inner.numbers;
+      continue;
+    }
+    DatasetInfo info = file.info(path);
+    ++totals.tensors;
+    totals.numbers += info.count();
+    if (list) print(path + "\t" + std::string(name(info.type)) + "\t" + shape_text(info));
+  }
+  return totals;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> inputs;
+  bool check = false, json = false, tensors = false;
+  Tool tool("model-info", "Tell what is in HDF5 files: kind, configuration, tensors, state.");
+  tool.operands("FILE", inputs, "files to read, - for standard input");
+  tool.flag("--check", check, "compare every checksum");
+  tool.flag("--tensors", tensors, "list every dataset with its type and shape");
+  tool.flag("--json", json, "one JSON object a file instead of lines");
+
+  return tool.run(argc, argv, [&] {
+    for (const std::string& input : inputs) {
+      Hdf5Reader file = open_hdf5(input);
+      std::string kind = file.kind();
+      if (check) file.verify_all();
+      Attributes all{{"file", input}, {"kind", kind.empty() ? std::string("foreign") : kind}};
+      for (const char* group : {"/config", "/preprocess", "/training", "/state", "/inputs"})
+        print_group(file, group, all);
+      Totals totals = walk(file, "/", tensors && !json);
+      if (file.is_group("/model"))
+        all.emplace_back("parameters", walk(file, "/model", false).numbers);
+      all.emplace_back("datasets", totals.tensors);
+      all.emplace_back("numbers", totals.numbers);
+      if (check) all.emplace_back("checksums", std::string("right"));
+      if (json) {
+        std::string line = to_json_line(all);
+        print(line.substr(0, line.size() - 1));
+        continue;
+      }
+      for (const auto& [name, value] : all) print(name + ": " + to_text(value));
+    }
+    return kExitDone;
+  });
+}

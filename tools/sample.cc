@@ -1,0 +1,137 @@
+// sample: pictures from a trained model.
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "cli/tool.h"
+#include "data/dataset.h"
+#include "infer/infer.h"
+#include "io/picture_sink.h"
+
+using namespace atelier;
+
+namespace {
+
+struct Options {
+  std::string model = "-", output, format, grid, seeds, reconstruct, average = "auto",
+              split_by = "name";
+  std::int64_t num = -1, batch_size = 64;
+  double held_out = 0;
+  bool force = false;
+  ReadOptions reading;
+};
+
+std::vector<std::int32_t> seeds_of(const Options& o) {
+  if (!o.seeds.empty()) {
+    if (o.num >= 0) throw UsageError("-n and --seeds exclude each other");
+    try {
+      return parse_seed_list(o.seeds);
+    } catch (const UsageError& error) {
+      throw UsageError(std::string("--seeds ") + error.what());
+    }
+  }
+  GridShape grid = parse_grid(o.grid);
+  std::int64_t count = o.num >= 0 ? o.num : grid.columns > 0 ? grid.columns * grid.rows : 64;
+  std::vector<std::int32_t> seeds(std::size_t(count), 0);
+  std::iota(seeds.begin(), seeds.end(), 0);
+  return seeds;
+}
+
+SinkOptions sink_options(const Options& o, const Loaded& loaded) {
+  std::string name = loaded.model().name;
+  return {.output = o.output.empty() ? "-" : o.output,
+          .format = o.format,
+          .grid = o.grid,
+          .force = o.force,
+          .text = {{"Software", version_line("sample")}, {"Model", name}},
+          .provenance = {{"model", name}}};
+}
+
+void draw(Loaded& loaded, const Options& o) {
+  std::vector<std::int32_t> seeds = seeds_of(o);
+  DataShape shape = loaded.data_shape();
+  PictureSink sink(sink_options(o, loaded), shape.height, shape.width, shape.channels);
+  loaded.sample(
+      seeds,
+      [&](std::int64_t i, std::span<const std::uint8_t> picture) {
+        sink.add(picture, seeds[std::size_t(i)]);
+      },
+      o.batch_size);
+  sink.finish();
+}
+
+// Pairs: each picture and the model's reconstruction beside it.
+void reconstruct(Loaded& loaded, const Options& o) {
+  std::vector<std::string> source{o.reconstruct};
+  Dataset data = read_dataset(source, o.reading);
+  std::vector<std::int64_t> indices;
+  if (o.held_out > 0) {
+    indices = split_dataset(data, o.held_out, o.split_by).held_out;
+  } else {
+    indices.resize(std::size_t(data.size));
+    std::iota(indices.begin(), indices.end(), 0);
+  }
+  if (o.num >= 0) indices.resize(std::min(indices.size(), std::size_t(o.num)));
+  DataShape shape = loaded.data_shape();
+  PictureSink sink(sink_options(o, loaded), shape.height, shape.width, shape.channels);
+  std::vector<std::uint8_t> original(std::size_t(shape.height * shape.width * shape.channels));
+  loaded.reconstruct(
+      data, indices,
+      [&](std::int64_t i, std::span<const std::uint8_t> picture) {
+        auto bytes = data.image(indices[std::size_t(i)]);
+        for (std::size_t k = 0; k < original.size(); ++k) {
+          original[k] =
+              data.dtype == DType::u8
+                  ? std::to_integer<std::uint8_t>(bytes[k])
+                  : std::uint8_t(
+                        std::clamp(reinterpret_cast<const float*>(bytes.data())[k], 0.0f, 1.0f) *
+                            255.0f +
+                        0.5f);
+        }
+        sink.add(original, indices[std::size_t(i)]);
+        sink.add(picture, indices[std::size_t(i)]);
+      },
+      o.batch_size);
+  sink.finish();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  Tool tool("sample", "Draw pictures from a trained model, or reconstruct given ones.");
+  tool.operand("MODEL", o.model, "checkpoint, - for standard input", false);
+  tool.option("-n,--num", o.num, "N", "how many; 64, or as many as the grid holds");
+  tool.option("--seeds", o.seeds, "LIST",
+              "seeds of the pictures, as 0,3-6; seed i is the same picture in any batch");
+  tool.option("-o,--output", o.output, "FILE",
+              "file to write, - for standard output (also if not given)");
+  tool.option("--format", o.format, "NAME",
+              "png (one grid), ppm (one after another), hdf5 or tar; by the suffix");
+  tool.option("--grid", o.grid, "WxH", "columns and rows of a png grid; nearly square");
+  tool.option("--reconstruct", o.reconstruct, "DATA",
+              "pairs of these pictures and what the model makes of them");
+  tool.option("--held-out", o.held_out, "X",
+              "with --reconstruct: only the share that --val-split X holds out");
+  tool.option("--split-by", o.split_by, "NAME", "name or caption, as in training");
+  tool.option("--average", o.average, "NAME",
+              "weights: auto (the first average if there is one), none, or its number");
+  tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
+  tool.flag("--force", o.force, "write to a terminal all the same");
+  tool.fields(o.reading.fields(), "Reading");
+  tool.config_file();
+
+  return tool.run(argc, argv, [&] {
+    if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+    parse_grid(o.grid);
+    if (!o.seeds.empty()) seeds_of(o);
+    Loaded loaded(o.model, o.average);
+    if (o.reconstruct.empty()) {
+      draw(loaded, o);
+    } else {
+      reconstruct(loaded, o);
+    }
+    return kExitDone;
+  });
+}

@@ -1,0 +1,158 @@
+// vae-train: train autoencoders and variational autoencoders.
+#include <numeric>
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/tool.h"
+#include "data/dataset.h"
+#include "eval/baselines.h"
+#include "infer/infer.h"
+#include "io/picture_sink.h"
+#include "models/registry.h"
+#include "train/trainer.h"
+
+using namespace atelier;
+
+namespace {
+
+struct Sets {
+  Dataset train, held_out;
+  TrainData data;
+};
+
+// The training pictures and what is held out of them, or comes from --val-data.
+Sets read_sets(const std::vector<std::string>& sources, const ReadOptions& reading,
+               const TrainConfig& config) {
+  Sets sets;
+  sets.train = read_dataset(sources, reading);
+  sets.data.train = &sets.train;
+  Split split = split_dataset(sets.train, config.val_split, config.split_by);
+  sets.data.train_indices = split.train;
+  sets.data.validation_indices = split.held_out;
+  sets.data.validation = &sets.train;
+  if (split.duplicates > 0) {
+    logging::warning(std::to_string(split.duplicates) +
+                     " held-out pictures are also among those trained on");
+  }
+  if (config.val_data.empty()) return sets;
+  if (config.val_split > 0) throw UsageError("--val-data and --val-split exclude each other");
+  std::vector<std::string> source{config.val_data};
+  sets.held_out = read_dataset(source, reading);
+  bool same =
+      sets.held_out.height == sets.train.height && sets.held_out.width == sets.train.width &&
+      sets.held_out.channels == sets.train.channels && sets.held_out.dtype == sets.train.dtype;
+  if (!same)
+    throw Error(config.val_data + ": its pictures have another shape than those trained on");
+  sets.data.validation = &sets.held_out;
+  for (std::int64_t i = 0; i < sets.held_out.size; ++i) sets.data.validation_indices.push_back(i);
+  return sets;
+}
+
+// A grid of the pictures of seeds 0, 1, 2, ..: comparable over a training.
+void draw_grid(Loaded loaded, const std::string& path, const std::string& shape) {
+  GridShape grid = parse_grid(shape);
+  DataShape picture = loaded.data_shape();
+  PictureSink sink({.output = path, .format = "png", .grid = shape, .text = {}, .provenance = {}},
+                   picture.height, picture.width, picture.channels);
+  std::vector<std::int32_t> seeds(std::size_t(grid.columns * grid.rows), 0);
+  std::iota(seeds.begin(), seeds.end(), 0);
+  loaded.sample(seeds,
+                [&](std::int64_t, std::span<const std::uint8_t> pixels) { sink.add(pixels, 0); });
+  sink.finish();
+}
+
+double term(const Attributes& terms, const char* name, double otherwise) {
+  const Scalar* value = find(terms, name);
+  return value ? std::get<double>(*value) : otherwise;
+}
+
+// What a user should know of a held-out result: worse than a method without learning, or a latent
+// that says nothing.
+std::vector<Remark> judge(const Attributes& result, const Baselines& base, bool binary) {
+  std::vector<Remark> remarks;
+  auto above = [&](const char* key, double found, const std::optional<double>& bar,
+                   const char* what) {
+    if (!bar || found <= *bar) return;
+    remarks.push_back({key, std::string(what) + ": " + to_text(Scalar(found)) + " against " +
+                                to_text(Scalar(*bar))});
+  };
+  above("above_pca", term(result, "squared_error", 0), base.pca_error,
+        "the squared error is above that of as many principal components of your data");
+  if (binary) {
+    above("above_mixture", term(result, "loss", 0),
+          base.mixture_nll ? base.mixture_nll : base.factorised_nll,
+          "the loss is above that of a mixture of independent pixels fitted to your data, in nats "
+          "per picture");
+  }
+  if (term(result, "kl", 1) < 0.1) {
+    remarks.push_back({"collapsed",
+                       "the posterior has collapsed: its KL divergence is below 0.1 nats, so the "
+                       "latent says nothing"});
+  }
+  return remarks;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> sources;
+  ReadOptions reading;
+  TrainConfig config;
+  Model model = make_model("vae");
+
+  Tool tool("vae-train", "Train an autoencoder or a variational autoencoder on pictures.");
+  tool.operands("DATA", sources, "pictures: HDF5 file, folder, tar, idx, or - for standard input",
+                false);
+  tool.fields(config.reporting_fields(), "Output", {{"output", "-o"}, {"dry_run", "-n"}});
+  tool.optional_value("--resume", config.resume, "auto", "FILE",
+                      "go on where a checkpoint, or the newest of the run directory, ends",
+                      "Output");
+  tool.fields(model.fields, "Model");
+  tool.fields(config.training_fields(), "Training",
+              {{"batch_size", "-b"}, {"learning_rate", "--lr"}});
+  tool.fields(reading.fields(), "Reading");
+  std::vector<std::pair<std::string, Attributes>> presets;
+  for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
+  tool.presets(presets);
+  tool.config_file();
+
+  return tool.run(argc, argv, [&] {
+    if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
+    Sets sets = read_sets(sources, reading, config);
+    model.fit({sets.train.height, sets.train.width, sets.train.channels, sets.train.num_classes()});
+
+    Task task{.program = "vae-train",
+              .config = {{"model", model.name}},
+              .preprocess = sets.train.preprocess,
+              .objective = model.objective,
+              .validation = model.validation,
+              .log_weight = model.log_weight,
+              .sample_grid = {},
+              .remarks = {},
+              .resolved_toml = tool.resolved_toml()};
+    for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
+    if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
+    if (!model.no_prior || model.no_prior().empty())
+      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path) {
+        draw_grid(Loaded(model, store, prefix), path, config.sample_grid);
+      };
+    std::optional<Baselines> base;
+    bool binary =
+        config.binarize != "none" && to_text(*find(task.config, "likelihood")) == "bernoulli";
+    task.remarks = [&](const Attributes& result) {
+      if (!base) {
+        auto latent = std::get<std::int64_t>(*find(task.config, "latent_dim"));
+        base = baselines(sets.train, sets.data.train_indices, *sets.data.validation,
+                         sets.data.validation_indices,
+                         {.latent_dim = latent,
+                          .bernoulli = binary,
+                          .binarize = parse_binarize(config.binarize),
+                          .seed = config.seed,
+                          .most_rows = 5000});
+      }
+      return judge(result, *base, binary);
+    };
+    return train(task, config, sets.data);
+  });
+}
