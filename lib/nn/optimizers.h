@@ -19,10 +19,10 @@
 namespace atelier {
 
 struct OptimizerArgs {
-  AdamArgs adam;             // weight_decay spares parameters of rank 0 and 1 (biases, norms)
-  double max_grad_norm = 0;  // gradients are scaled down to this global norm; 0: never
-  bool report_norm = false;  // compute the norm although nothing is clipped
-  std::vector<double> emas;  // decay of each running average, in [0, 1)
+  AdamArgs adam = {};             // weight_decay spares parameters of rank 0 and 1 (biases, norms)
+  double max_grad_norm = 0;       // gradients are scaled down to this global norm; 0: never
+  bool report_norm = false;       // compute the norm although nothing is clipped
+  std::vector<double> emas = {};  // decay of each running average, in [0, 1)
 };
 
 struct OptimizerResult {

@@ -19,8 +19,8 @@ struct ScheduleArgs {
   double min_learning_rate = 0;   // cosine and linear: reached one step after the last
   std::int64_t total_steps = 0;   // of the run; constant and step do not need it
   std::int64_t warmup_steps = 0;  // linear rise from learning_rate / warmup_steps; not one-cycle
-  std::vector<std::int64_t> milestones;  // step: in optimizer steps, ascending
-  double gamma = 0.1;                    // step: factor at each milestone
+  std::vector<std::int64_t> milestones = {};  // step: in optimizer steps, ascending
+  double gamma = 0.1;                         // step: factor at each milestone
 };
 
 // Rate of the update number `step`, counted from 0:

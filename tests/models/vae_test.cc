@@ -1,0 +1,254 @@
+// The VAE family: parameter counts, shapes for awkward pictures, refusals, losses as identities.
+#include "models/vae.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "base/random.h"
+#include "models/registry.h"
+#include "nn/support.h"
+
+using namespace atelier;
+
+namespace {
+
+Model vae(const Attributes& values, const DataShape& shape) {
+  Model model = make_model("vae");
+  for (const auto& [name, value] : values) {
+    for (const BoundField& field : model.fields) {
+      if (field.name == name) field.set(value);
+    }
+  }
+  model.fit(shape);
+  return model;
+}
+
+using Text = std::string;
+const Attributes kConv{
+    {"net", Text("conv")}, {"latent_dim", std::int64_t{64}}, {"likelihood", Text("gaussian")}};
+
+// A graph of `rows` pictures with everything a model asks for.
+struct Bench {
+  Graph graph;
+  Store store{5};
+  Scope scope;
+  Batch batch;
+  OracleState state;
+
+  Bench(const DataShape& shape, std::int64_t rows, Mode mode = Mode::train)
+      : scope(graph, store, mode, noise_inputs(graph, rows)) {
+    Shape pictures{rows, shape.height, shape.width, shape.channels};
+    batch.image = graph.input("image", DType::f32, pictures);
+    RandomStream random(2, stream_of("vae_test"));
+    std::vector<double> image(std::size_t(pictures.count())), ids;
+    for (double& v : image) v = random.uniform();
+    for (std::int64_t i = 0; i < rows; ++i) ids.push_back(double(i));
+    state.inputs["image"] = testing::dense_of(pictures, image);
+    state.inputs["ids"] = testing::dense_of({rows}, ids, DType::i32);
+    state.inputs["clock"] = testing::dense_of({3}, {3, 0, 1}, DType::i32);
+  }
+  std::vector<double> value(Expr e) {
+    OracleState copy = testing::state_of(store);
+    copy.inputs = state.inputs;
+    return testing::value_of(e, copy);
+  }
+  std::int64_t parameters() const {
+    std::int64_t total = 0;
+    for (Expr p : scope.params()) total += p.shape().count();
+    return total;
+  }
+};
+
+std::string refusal(const Attributes& values, const DataShape& shape) {
+  try {
+    vae(values, shape);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("the reference networks have exactly their published parameter counts") {
+  DataShape digits{28, 28, 1, 0}, colour{32, 32, 3, 0};
+  struct {
+    Attributes values;
+    DataShape shape;
+    std::int64_t parameters;
+  } rows[] = {{{}, digits, 676864},
+              {kConv, colour, 2108803},
+              {{{"variational", false}}, digits, 676864 - 401 * 40},
+              {{{"hidden_dim", Text()}, {"latent_dim", std::int64_t{16}}, {"variational", false}},
+               digits,
+               784 * 16 + 16 + 16 * 784 + 784}};
+  for (const auto& row : rows) {
+    Bench bench(row.shape, 2);
+    vae(row.values, row.shape).objective(bench.scope, bench.batch);
+    CHECK(bench.parameters() == row.parameters);
+  }
+}
+
+TEST_CASE("pictures of any size and channel count come back in their own shape") {
+  const DataShape shapes[] = {{28, 28, 1, 0}, {48, 80, 3, 0}, {9, 13, 7, 0}, {32, 33, 4, 0}};
+  for (const DataShape& shape : shapes) {
+    for (std::int64_t kernel : {3, 4, 5}) {
+      for (const char* norm : {"batch", "group", "none"}) {
+        Model model = vae({{"net", Text("conv")},
+                           {"channels", Text("8,12")},
+                           {"kernel_size", kernel},
+                           {"norm", Text(norm)},
+                           {"latent_dim", std::int64_t{5}}},
+                          shape);
+        Bench bench(shape, 2);
+        Expr latent = model.encode(bench.scope, bench.batch.image);
+        CHECK(to_string(latent.shape()) == to_string(model.latent_shape(2)));
+        CHECK(to_string(model.decode(bench.scope, latent).shape()) ==
+              to_string(bench.batch.image.shape()));
+        CHECK(to_string(model.draw(bench.scope, 2).shape()) ==
+              to_string(bench.batch.image.shape()));
+        CHECK(model.objective(bench.scope, bench.batch).loss.shape() == Shape{});
+        for (const Term& term : model.validation(bench.scope, bench.batch)) {
+          INFO(term.name);
+          CHECK(to_string(term.value.shape()) == "[2]");
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("impossible configurations are refused by name") {
+  DataShape tiny{6, 40, 3, 0}, digits{28, 28, 1, 0};
+  CHECK(refusal(kConv, tiny) ==
+        "--channels '64,128,256': pictures of 6x40 are too small for 3 halvings");
+  CHECK(refusal({{"sigma", Text("learned")}}, digits).starts_with("--sigma learned"));
+  CHECK(refusal({{"output", Text("linear")}}, digits).starts_with("--output linear"));
+  for (const char* text : {"400,", "x", ",400", "0", "400,,200", "-3"}) {
+    INFO(std::string(text));
+    CHECK(refusal({{"hidden_dim", Text(text)}}, digits).starts_with("--hidden-dim '"));
+  }
+  CHECK(
+      refusal({{"net", Text("conv")}, {"channels", Text()}}, digits).starts_with("--channels ''"));
+  CHECK_THROWS_WITH_AS(make_model("vea"), "unknown model 'vea'; this version knows vae", Error);
+}
+
+TEST_CASE("the loss is reconstruction plus weighted KL, and warm-up scales the KL alone") {
+  DataShape shape{6, 5, 1, 0};
+  for (double weight : {0.0, 0.5, 1.0, 4.0}) {
+    Model model = vae({{"kl_weight", weight},
+                       {"kl_warmup_steps", std::int64_t{100}},
+                       {"hidden_dim", Text("8")},
+                       {"latent_dim", std::int64_t{3}}},
+                      shape);
+    Bench bench(shape, 4);
+    Objective whole = model.objective(bench.scope, bench.batch);
+    bench.batch.step = bench.graph.constant(25);
+    Objective warming = model.objective(bench.scope, bench.batch);
+    REQUIRE(whole.terms.size() == 2);
+    double reconstruction = bench.value(whole.terms[0].value)[0];
+    double kl = bench.value(whole.terms[1].value)[0];
+    CHECK(kl > 0);
+    CHECK(bench.value(whole.loss)[0] ==
+          doctest::Approx(reconstruction + weight * kl).epsilon(1e-6));
+    CHECK(bench.value(warming.loss)[0] ==
+          doctest::Approx(reconstruction + 0.25 * weight * kl).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("validation starts with the loss and its mean is the objective's") {
+  DataShape shape{6, 5, 2, 0};
+  for (const char* likelihood : {"bernoulli", "gaussian"}) {
+    for (bool variational : {true, false}) {
+      Model model = vae({{"likelihood", Text(likelihood)},
+                         {"variational", variational},
+                         {"kl_weight", 2.0},
+                         {"hidden_dim", Text("8")},
+                         {"latent_dim", std::int64_t{3}}},
+                        shape);
+      Bench bench(shape, 4);
+      auto terms = model.validation(bench.scope, bench.batch);
+      CHECK(terms[0].name == "loss");
+      double mean = 0;
+      for (double v : bench.value(terms[0].value)) mean += v / 4;
+      double loss = bench.value(model.objective(bench.scope, bench.batch).loss)[0];
+      CHECK(mean == doctest::Approx(loss).epsilon(1e-9));
+    }
+  }
+}
+
+TEST_CASE("a plain autoencoder's loss is half the squared error and the constant") {
+  DataShape shape{4, 4, 3, 0};
+  Model model = vae({{"variational", false}, {"likelihood", Text("gaussian")}}, shape);
+  Bench bench(shape, 3);
+  Objective objective = model.objective(bench.scope, bench.batch);
+  REQUIRE(objective.terms.size() == 1);
+  double error = bench.value(objective.terms[0].value)[0];
+  CHECK(bench.value(objective.loss)[0] ==
+        doctest::Approx(error / 2 + 24 * std::log(2 * M_PI)).epsilon(1e-7));
+  CHECK(!model.no_prior().empty());
+  CHECK_THROWS_AS(model.draw(bench.scope, 3), UsageError);
+  CHECK_THROWS_AS(model.log_weight(bench.scope, bench.batch), UsageError);
+}
+
+TEST_CASE("one importance weight is the ELBO with both densities of the same draw") {
+  DataShape shape{4, 4, 1, 0};
+  Model model = vae({{"latent_dim", std::int64_t{2}}, {"hidden_dim", Text("6")}}, shape);
+  Bench bench(shape, 3);
+  auto weights = bench.value(model.log_weight(bench.scope, bench.batch));
+  auto terms = model.validation(bench.scope, bench.batch);
+  auto reconstruction = bench.value(terms[1].value);
+  VaeConfig config{
+      .latent_dim = 2, .hidden_dim = "6", .image_height = 4, .image_width = 4, .in_channels = 1};
+  Posterior posterior = vae_encode(config, bench.scope / "encoder", bench.batch.image);
+  auto mu = bench.value(posterior.mu), logvar = bench.value(posterior.logvar);
+  auto eps = bench.value(bench.scope.normal("latent", {3, 2}));
+  for (std::size_t i = 0; i < 3; ++i) {
+    double expected = -reconstruction[i];
+    for (std::size_t k = 2 * i; k < 2 * i + 2; ++k) {
+      double z = mu[k] + std::exp(logvar[k] / 2) * eps[k];
+      expected += -0.5 * z * z + 0.5 * eps[k] * eps[k] + 0.5 * logvar[k];
+    }
+    CHECK(weights[i] == doctest::Approx(expected).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("pictures that are drawn or decoded lie within 0 and 1") {
+  DataShape shape{4, 4, 1, 0};
+  for (const char* output : {"sigmoid", "linear"}) {
+    Model model = vae({{"likelihood", Text("gaussian")}, {"output", Text(output)}}, shape);
+    Bench bench(shape, 8, Mode::eval);
+    for (double v : bench.value(model.draw(bench.scope, 8))) {
+      CHECK(v >= 0);
+      CHECK(v <= 1);
+    }
+  }
+}
+
+TEST_CASE("every preset names existing fields and fits a picture") {
+  Model model = make_model("vae");
+  CHECK(model.presets.size() >= 3);
+  for (const Preset& preset : model.presets) {
+    INFO(std::string(preset.name));
+    int known = 0;
+    for (const auto& [name, value] : preset.values) {
+      for (const BoundField& field : make_model("vae").fields) known += field.name == name;
+    }
+    CHECK(known >= 3);
+    Bench bench({32, 32, 3, 0}, 2);
+    vae(preset.values, {32, 32, 3, 0}).objective(bench.scope, bench.batch);
+    CHECK(bench.parameters() > 0);
+  }
+}
+
+TEST_CASE("every field has help and a configuration survives being stored") {
+  Model model = make_model("vae");
+  for (const BoundField& field : model.fields) {
+    INFO(field.name);
+    CHECK(!field.help.empty());
+  }
+  Model source = vae(kConv, {32, 32, 3, 0}), copy = make_model("vae");
+  from_attributes(copy.fields, to_attributes(source.fields));
+  CHECK(to_attributes(copy.fields) == to_attributes(source.fields));
+  CHECK(copy.data_shape().channels == 3);
+}
