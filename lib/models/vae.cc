@@ -92,7 +92,7 @@ Expr log_weight(const VaeConfig& c, const Scope& scope, const Batch& batch) {
 // Pixels 0..1 from what the decoder gives.
 Expr as_picture(const VaeConfig& c, Expr decoded) {
   if (c.likelihood == "bernoulli") return sigmoid(decoded);
-  return c.output == "linear" ? clamp(decoded, 0, 1) : decoded;
+  return c.output_activation == "linear" ? clamp(decoded, 0, 1) : decoded;
 }
 
 Expr decode(const VaeConfig& c, const Scope& scope, Expr latent) {
@@ -145,7 +145,7 @@ std::vector<Preset> presets() {
         {"latent_dim", std::int64_t{16}},
         {"variational", false},
         {"likelihood", "gaussian"s},
-        {"output", "linear"s},
+        {"output_activation", "linear"s},
         {"batch_size", std::int64_t{100}},
         {"learning_rate", 1e-3},
         {"lr_schedule", "cosine"s}}},

@@ -19,9 +19,9 @@ struct VaeConfig {
   std::string norm = "batch";  // batch group none
   std::string activation = "relu";
   bool variational = true;
-  std::string likelihood = "bernoulli";  // bernoulli gaussian
-  std::string sigma = "unit";            // gaussian: unit learned
-  std::string output = "sigmoid";        // gaussian: sigmoid linear
+  std::string likelihood = "bernoulli";       // bernoulli gaussian
+  std::string sigma = "unit";                 // gaussian: unit learned
+  std::string output_activation = "sigmoid";  // gaussian: sigmoid linear
   double kl_weight = 1;
   std::int64_t kl_warmup_steps = 0;
   std::int64_t image_height = 0, image_width = 0, in_channels = 0;  // from the data

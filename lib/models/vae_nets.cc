@@ -41,10 +41,10 @@ Fields VaeConfig::fields() {
                    "gaussian: standard deviation of all pixels, 1 or learned",
                    {},
                    {"unit", "learned"}}),
-      bind(output, {"output",
-                    "gaussian: what turns the network's output into means",
-                    {},
-                    {"sigmoid", "linear"}}),
+      bind(output_activation, {"output_activation",
+                               "gaussian: what turns the network's output into means",
+                               {},
+                               {"sigmoid", "linear"}}),
       bind(kl_weight, {.name = "kl_weight",
                        .help = "weight of the KL term; the beta of beta-VAE",
                        .origin = "1: the evidence lower bound",
@@ -173,8 +173,8 @@ void VaeConfig::check() const {
   if (likelihood == "bernoulli" && sigma == "learned") {
     throw UsageError("--sigma learned: a bernoulli likelihood has no sigma, expected unit");
   }
-  if (likelihood == "bernoulli" && output == "linear") {
-    throw UsageError("--output linear: a bernoulli likelihood needs sigmoid");
+  if (likelihood == "bernoulli" && output_activation == "linear") {
+    throw UsageError("--output-activation linear: a bernoulli likelihood needs sigmoid");
   }
   if (image_height < 1 || image_width < 1 || in_channels < 1) {
     throw Error(fmt::format("pictures of {}x{}x{}: expected at least one pixel and channel",
@@ -199,7 +199,7 @@ Posterior vae_encode(const VaeConfig& c, const Scope& scope, Expr image) {
 Expr vae_decode(const VaeConfig& c, const Scope& scope, Expr latent) {
   Within within(scope);
   Expr x = c.net == "conv" ? conv_pictures(c, scope, latent) : fc_pictures(c, scope, latent);
-  return c.likelihood == "gaussian" && c.output == "sigmoid" ? sigmoid(x) : x;
+  return c.likelihood == "gaussian" && c.output_activation == "sigmoid" ? sigmoid(x) : x;
 }
 
 }  // namespace atelier

@@ -102,6 +102,7 @@ TEST_CASE("pictures of any size and channel count come back in their own shape")
                            {"latent_dim", std::int64_t{5}}},
                           shape);
         Bench bench(shape, 2);
+        bench.scope = bench.scope.frozen();  // these graphs share statistics
         Expr latent = model.encode(bench.scope, bench.batch.image);
         CHECK(to_string(latent.shape()) == to_string(model.latent_shape(2)));
         CHECK(to_string(model.decode(bench.scope, latent).shape()) ==
@@ -123,7 +124,8 @@ TEST_CASE("impossible configurations are refused by name") {
   CHECK(refusal(kConv, tiny) ==
         "--channels '64,128,256': pictures of 6x40 are too small for 3 halvings");
   CHECK(refusal({{"sigma", Text("learned")}}, digits).starts_with("--sigma learned"));
-  CHECK(refusal({{"output", Text("linear")}}, digits).starts_with("--output linear"));
+  CHECK(refusal({{"output_activation", Text("linear")}}, digits)
+            .starts_with("--output-activation linear"));
   for (const char* text : {"400,", "x", ",400", "0", "400,,200", "-3"}) {
     INFO(std::string(text));
     CHECK(refusal({{"hidden_dim", Text(text)}}, digits).starts_with("--hidden-dim '"));
@@ -216,7 +218,8 @@ TEST_CASE("one importance weight is the ELBO with both densities of the same dra
 TEST_CASE("pictures that are drawn or decoded lie within 0 and 1") {
   DataShape shape{4, 4, 1, 0};
   for (const char* output : {"sigmoid", "linear"}) {
-    Model model = vae({{"likelihood", Text("gaussian")}, {"output", Text(output)}}, shape);
+    Model model =
+        vae({{"likelihood", Text("gaussian")}, {"output_activation", Text(output)}}, shape);
     Bench bench(shape, 8, Mode::eval);
     for (double v : bench.value(model.draw(bench.scope, 8))) {
       CHECK(v >= 0);
