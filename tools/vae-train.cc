@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
                       "Output");
   tool.fields(model.fields, "Model");
   tool.fields(config.training_fields(), "Training",
-              {{"batch_size", "-b"}, {"learning_rate", "--lr"}});
+              {{"batch_size", "-b"}});
   tool.fields(reading.fields(), "Reading");
   std::vector<std::pair<std::string, Attributes>> presets;
   for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);

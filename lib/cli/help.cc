@@ -14,14 +14,16 @@ constexpr std::size_t kWidth = 79, kColumn = 26;
 std::string head_of(const OptionSpec& o) {
   std::string text = "  ";
   if (o.names.size() == 1) text += "    ";
-  text += fmt::format("{}", fmt::join(o.names, ", "));
+  // A flag that is on by default is offered in the form that turns it off.
+  bool on = o.kind == OptionSpec::Kind::flag && o.on_by_default;
+  text += on ? "--no-" + o.key() : fmt::format("{}", fmt::join(o.names, ", "));
   if (o.kind == OptionSpec::Kind::value) text += " " + o.metavar;
   if (o.kind == OptionSpec::Kind::optional_value) text += "[=" + o.metavar + "]";
   return text;
 }
 
 std::string body_of(const OptionSpec& o) {
-  std::string text = o.field.help;
+  std::string text = (o.on_by_default ? "turn off: " : "") + o.field.help;
   if (!o.field.choices.empty()) text += fmt::format(" ({})", fmt::join(o.field.choices, ", "));
   if (o.shown_default.empty()) return text;
   text += " [" + o.shown_default;

@@ -150,6 +150,8 @@ void Tool::fields(const Fields& fields, std::string group,
     spec.group = group;
     spec.kind = std::holds_alternative<bool*>(field.target) ? OptionSpec::Kind::flag
                                                             : OptionSpec::Kind::value;
+    auto* const* flag = std::get_if<bool*>(&field.target);
+    spec.on_by_default = flag && **flag;
     spec.metavar = std::holds_alternative<std::int64_t*>(field.target) ? "N"
                    : std::holds_alternative<double*>(field.target)     ? "X"
                                                                        : "TEXT";
@@ -220,6 +222,14 @@ void Tool::Impl::parse(int argc, char** argv) {
       attached = true;
     }
     OptionSpec* option = find(name);
+    if (!option && !attached && name.starts_with("--no-")) {
+      option = find("--" + name.substr(5));
+      if (option && option->kind == OptionSpec::Kind::flag && option->source != 4) {
+        take(*option, "false", 4, name);
+        continue;
+      }
+      option = nullptr;
+    }
     if (!option) {
       std::string near = nearest(name, options);
       throw UsageError(fmt::format("unknown option '{}'{}", name,
@@ -358,10 +368,10 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     if (!t.config.empty()) read_config(t.config, t.options);
     t.apply_preset();
     logging::set_level(t.quiet         ? logging::Level::error
-                   : t.debug       ? logging::Level::debug
-                   : t.verbose > 1 ? logging::Level::detail
-                   : t.verbose     ? logging::Level::info
-                                   : logging::Level::warning);
+                       : t.debug       ? logging::Level::debug
+                       : t.verbose > 1 ? logging::Level::detail
+                       : t.verbose     ? logging::Level::info
+                                       : logging::Level::warning);
     set_threads(int(t.threads));
     return closed(body());
   } catch (const UsageError& error) {

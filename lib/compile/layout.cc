@@ -86,6 +86,12 @@ std::map<TensorId, std::int32_t> last_readers(const Program& program) {
 void place_updates(Program& program) {
   auto life = lives(program);
   auto readers = last_readers(program);
+  // Slots are written after the guard is known.
+  std::int32_t guard = -1;
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    if (program.guard != kNoTensor && write_of(program.steps[i], program.guard))
+      guard = std::int32_t(i);
+  }
   std::vector<bool> drop(program.steps.size(), false);
   for (std::size_t i = 0; i < program.steps.size(); ++i) {
     const Step& commit = program.steps[i];
@@ -101,7 +107,7 @@ void place_updates(Program& program) {
     }
     auto reader = readers.find(slot);
     std::int32_t last = reader == readers.end() ? -1 : reader->second, at = life[value].first_write;
-    if (last > at) continue;
+    if (last > at || at <= guard) continue;
     const Step& maker = program.steps[std::size_t(at)];
     const Pointer* out = write_of(maker, value);
     if (last == at && (!out || !overwrites(maker, *out, slot))) continue;

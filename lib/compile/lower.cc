@@ -196,6 +196,7 @@ void Lowering::finish() {
     program_.outputs.push_back(
         {o.name, v.type, v.tensor, v.offset * std::int64_t(size_of(v.type.dtype))});
     program_.tensors[v.tensor].whole_run = true;
+    if (!options_.guard.empty() && o.name == options_.guard) program_.guard = v.tensor;
   }
   struct Commit {
     View to, from;

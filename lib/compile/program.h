@@ -80,6 +80,7 @@ struct Program {
   std::vector<Step> steps;
   std::vector<ProgramPort> inputs, outputs;
   std::vector<std::uint32_t> updated_slots;
+  TensorId guard = kNoTensor;  // tensor of the guard output
   double flops = 0;
   std::int64_t arena_bytes = 0, packed_bytes = 0, live_peak = 0;  // by layout()
   int threads = 0;
@@ -94,7 +95,8 @@ class ProgramError : public Error {
 struct LowerOptions {
   Level level = Level::avx2;
   bool decompose_composites = false;
-  bool fuse = true;  // chains of elementwise nodes in one tile program; values do not change
+  bool fuse = true;        // chains of elementwise nodes in one tile program; values do not change
+  std::string guard = {};  // output that is complete before any slot is written; empty: none
 };
 
 // Lowers what outputs and updates need. Throws ProgramError for f64 values.

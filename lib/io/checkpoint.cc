@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace atelier {
@@ -105,7 +107,10 @@ void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, c
     file.group(group.path);
     file.attributes(group.path, values);
   }
-  for (const std::string& name : store.names()) {
+  // By name: the order of creation differs between a first run and a resumed one.
+  std::vector<std::string> names = store.names();
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
     if (wanted && !wanted(name)) continue;
     const StoredTensor& tensor = store.at(name);
     std::vector<std::int64_t> dims(tensor.type.shape.axes().begin(),

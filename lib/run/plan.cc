@@ -109,7 +109,8 @@ namespace {
 Program lowered(const Graph& graph, const PlanOptions& options) {
   if (options.precision == Precision::bf16) throw PlanError("bf16 products are not available yet");
   try {
-    return lower(graph, {options.level, options.decompose_composites, !options.verify});
+    return lower(graph,
+                 {options.level, options.decompose_composites, !options.verify, options.guard});
   } catch (const ProgramError& error) {
     throw PlanError(error.what());
   }
@@ -161,14 +162,15 @@ void Plan::run() {
   for (std::uint32_t slot : p.program.updated_slots) ++p.slots[slot]->version;
 }
 
-bool Plan::run_guarded(std::string_view name) {
+bool Plan::run_guarded() {
   Impl& p = *impl_;
+  if (p.options.guard.empty()) throw PlanError("the plan was made without a guard");
   p.prepare();
   p.refresh_packs();
   p.non_finite.clear();
   std::size_t middle = p.first_update();
   p.executor.run_range(0, middle);
-  for (float value : output<float>(name)) {
+  for (float value : output<float>(p.options.guard)) {
     if (std::isfinite(value)) continue;
     p.non_finite = p.describe(p.executor.run_watched(p.program, false, middle));
     return false;

@@ -42,8 +42,9 @@ struct PlanOptions {
   Level level = host_level();
   Precision precision = Precision::f32;
   bool decompose_composites = false;  // run every composite as primitives (tests)
-  bool verify = false;        // run the oracle beside every step; the first that differs throws
-  bool poison = false;        // fill every buffer with NaN when it dies; no result may change
+  bool verify = false;     // run the oracle beside every step; the first that differs throws
+  bool poison = false;     // fill every buffer with NaN when it dies; no result may change
+  std::string guard = {};  // output that run_guarded() looks at before any stored tensor is written
   bool check_finite = false;  // remember the first step whose result is not finite (non_finite())
 };
 
@@ -78,9 +79,9 @@ class Plan {
   // committed at its end.
   void run();
 
-  // As run(), but if the output `name` is not finite when the first stored tensor is about to be
-  // written, nothing is written and the answer is false; non_finite() then names the first step.
-  bool run_guarded(std::string_view name);
+  // As run(), but if the output PlanOptions::guard is not finite, no stored tensor is written and
+  // the answer is false; non_finite() then names the first step.
+  bool run_guarded();
 
   // "step 12: div f32[64,400] of vae.loss (vae.cc:88)" after a run with check_finite, or a
   // guarded one, in which a value was not finite; empty otherwise.

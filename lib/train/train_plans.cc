@@ -82,7 +82,7 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
   Expr loss = reshape(objective.loss, {});
   graph.output("loss", loss);
   if (role == Role::accumulate) {
-    graph.output("guard", loss + 0.0 * reshape(global_norm(grads), {}));
+    graph.output("guard", loss + reshape(global_norm(grads), {}));
     accumulate_gradients(root, grads);
   } else {
     if (role == Role::apply) grads = accumulated_mean(root, grads, int(slices));
@@ -91,12 +91,12 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
     args.max_grad_norm = config_.max_grad_norm;
     args.report_norm = true;
     args.emas = parse_decays(config_.ema_decay);
+    // Before the updates, so that it is known when the first of them is to be written.
+    graph.output("guard", loss + reshape(global_norm(grads), {}));
     OptimizerResult result = apply_optimizer(root, grads, rate, args);
-    Expr norm = reshape(result.grad_norm, {});
-    graph.output("grad_norm", norm);
-    graph.output("guard", loss + norm);
+    graph.output("grad_norm", reshape(result.grad_norm, {}));
   }
-  slot = std::make_unique<Plan>(graph, store_, PlanOptions{}, workspace_);
+  slot = std::make_unique<Plan>(graph, store_, PlanOptions{.guard = "guard"}, workspace_);
   return *slot;
 }
 
@@ -138,7 +138,7 @@ bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) 
       for (ReportedTerm& term : terms_) term.value = 0;
     }
     feed(p, batch, s * rows, rows, step, rate);
-    if (!p.run_guarded("guard")) {
+    if (!p.run_guarded()) {
       non_finite_ = p.non_finite();
       return false;
     }

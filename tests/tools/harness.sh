@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # A script is called as `bash script.sh BUILD_DIR/bin` and works in $tmp, which goes when it ends.
 set -u -o pipefail
-PATH=$1:$PATH
+PATH=$1:/usr/bin:$PATH
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/atelier-test.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 1
@@ -26,6 +26,11 @@ status() {
 stdout_is() {
   checks=$((checks + 1))
   printf '%b' "$1" | cmp -s - "$tmp/stdout" || fault "expected other output than $(head -c 200 "$tmp/stdout")"
+}
+# A line of the output matches an extended regular expression.
+stdout_has() {
+  checks=$((checks + 1))
+  grep -qaE -e "$1" "$tmp/stdout" || fault "expected '$1' on standard output"
 }
 stderr_has() {
   checks=$((checks + 1))

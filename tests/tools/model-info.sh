@@ -1,0 +1,43 @@
+#!/bin/bash
+# model-info: what it says of each kind, statuses, damage.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+data-pack -q --synthetic shapes --synthetic-count 10 --image-size 8 -o shapes.h5
+vae-train -q shapes.h5 --net fc --hidden-dim 16 --latent-dim 2 --steps 2 -o vae.h5
+status 0 model-info shapes.h5
+stdout_has '^kind: images$'
+status 0 model-info vae.h5
+stdout_has '^config.latent_dim: 2$'
+stdout_has '^config.model: vae$'
+status 0 model-info --tensors vae.h5
+stdout_has '^/model/.*f32.*\[192,16\]'
+status 0 bash -c 'model-info --json vae.h5 >vae.json'
+status 0 python3 -c 'import json; assert json.loads(open("vae.json").read())["kind"] == "checkpoint"'
+status 0 model-info --check vae.h5 shapes.h5
+status 2 model-info
+status 1 model-info missing.h5
+# A damaged tensor: its bytes lie in the last third of the file.
+size=$(stat -c %s vae.h5)
+cp vae.h5 damaged.h5
+offset=$((size - 600))
+printf '\377\377\377\377' | dd of=damaged.h5 bs=1 seek=$offset conv=notrunc 2>/dev/null
+status 1 bash -c 'model-info --check damaged.h5 2>stderr.damaged'
+status 0 grep -q 'is damaged\|unreadable' stderr.damaged
+status 1 sample damaged.h5 -o x.png
+printf 'hello, this is a text of more than eight bytes\n' >text.h5
+status 1 model-info text.h5
+stderr_has 'expected an HDF5 file, found text'
+status 1 model-info .
+for tool in data-pack vae-train sample model-info; do
+  status 0 $tool --version
+  stdout_is "$tool (atelier) 0.1.0\n"
+  status 0 $tool --help
+  status 2 $tool --no-such-option
+  stderr_has "try '$tool --help'"
+  for shell in bash zsh fish; do status 0 $tool --completion $shell; done
+  status 0 bash -n <($tool --completion bash)
+  status 2 $tool --completion tcsh
+  status 1 bash -c "$tool --help >/dev/full"
+done
+finish

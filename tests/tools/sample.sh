@@ -1,0 +1,71 @@
+#!/bin/bash
+# sample: formats, seeds, reconstructions, bad input.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+data-pack -q --synthetic shapes --synthetic-count 40 --image-size 16 -o shapes.h5
+vae-train -q shapes.h5 --net conv --channels 8,16 --latent-dim 8 --epochs 2 -o vae.h5
+
+status 0 sample vae.h5 -n 16 -o grid.png
+status 0 test "$(head -c 4 grid.png | tail -c 3)" = PNG
+status 0 sample vae.h5 --seeds 0-15 -o all.h5
+status 0 sample vae.h5 --seeds 0-15 --batch-size 5 -j 3 -o split.h5
+status 0 cmp all.h5 split.h5
+status 0 sample vae.h5 --seeds 7,3 -o two.h5
+if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+  status 0 /usr/bin/python3 - <<'P'
+import h5py
+a, b = h5py.File("all.h5"), h5py.File("two.h5")
+assert list(b["seeds"]) == [7, 3]
+assert (a["images"][7] == b["images"][0]).all() and (a["images"][3] == b["images"][1]).all()
+assert b["images"].shape == (2, 16, 16, 3)
+P
+else
+  echo "skipped: reading samples by h5py: python3-h5py is not installed"
+fi
+status 0 sample vae.h5 -n 3 -o three.tar
+status 0 test "$(tar tf three.tar | wc -l)" = 3
+status 0 bash -c 'sample vae.h5 -n 3 --format ppm >three.ppm'
+status 0 test "$(stat -c %s three.ppm)" = $((3 * (13 + 768)))
+status 0 sample vae.h5 --reconstruct shapes.h5 -n 8 --grid 4x4 -o pairs.png
+status 0 sample vae.h5 --reconstruct shapes.h5 --held-out 0.3 -o pairs.h5
+status 0 bash -c 'sample - -n 4 <vae.h5 >piped.png'
+status 0 bash -c 'set -o pipefail; data-pack -q shapes.h5 -o - | vae-train -q - -o - --net conv --channels 8,16 --latent-dim 8 --epochs 1 | sample -n 64 - >chain.png'
+status 0 test "$(head -c 4 chain.png | tail -c 3)" = PNG
+
+status 2 sample vae.h5 -n 4 --seeds 1 -o x.png
+status 2 sample vae.h5 -n 4 --grid 4 -o x.png
+stderr_has "--grid '4'"
+status 2 sample vae.h5 --seeds 3- -o x.png
+status 2 sample vae.h5 -n 4 -o x.gif
+stderr_has 'x.gif'
+status 1 sample missing.h5 -o x.png
+stderr_has 'missing.h5: cannot open'
+status 1 sample shapes.h5 -o x.png
+stderr_has 'expected kind checkpoint, found kind images'
+status 1 bash -c 'sample vae.h5 -n 4 >/dev/full'
+stderr_has 'standard output'
+data-pack -q --synthetic shapes --synthetic-count 4 --image-size 12 -o other.h5
+status 1 sample vae.h5 --reconstruct other.h5 -o x.png
+status 0 test ! -e x.png
+# A reader that goes away ends the filter silently.
+sample vae.h5 -n 2000 --format ppm 2>stderr | head -c 10 >/dev/null
+status 0 test ! -s stderr
+
+# Every flipped byte of a small checkpoint is found, or changes nothing that is read.
+vae-train -q --synthetic noise --synthetic-count 8 --image-size 4 --net fc --hidden-dim 3 --latent-dim 2 --steps 1 -o tiny.h5
+status 0 model-info --check tiny.h5
+size=$(stat -c %s tiny.h5)
+model-info --check tiny.h5 | grep -v '^file' >right
+missed=0
+for at in $(seq 40 211 "$size"); do
+  cp tiny.h5 flipped.h5
+  byte=$(od -An -tu1 -j "$at" -N 1 tiny.h5)
+  printf '%b' "\\x$(printf %x $((byte ^ 16)))" | dd of=flipped.h5 bs=1 seek="$at" conv=notrunc 2>/dev/null
+  if model-info --check flipped.h5 2>/dev/null | grep -v '^file' >seen && ! cmp -s right seen; then
+    missed=$((missed + 1))
+    echo "flip at $at was not found"
+  fi
+done
+status 0 test $missed = 0
+finish
