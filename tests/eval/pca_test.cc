@@ -1,0 +1,152 @@
+// Principal components, baselines and latent statistics, also on Fashion-MNIST if it is there.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "eval/baselines.h"
+#include "eval/latents.h"
+
+using namespace atelier;
+
+namespace {
+
+Table table_of_values(const std::vector<float>& values, std::int64_t columns) {
+  return {std::int64_t(values.size()) / columns, columns,
+          [&values, columns](std::int64_t first, std::int64_t count, std::span<float> into) {
+            std::copy_n(values.begin() + first * columns, count * columns, into.begin());
+          }};
+}
+
+// Rows along orthogonal directions of known variance: scaled pairs of unit vectors.
+std::vector<float> axes_data(std::int64_t columns, std::int64_t repeats,
+                             const std::function<double(std::int64_t)>& scale) {
+  std::vector<float> values;
+  for (std::int64_t r = 0; r < repeats; ++r) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      for (double sign : {-1.0, 1.0}) {
+        for (std::int64_t k = 0; k < columns; ++k)
+          values.push_back(float(3 + (k == j ? sign * scale(j) : 0)));
+      }
+    }
+  }
+  return values;
+}
+
+constexpr const char* kFashion = "/usr/share/dataset-fashion-mnist";
+
+Dataset read_fashion(const char* part) {
+  std::string images = fmt::format("{}/{}-images-idx3-ubyte.gz", kFashion, part);
+  ReadOptions options;
+  options.labels = fmt::format("{}/{}-labels-idx1-ubyte.gz", kFashion, part);
+  return read_dataset({&images, 1}, options);
+}
+
+std::vector<std::int64_t> all_of(const Dataset& data) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(data.size));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  return indices;
+}
+
+}  // namespace
+
+TEST_CASE("components of orthogonal directions are those directions, largest first") {
+  const std::int64_t d = 7;
+  auto scale = [](std::int64_t j) { return 1.0 + double((j * 3) % 7); };  // all different
+  std::vector<float> values = axes_data(d, 300, scale);
+  Table table = table_of_values(values, d);
+  Pca pca = fit_pca(table, 3);
+  double total = 0;
+  for (std::int64_t j = 0; j < d; ++j) total += scale(j) * scale(j) / double(d);
+  CHECK(pca.total_variance == doctest::Approx(total).epsilon(1e-6));
+  double rest = total;
+  for (std::int64_t c = 0; c < 3; ++c) {
+    double wanted = double(7 - c);
+    CHECK(pca.mean[std::size_t(c)] == doctest::Approx(3).epsilon(1e-6));
+    CHECK(pca.variances[std::size_t(c)] == doctest::Approx(wanted * wanted / d).epsilon(1e-6));
+    for (std::int64_t j = 0; j < d; ++j) {
+      double loading = std::abs(pca.components[std::size_t(c * d + j)]);
+      CHECK(loading == doctest::Approx(scale(j) == wanted ? 1 : 0).scale(1).epsilon(1e-6));
+    }
+    rest -= wanted * wanted / double(d);
+    CHECK(pca_error(pca, table, c + 1) == doctest::Approx(rest).epsilon(1e-5));
+  }
+  CHECK_THROWS_AS(fit_pca(table, 8), Error);
+  CHECK_THROWS_AS(fit_pca(table_of_values({}, 4), 1), Error);
+}
+
+TEST_CASE("subspace iteration for many columns captures the leading variance") {
+  const std::int64_t d = 1100;  // beyond what is solved whole
+  auto scale = [](std::int64_t j) { return j < 5 ? 20.0 - double(j) : 1.0; };
+  std::vector<float> values = axes_data(d, 1, scale);
+  Table table = table_of_values(values, d);
+  Pca pca = fit_pca(table, 5);
+  for (std::int64_t c = 0; c < 5; ++c) {
+    double wanted = (20.0 - double(c)) * (20.0 - double(c)) / double(d);
+    CHECK(pca.variances[std::size_t(c)] == doctest::Approx(wanted).epsilon(1e-4));
+  }
+  CHECK(pca_error(pca, table, 5) == doctest::Approx(double(d - 5) / double(d)).epsilon(1e-4));
+}
+
+TEST_CASE("a Bernoulli mixture is the sum over its classes") {
+  std::vector<float> values{1, 0, 1, 0, 0, 1, 0, 0};  // class 0: 10 10; class 1: 01 00
+  std::vector<std::int32_t> labels{0, 0, 1, 1};
+  Table table = table_of_values(values, 2);
+  BernoulliMixture mixture = fit_bernoulli(table, labels);
+  // (sum + 1/2) / (rows + 1)
+  double p[2][2] = {{2.5 / 3, 0.5 / 3}, {0.5 / 3, 1.5 / 3}};
+  double expected = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    double sum = 0;
+    for (auto& row : p) {
+      double joint = 0.5;
+      for (std::size_t j = 0; j < 2; ++j) joint *= values[2 * i + j] > 0 ? row[j] : 1 - row[j];
+      sum += joint;
+    }
+    expected -= std::log(sum) / 4;
+  }
+  CHECK(mean_nll(mixture, table) == doctest::Approx(expected).epsilon(1e-12));
+  BernoulliMixture single = fit_bernoulli(table, {});
+  CHECK(single.classes == 1);
+  CHECK(mean_nll(single, table) > expected);
+  CHECK_THROWS_AS(fit_bernoulli(table, std::vector<std::int32_t>{1}), Error);
+}
+
+TEST_CASE("active units are those whose mean varies") {
+  std::vector<float> latents;
+  for (int i = 0; i < 100; ++i) {
+    latents.insert(latents.end(), {float(i % 2), 0.05f * float(i % 2), 7.0f});
+  }
+  auto variances = unit_variances(latents, 3);
+  CHECK(variances[0] == doctest::Approx(0.25));
+  CHECK(variances[1] == doctest::Approx(0.000625));
+  CHECK(variances[2] == doctest::Approx(0).scale(1));
+  CHECK(active_units(latents, 3) == 1);
+  CHECK(active_units(latents, 3, 1e-4) == 2);
+}
+
+TEST_CASE("the baselines of Fashion-MNIST are the known ones") {
+  if (!std::filesystem::exists(kFashion)) {
+    fmt::print("skipped: baselines of Fashion-MNIST: package dataset-fashion-mnist is absent\n");
+    return;
+  }
+  Dataset train = read_fashion("train"), test = read_fashion("t10k");
+  std::vector<std::int64_t> train_rows = all_of(train), test_rows = all_of(test);
+  Baselines grey =
+      baselines(train, train_rows, test, test_rows, {.latent_dim = 16, .bernoulli = false});
+  Baselines binary =
+      baselines(train, train_rows, test, test_rows, {.binarize = Binarize::threshold});
+  REQUIRE(grey.pca_error);
+  REQUIRE(binary.mixture_nll);
+  fmt::print("summary: Fashion-MNIST: PCA 16 error {:.4f}, Bernoulli {:.3f}, mixture {:.3f}\n",
+             *grey.pca_error, *binary.factorised_nll, *binary.mixture_nll);
+  CHECK(*grey.pca_error == doctest::Approx(16.030).epsilon(1e-4));
+  CHECK(std::abs(*binary.factorised_nll - 383.13) < 0.05);
+  CHECK(std::abs(*binary.mixture_nll - 252.64) < 0.1);
+  CHECK(!grey.factorised_nll);
+  CHECK(!binary.pca_error);
+}
