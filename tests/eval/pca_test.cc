@@ -37,7 +37,7 @@ std::vector<float> axes_data(std::int64_t columns, std::int64_t repeats,
   return values;
 }
 
-constexpr const char* kFashion = "/usr/share/dataset-fashion-mnist";
+constexpr const char* kFashion = "/usr/share/datasets/fashion-mnist";
 
 Dataset read_fashion(const char* part) {
   std::string images = fmt::format("{}/{}-images-idx3-ubyte.gz", kFashion, part);
