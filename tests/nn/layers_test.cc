@@ -99,8 +99,6 @@ TEST_CASE("layers give the shapes and parameter counts of PyTorch's") {
     Expr y = row.build(bench.scope() / "layer", bench.x(row.input));
     INFO(std::string(row.name));
     CHECK(to_string(y.shape()) == to_string(row.output));
-    std::int64_t count = 0;
-    for (Expr p : bench.scope().params()) count += p.shape().count();
     std::int64_t states = 0;
     for (const std::string& name : bench.store.names("layer.running")) {
       states += bench.store.at(name).type.shape.count();
