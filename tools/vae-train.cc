@@ -109,8 +109,7 @@ int main(int argc, char** argv) {
                       "go on where a checkpoint, or the newest of the run directory, ends",
                       "Output");
   tool.fields(model.fields, "Model");
-  tool.fields(config.training_fields(), "Training",
-              {{"batch_size", "-b"}});
+  tool.fields(config.training_fields(), "Training", {{"batch_size", "-b"}});
   tool.fields(reading.fields(), "Reading");
   std::vector<std::pair<std::string, Attributes>> presets;
   for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);

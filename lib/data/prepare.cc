@@ -131,7 +131,8 @@ void Preparer::convert_channels(Item& item) {
         fmt::format("{}: has {} channels and cannot have {}", item.name, picture.channels, wanted));
   }
   throw Error(fmt::format("{}: {}, but {} is {}x{}x{}{}", item.name, shape_text(picture), first_,
-                          height_, width_, channels_, colour ? "; give --image-channels 1 or 3" : ""));
+                          height_, width_, channels_,
+                          colour ? "; give --image-channels 1 or 3" : ""));
 }
 
 void Preparer::prepare(Item& item) {

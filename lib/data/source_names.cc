@@ -65,7 +65,8 @@ FolderClasses::FolderClasses(std::vector<std::string> directories) {
   if (directories.size() < 2) return;
   prefix_ = common_folder(directories.front(), directories.back());
   if (directories.front().size() == prefix_) {
-    logging::warning("pictures lie both above and in sub-folders: folders are taken for no classes");
+    logging::warning(
+        "pictures lie both above and in sub-folders: folders are taken for no classes");
     return;
   }
   for (const std::string& directory : directories) {

@@ -20,44 +20,97 @@
 namespace atelier {
 
 enum class KernelId : std::uint8_t {
-  tile, reduce, copy, fill, iota, take, put_add, dyn_slice, dyn_update, random, normal,
-  pack, matmul, conv, conv_dx, conv_dw,
-  softmax, layer_norm, layer_norm_grad, group_norm, group_norm_grad, batch_norm, batch_norm_grad,
-  cross_entropy, attention, attention_grad, adam,
+  tile,
+  reduce,
+  copy,
+  fill,
+  iota,
+  take,
+  put_add,
+  dyn_slice,
+  dyn_update,
+  random,
+  normal,
+  pack,
+  matmul,
+  conv,
+  conv_dx,
+  conv_dw,
+  softmax,
+  layer_norm,
+  layer_norm_grad,
+  group_norm,
+  group_norm_grad,
+  batch_norm,
+  batch_norm_grad,
+  cross_entropy,
+  attention,
+  attention_grad,
+  adam,
   count_
 };
 inline constexpr int kNumKernels = int(KernelId::count_);
 
 // ---- elementwise: a tile program over chunks of the flattened output
-inline constexpr int kTileChunk = 256;      // elements a chunk (machines.md 5: right for all hosts)
-inline constexpr int kTileRegisters = 16;   // f32[256] each, in L1
+inline constexpr int kTileChunk = 256;     // elements a chunk (machines.md 5: right for all hosts)
+inline constexpr int kTileRegisters = 16;  // f32[256] each, in L1
 inline constexpr int kMaxTileOperands = 16;
 
 enum class TileOp : std::uint8_t {
-  load, store,                              // dst/a = register, b = operand
-  constant,                                 // dst = immediate
-  exp, log, sqrt, tanh, sigmoid, softplus, erf, sin, cos,
-  add, sub, mul, div, max, min, less, equal, select,  // select: c ? a : b; masks are 0 or 1
-  fma,                                      // a * b + c
-  neg, abs, square, relu, silu,
-  round_bf16, to_i32, to_u8,                // value after the cast, still held as f32 (i32: bits)
-  i32_add, i32_sub, i32_mul, i32_max, i32_less, i32_equal, i32_to_f32, move,
+  load,
+  store,     // dst/a = register, b = operand
+  constant,  // dst = immediate
+  exp,
+  log,
+  sqrt,
+  tanh,
+  sigmoid,
+  softplus,
+  erf,
+  sin,
+  cos,
+  add,
+  sub,
+  mul,
+  div,
+  max,
+  min,
+  less,
+  equal,
+  select,  // select: c ? a : b; masks are 0 or 1
+  fma,     // a * b + c
+  neg,
+  abs,
+  square,
+  relu,
+  silu,
+  round_bf16,
+  to_i32,
+  to_u8,  // value after the cast, still held as f32 (i32: bits)
+  i32_add,
+  i32_sub,
+  i32_mul,
+  i32_max,
+  i32_less,
+  i32_equal,
+  i32_to_f32,
+  move,
   count_
 };
 struct TileInsn {
   TileOp op;
   std::uint8_t dst, a, b;
-  std::uint32_t c_or_immediate;             // a register, or the bits of an f32 immediate
+  std::uint32_t c_or_immediate;  // a register, or the bits of an f32 immediate
 };
 struct TileOperand {
   void* data;
-  DType dtype;                              // i32 operands are loaded as their bits
-  std::int64_t stride[kMaxRank];            // per axis of the space; 0 = broadcast
+  DType dtype;                    // i32 operands are loaded as their bits
+  std::int64_t stride[kMaxRank];  // per axis of the space; 0 = broadcast
 };
 struct TileArgs {
   const TileInsn* code;
   std::int32_t num_insns, num_operands, rank;
-  std::int64_t extent[kMaxRank];            // the iteration space, row-major
+  std::int64_t extent[kMaxRank];  // the iteration space, row-major
   TileOperand operand[kMaxTileOperands];
 };
 
@@ -65,15 +118,15 @@ struct TileArgs {
 enum class ReduceOp : std::uint8_t { sum, top, argtop };
 struct ReduceArgs {
   const float* in;
-  void* out;                                // f32, or i32 for argtop; [outer, inner]
+  void* out;  // f32, or i32 for argtop; [outer, inner]
   void* scratch;
   std::int64_t outer, reduce, inner;
   ReduceOp op;
-  float scale;                              // multiplies a sum at the end (a mean: 1/n); else 1
+  float scale;  // multiplies a sum at the end (a mean: 1/n); else 1
 };
 
 // ---- movement
-struct CopyArgs {                           // dst[i] = src[i] over `extent`, any strides
+struct CopyArgs {  // dst[i] = src[i] over `extent`, any strides
   void* dst;
   const void* src;
   std::int32_t element_bytes, rank;
@@ -82,7 +135,7 @@ struct CopyArgs {                           // dst[i] = src[i] over `extent`, an
 struct FillArgs {
   void* dst;
   std::int64_t bytes;
-  std::uint64_t pattern;                    // repeated every element_bytes
+  std::uint64_t pattern;  // repeated every element_bytes
   std::int32_t element_bytes;
 };
 struct IotaArgs {
@@ -90,32 +143,32 @@ struct IotaArgs {
   std::int32_t rank;
   std::int64_t extent[kMaxRank], weight[kMaxRank];  // value = sum of index * weight
 };
-struct TakeArgs {                           // out[i] = in[index[i]]; an index out of range gives NaN (0)
+struct TakeArgs {  // out[i] = in[index[i]]; an index out of range gives NaN (0)
   void* out;
   const void* in;
   const std::int32_t* index;
   std::int64_t count, rows, row_bytes;
 };
-struct PutAddArgs {                         // out = 0; out[index[i]] += in[i] in order of i
+struct PutAddArgs {  // out = 0; out[index[i]] += in[i] in order of i
   float* out;
   const float* in;
   const std::int32_t* index;
-  std::int64_t count, rows, row;            // row: elements
+  std::int64_t count, rows, row;  // row: elements
 };
-struct DynArgs {                            // window <-> full at a run-time start, clamped to fit
+struct DynArgs {  // window <-> full at a run-time start, clamped to fit
   void* out;
-  const void* in;                           // dyn_slice: the full tensor; dyn_update: the window
+  const void* in;  // dyn_slice: the full tensor; dyn_update: the window
   const std::int32_t* start;
   std::int32_t element_bytes, rank;
   std::int64_t full[kMaxRank], window[kMaxRank];
-  const void* base;                         // dyn_update: copied to out first unless equal to out
+  const void* base;  // dyn_update: copied to out first unless equal to out
 };
-struct RandomArgs {                         // also normal
+struct RandomArgs {  // also normal
   float* out;
   const std::int32_t* ids;
-  const std::int32_t* clock;                // seed low, seed high, step
-  std::int64_t rows, row;                   // out is [rows, row]
-  std::uint64_t stream;                     // normal: radius from `stream`, angle from stream + 1
+  const std::int32_t* clock;  // seed low, seed high, step
+  std::int64_t rows, row;     // out is [rows, row]
+  std::uint64_t stream;       // normal: radius from `stream`, angle from stream + 1
 };
 
 // ---- products. B operands are packed in panels of 32 columns: [ceil(n/32)][k][32] f32, padded
@@ -124,8 +177,8 @@ inline constexpr std::int64_t kPanel = 32;
 constexpr std::int64_t panels(std::int64_t n) { return (n + kPanel - 1) / kPanel; }
 
 struct ConvGeometry {
-  std::int64_t batch, height, width, channels;        // x [N,H,W,C]
-  std::int64_t out_height, out_width, out_channels;   // y [N,Ho,Wo,O]
+  std::int64_t batch, height, width, channels;       // x [N,H,W,C]
+  std::int64_t out_height, out_width, out_channels;  // y [N,Ho,Wo,O]
   std::int64_t kernel[2], stride[2], pad[4], dilation[2], groups;
 };
 
@@ -134,32 +187,32 @@ struct PackArgs {
   float* dst;
   const float* src;
   PackFormat format;
-  std::int64_t batch, k, n;                 // matmul: B [batch][k][n] through the strides below
+  std::int64_t batch, k, n;  // matmul: B [batch][k][n] through the strides below
   std::int64_t batch_stride, k_stride, n_stride;
-  ConvGeometry conv;                        // others: src is w (conv, conv_dx) or y (conv_dw)
+  ConvGeometry conv;  // others: src is w (conv, conv_dx) or y (conv_dw)
 };
-struct Epilogue {                           // what follows a product while the tile is at hand
-  const float* bias;                        // [n], or null
-  std::int32_t relu;                        // max(x, 0) after the bias
+struct Epilogue {     // what follows a product while the tile is at hand
+  const float* bias;  // [n], or null
+  std::int32_t relu;  // max(x, 0) after the bias
 };
-struct MatmulArgs {                         // c [batch][m][n] = a * b (+ epilogue)
+struct MatmulArgs {  // c [batch][m][n] = a * b (+ epilogue)
   float* c;
   const float* a;
-  const float* b;                           // packed
+  const float* b;  // packed
   std::int64_t batch, m, n, k;
   std::int64_t a_batch_stride, a_row_stride, a_k_stride;  // ta: row stride 1, k stride = m
-  std::int64_t b_batch_stride;              // in packed elements; 0: one b for all
+  std::int64_t b_batch_stride;                            // in packed elements; 0: one b for all
   Epilogue epilogue;
 };
 struct ConvArgs {
-  float* out;                               // conv: y, conv_dx: x, conv_dw: w
-  const float* in;                          // conv: x, conv_dx: y, conv_dw: x
-  const float* packed;                      // conv, conv_dx: weights; conv_dw: y
+  float* out;           // conv: y, conv_dx: x, conv_dw: w
+  const float* in;      // conv: x, conv_dx: y, conv_dw: x
+  const float* packed;  // conv, conv_dx: weights; conv_dw: y
   float* scratch;
   ConvGeometry conv;
-  Epilogue epilogue;                        // conv and conv_dx
+  Epilogue epilogue;  // conv and conv_dx
 };
-std::int64_t packed_count(const PackArgs&);                    // f32 elements of dst
+std::int64_t packed_count(const PackArgs&);  // f32 elements of dst
 
 // ---- normalisation; rows are contiguous
 struct SoftmaxArgs {
@@ -167,7 +220,7 @@ struct SoftmaxArgs {
   const float* x;
   std::int64_t rows, width;
 };
-struct LayerNormArgs {                      // rows x width
+struct LayerNormArgs {  // rows x width
   float *y, *mean, *rstd;
   const float *x, *scale, *shift;
   std::int64_t rows, width;
@@ -179,7 +232,7 @@ struct LayerNormGradArgs {
   float* scratch;
   std::int64_t rows, width;
 };
-struct GroupNormArgs {                      // x [batch][pixels][channels]
+struct GroupNormArgs {  // x [batch][pixels][channels]
   float *y, *mean, *rstd;
   const float *x, *scale, *shift;
   float* scratch;
@@ -192,7 +245,7 @@ struct GroupNormGradArgs {
   float* scratch;
   std::int64_t batch, pixels, channels, groups;
 };
-struct BatchNormArgs {                      // x [rows][channels]
+struct BatchNormArgs {  // x [rows][channels]
   float *y, *mean, *variance;
   const float *x, *scale, *shift;
   float* scratch;
@@ -206,7 +259,7 @@ struct BatchNormGradArgs {
   std::int64_t rows, channels;
   float eps;
 };
-struct CrossEntropyArgs {                   // rows x classes; a label outside gives NaN
+struct CrossEntropyArgs {  // rows x classes; a label outside gives NaN
   float *loss, *lse;
   const float* logits;
   const std::int32_t* labels;
@@ -215,10 +268,10 @@ struct CrossEntropyArgs {                   // rows x classes; a label outside g
 
 // ---- attention over q [B,T,heads,D], k and v [B,S,heads,D]
 struct AttentionArgs2 {
-  float *out, *lse;                         // lse [B,heads,T]
+  float *out, *lse;  // lse [B,heads,T]
   const float *q, *k, *v;
-  const float* bias;                        // [heads,T,S] or null
-  const std::int32_t* valid;                // [B] or null
+  const float* bias;          // [heads,T,S] or null
+  const std::int32_t* valid;  // [B] or null
   float* scratch;
   std::int64_t batch, queries, keys, heads, head_dim;
   float scale;
@@ -236,13 +289,13 @@ struct AttentionGradArgs {
 
 // ---- optimizer
 inline constexpr int kMaxAverages = 4;
-struct AdamKernelArgs {                     // in place when p == p_in and so on
+struct AdamKernelArgs {  // in place when p == p_in and so on
   float *p, *m, *v;
   const float *p_in, *m_in, *v_in, *g;
-  const float *rate, *c1, *c2, *scale;      // scalars
+  const float *rate, *c1, *c2, *scale;  // scalars
   float* average[kMaxAverages];
   const float* average_in[kMaxAverages];
-  const float* keep[kMaxAverages];          // scalars
+  const float* keep[kMaxAverages];  // scalars
   std::int64_t count;
   std::int32_t num_averages;
   float beta1, beta2, eps, weight_decay;

@@ -26,7 +26,8 @@ void sum_strips(const ReduceArgs& args, int thread, int threads) {
       strips.count == 1 ? static_cast<float*>(args.out) : static_cast<float*>(args.scratch);
   Range mine = split_range(long(args.outer * strips.count), thread, threads);
   for (std::int64_t task = mine.first; task < mine.last; ++task) {
-    auto [first, last] = strips.range(task % strips.count);
+    const Strips::Span span = strips.range(task % strips.count);
+    const std::int64_t first = span.first, last = span.last;
     const float* x = args.in + (task / strips.count * args.reduce + first) * args.inner;
     float* to = partial + task * args.inner;
     if (args.inner == 1) {

@@ -175,6 +175,7 @@ TEST_CASE("averages kept by the plan follow the weights that it wrote") {
 }
 
 TEST_CASE("a KL weight that is large collapses the posterior") {
+  testing::OneThread one_thread;
   Attributes values{
       {"hidden_dim", Text("16")}, {"latent_dim", std::int64_t{3}}, {"kl_weight", 1000.0}};
   Model model = testing::fitted("vae", values, {6, 6, 1, 0});

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/parallel.h"
 #include "base/random.h"
 #include "models/registry.h"
 #include "nn/optimizers.h"
@@ -81,6 +82,13 @@ struct TrainingStep {
     plan.run();
     return plan.scalar("loss");
   }
+};
+
+// One thread while it lives: steps of microseconds gain nothing from a team, and lose much of it
+// on a machine that is busy.
+struct OneThread {
+  OneThread() { set_threads(1); }
+  ~OneThread() { set_threads(0); }
 };
 
 inline std::vector<std::int64_t> identity_order(std::int64_t count) {

@@ -24,7 +24,7 @@ full=(shapes.h5 "${small[@]}" --steps 24 --grad-accum-steps 2 --ema-decay '0.9,0
 status 0 vae-train "${full[@]}" --run-dir straight -o straight.h5
 vae-train "${full[@]}" --run-dir broken --max-time 0.1s -o never.h5 2>stderr
 for attempt in $(seq 40); do
-  vae-train "${full[@]}" --run-dir broken --resume --max-time 0.3s -o broken.h5 2>stderr && break
+  vae-train "${full[@]}" --run-dir broken --resume --max-time "$(awk "BEGIN { print 0.2 + $attempt * 0.1 }")s" -o broken.h5 2>stderr && break
 done
 last="resumed run after $attempt attempts"
 status 0 cmp straight.h5 broken.h5
