@@ -139,7 +139,7 @@ TEST_CASE("a VAE with a linear decoder reaches probabilistic PCA") {
   auto small = testing::TrainingStep::make(store, model, 100);
   auto whole = testing::TrainingStep::make(store, model, n);
   std::vector<std::int64_t> order = testing::identity_order(n);
-  const std::int64_t half = 2000;
+  const std::int64_t half = 4000;
   for (std::int64_t t = 0; t < half; ++t) {
     std::int64_t first = t * 100 % n;
     if (first == 0) testing::shuffle(order, 5, std::uint64_t(t));
