@@ -1,3 +1,4 @@
+set(sanitizer_options "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0")
 # tests/<floor>/*.cc become the program <floor>_test, linked to that floor and those it may include.
 file(STRINGS ${PROJECT_SOURCE_DIR}/tests/floors.txt floor_rows REGEX "^[a-z]")
 foreach(row IN LISTS floor_rows)
@@ -20,7 +21,7 @@ foreach(row IN LISTS floor_rows)
     endforeach()
     add_test(NAME ${floor} COMMAND ${floor}_test)
     set_tests_properties(${floor} PROPERTIES ENVIRONMENT
-      "ATELIER_PIN=0;ATELIER_DECODER=${PROJECT_BINARY_DIR}/atelier-decode.so")
+      "ATELIER_PIN=0;ATELIER_DECODER=${PROJECT_BINARY_DIR}/atelier-decode.so;${sanitizer_options}")
   endif()
 endforeach()
 
@@ -29,7 +30,8 @@ foreach(script IN LISTS tool_tests)
   get_filename_component(test ${script} NAME_WE)
   if(NOT test STREQUAL harness)
     add_test(NAME tools/${test} COMMAND bash ${script} ${PROJECT_BINARY_DIR}/bin)
-    set_tests_properties(tools/${test} PROPERTIES ENVIRONMENT "ATELIER_PIN=0")
+    set_tests_properties(tools/${test} PROPERTIES ENVIRONMENT
+      "ATELIER_PIN=0;${sanitizer_options}")
   endif()
 endforeach()
 file(GLOB repository_checks CONFIGURE_DEPENDS tests/checks/*.sh tests/checks/*.py)
