@@ -1,0 +1,31 @@
+# What the nightly proofs share; sourced with the arguments SOURCE BUILD STATE.
+# shellcheck shell=bash
+set -eu -o pipefail
+source_dir=$1 build=$2 state=$3
+PATH=$build/bin:/usr/bin:$PATH
+export PATH source_dir
+cd "$state"
+# shellcheck disable=SC2034  # used by those that source this
+fashion=/usr/share/datasets/fashion-mnist
+# Data that are no part of the product: ATELIER_DATA names their folder.
+# shellcheck disable=SC2034
+data=${ATELIER_DATA:-}
+
+# metric FILE STEP KEY: a value of the validation record of that step.
+metric() { python3 - "$@" <<'P'
+import json, sys
+path, step, key = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+found = [r[key] for r in map(json.loads, open(path)) if r.get("step") == step and key in r]
+print(f"{found[-1]:.4f}" if found else "missing")
+P
+}
+# within NAME VALUE TARGET TOLERANCE: prints the line and remembers a miss.
+misses=0
+within() {
+  if awk "BEGIN { exit !(($2 - $3)^2 <= ($4)^2) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
+  echo "$1: $2 (target $3 within $4) $verdict"
+}
+at_most() {
+  if awk "BEGIN { exit !($2 <= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
+  echo "$1: $2 (at most $3) $verdict"
+}
