@@ -39,7 +39,8 @@ for item in "${items[@]}"; do
     sed -n '6,$p' "$result"
     passed=$((passed + 1))
   else
-    tail -5 "nightly/$item/result" "nightly/$item/log"
+    tail -n 12 "nightly/$item/result"
+    tail -n 3 "nightly/$item/log"
     echo "$item: failed"
     failed=$((failed + 1))
   fi
