@@ -20,6 +20,15 @@ std::string line_of(const Program& p, const Step& step, const std::string& numbe
     std::string& list = q.write ? writes : reads;
     list += (list.empty() ? "" : ", ") + place_of(p, q.tensor);
   }
+  std::string what = what_of(step);
+  std::string flops = step.flops > 0 ? fmt::format("  {:.3g} Mflop", step.flops / 1e6) : "";
+  return fmt::format("{:>4}  {:<32} {:<22} {} -> {}{}  {} ({})\n", number, what,
+                     to_string(step.type), reads, writes, flops, step.scope, to_string(step.site));
+}
+
+}  // namespace
+
+std::string what_of(const Step& step) {
   std::string what{name(step.kernel)};
   if (step.kernel == KernelId::tile) {
     what.clear();
@@ -29,12 +38,8 @@ std::string line_of(const Program& p, const Step& step, const std::string& numbe
     }
     what = "tile: " + (what.empty() ? "move" : what);
   }
-  std::string flops = step.flops > 0 ? fmt::format("  {:.3g} Mflop", step.flops / 1e6) : "";
-  return fmt::format("{:>4}  {:<32} {:<22} {} -> {}{}  {} ({})\n", number, what,
-                     to_string(step.type), reads, writes, flops, step.scope, to_string(step.site));
+  return what;
 }
-
-}  // namespace
 
 std::string explain(const Program& p) {
   std::string out = fmt::format(

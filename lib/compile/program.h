@@ -106,6 +106,8 @@ Program lower(const Graph& graph, const LowerOptions& options);
 // `reuse` false gives every tensor its own memory (poison and verify modes).
 void layout(Program& program, int threads, bool reuse = true);
 
+// What a step does: "matmul", "tile: sub mul exp".
+std::string what_of(const Step& step);
 // The step table as text.
 std::string explain(const Program& program);
 

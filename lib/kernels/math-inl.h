@@ -56,7 +56,7 @@ HWY_INLINE VF exp_v(VF x) {
   VI whole = hn::ConvertTo(I(), n);
   VI half = hn::ShiftRight<1>(whole);
   VF y = hn::Mul(hn::Mul(p, power_of_two(half)), power_of_two(hn::Sub(whole, half)));
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // ln x: mantissa in [sqrt(1/2), sqrt 2), polynomial, exponent times ln 2 in two parts. At most
@@ -82,7 +82,7 @@ HWY_INLINE VF log_v(VF x) {
   y = hn::IfThenElse(hn::Lt(x, set(std::numeric_limits<float>::min())), hn::Neg(infinity), y);
   VF nan = set(std::numeric_limits<float>::quiet_NaN());
   y = hn::IfThenElse(hn::Lt(x, set(0.0f)), nan, y);
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // tanh: odd polynomial near 0, 1 - 2 / (e^2|x| + 1) beyond.
@@ -95,7 +95,7 @@ HWY_INLINE VF tanh_v(VF x) {
   VF far = hn::Sub(set(1.0f), hn::Div(set(2.0f), hn::Add(e, set(1.0f))));
   far = hn::CopySign(far, x);
   VF y = hn::IfThenElse(hn::Lt(a, set(0.625f)), near, far);
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // 1 / (1 + e^-x), stable on both sides.
@@ -113,7 +113,7 @@ HWY_INLINE VF softplus_v(VF x) {
   VF lost = hn::Sub(e, hn::Sub(sum, set(1.0f)));
   VF log1p = hn::Add(log_v(sum), hn::Div(lost, sum));
   VF y = hn::Add(hn::Max(x, set(0.0f)), log1p);
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // erf: odd polynomial up to 1, 1 - e^(-x^2) Q(1/x) beyond.
@@ -131,7 +131,7 @@ HWY_INLINE VF erf_v(VF x) {
                    polynomial(hn::Div(set(1.0f), bounded), kErfc));
   far = hn::IfThenElse(hn::Gt(a, set(4.0f)), set(1.0f), hn::Sub(set(1.0f), far));
   VF y = hn::IfThenElse(hn::Lt(a, set(1.0f)), near, hn::CopySign(far, x));
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // Sine and cosine of r in about [-pi/4, pi/4].

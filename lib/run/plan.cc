@@ -73,7 +73,7 @@ struct Plan::Impl {
   std::string describe(std::size_t bad) const {
     if (bad >= program.steps.size()) return "";
     const Step& step = program.steps[bad];
-    return fmt::format("step {}: {} {}{}{} ({})", bad, name(step.kernel), to_string(step.type),
+    return fmt::format("step {} ({}): {}{}{} ({})", bad, what_of(step), to_string(step.type),
                        step.scope.empty() ? "" : " of ", step.scope, to_string(step.site));
   }
 

@@ -83,7 +83,7 @@ class Plan {
   // the answer is false; non_finite() then names the first step.
   bool run_guarded();
 
-  // "step 12: div f32[64,400] of vae.loss (vae.cc:88)" after a run with check_finite, or a
+  // "step 12 (tile: div): f32[64,400] of vae.loss (vae.cc:88)" after a run with check_finite, or a
   // guarded one, in which a value was not finite; empty otherwise.
   std::string non_finite() const;
 

@@ -125,7 +125,7 @@ class Worst {
  public:
   Worst(std::string what, Level level) : what_(std::move(what)), level_(level) {}
   ~Worst() {
-    fmt::print("{} {}: worst error {:.2e} of {}\n", what_, name(level_), worst_, checked_);
+    fmt::print("summary: {} {}: worst error {:.2e} of {}\n", what_, name(level_), worst_, checked_);
   }
   // |got - expected| <= limit * magnitude.
   void check(double got, double expected, double magnitude, double limit) {

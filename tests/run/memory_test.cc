@@ -1,0 +1,205 @@
+// Plans as programs over memory: poison, determinism, shared workspaces, growth with steps.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "base/parallel.h"
+#include "run/support.h"
+
+using namespace atelier;
+
+namespace {
+
+void fill(Store& store, const std::string& name, Shape shape, double scale) {
+  store.create(name, {DType::f32, shape});
+  RandomStream stream(3, stream_of(name));
+  for (float& v : store.values(name)) v = float(scale * stream.normal());
+}
+
+// A small training step: two layers, softmax, cross-entropy, Adam in place, a running mean.
+Graph training_step(Store& store) {
+  Graph g;
+  auto slot = [&](const std::string& name, Shape shape, double scale) {
+    if (!store.has(name)) fill(store, name, shape, scale);
+    return g.slot(name, {DType::f32, shape});
+  };
+  Expr x = g.input("x", DType::f32, {50, 30});
+  Expr labels = g.input("labels", DType::i32, {50});
+  std::vector<Expr> w{slot("w0", {30, 40}, 0.2), slot("w1", {40, 7}, 0.2)};
+  Expr gain = slot("gain", {40}, 1), shift = slot("shift", {40}, 0.1),
+       mean_slot = slot("mean", {40}, 0);
+  Normed normed = batch_norm(matmul(x, w[0]), gain, shift, 1e-5);
+  Expr logits = matmul(silu(normed.y), w[1]);
+  Expr loss = reshape(mean(cross_entropy(logits, labels)), {});
+  std::vector<Expr> all{w[0], w[1], gain, shift};
+  std::vector<Expr> grads = gradient(loss, all);
+  Expr rate = g.constant(0.01), one = g.constant(1);
+  const char* names[] = {"w0", "w1", "gain", "shift"};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Expr m = slot(std::string("m.") + names[i], all[i].shape(), 0);
+    Expr v = slot(std::string("v.") + names[i], all[i].shape(), 0);
+    AdamResult next = adam(all[i], m, v, grads[i], rate, one, one, one, {}, {}, {});
+    g.update(all[i], next.p);
+    g.update(m, next.m);
+    g.update(v, next.v);
+  }
+  g.update(mean_slot, 0.9 * mean_slot + 0.1 * normed.mean);
+  g.output("loss", loss);
+  g.output("logits", logits);
+  return g;
+}
+
+// All bytes that a run of some steps leaves.
+std::string bytes_after(const PlanOptions& options, int threads, int steps) {
+  set_threads(threads);
+  Store store(1);
+  Graph g = training_step(store);
+  Plan plan(g, store, options);
+  std::string bytes;
+  for (int s = 0; s < steps; ++s) {
+    RandomStream stream(9, stream_of("batch"), std::uint64_t(s));
+    for (float& v : plan.input("x")) v = float(stream.normal());
+    for (std::int32_t& v : plan.input<std::int32_t>("labels")) v = std::int32_t(stream.below(7));
+    plan.run();
+    float loss = plan.scalar("loss");
+    bytes.append(reinterpret_cast<const char*>(&loss), 4);
+  }
+  for (const std::string& name : store.names()) {
+    bytes.append(reinterpret_cast<const char*>(store.at(name).data()), store.at(name).bytes());
+  }
+  set_threads(0);
+  return bytes;
+}
+
+Graph unrolled_lstm(int steps, Store& store) {
+  Graph g;
+  auto slot = [&](const std::string& name, Shape shape) {
+    if (!store.has(name)) fill(store, name, shape, 0.1);
+    return g.slot(name, {DType::f32, shape});
+  };
+  Expr x = g.input("x", DType::f32, {8, steps, 16});
+  std::vector<Expr> w{slot("wx", {16, 64}), slot("wh", {16, 64}), slot("b", {64})};
+  Expr h = broadcast(g.constant(0), {8, 16}), c = h, loss;
+  for (int t = 0; t < steps; ++t) {
+    Expr in = reshape(slice(x, 1, t, t + 1), {8, 16});
+    auto gates = split(matmul(in, w[0]) + matmul(h, w[1]) + w[2], 4, 1);
+    c = sigmoid(gates[0]) * c + sigmoid(gates[1]) * tanh(gates[2]);
+    h = sigmoid(gates[3]) * tanh(c);
+    Expr term = reshape(sum(square(h)), {});
+    loss = loss ? loss + term : term;
+  }
+  auto grads = gradient(loss, w);
+  for (std::size_t i = 0; i < w.size(); ++i) g.update(w[i], w[i] - 0.01 * grads[i]);
+  g.output("loss", loss);
+  return g;
+}
+
+}  // namespace
+
+TEST_CASE("a run leaves the same bytes for any team, with poison, guarded, and at every level") {
+  std::string reference = bytes_after({.level = Level::avx2}, 1, 5);
+  for (int threads : {1, 2, 3}) {
+    for (Level level : testing::host_levels()) {
+      INFO("threads ", threads, ", level ", std::string(name(level)));
+      CHECK(bytes_after({.level = level}, threads, 5) == reference);
+      CHECK(bytes_after({.level = level, .poison = true}, threads, 5) == reference);
+      CHECK(bytes_after({.level = level, .check_finite = true}, threads, 5) == reference);
+    }
+  }
+}
+
+TEST_CASE("verification finds nothing to say about a training step") {
+  CHECK_NOTHROW(bytes_after({.verify = true}, 2, 3));
+}
+
+TEST_CASE("a plan names the slot that is missing or of another type") {
+  Graph g;
+  Expr s = g.slot("weight", {DType::f32, {4}});
+  g.output("y", s * 2.0);
+  Store store;
+  CHECK_THROWS_WITH_AS(Plan(g, store),
+                       "slot 'weight': expected f32[4], but the store has no such tensor",
+                       PlanError);
+  store.create("weight", {DType::f32, {5}});
+  CHECK_THROWS_WITH_AS(Plan(g, store), "slot 'weight': expected f32[4], found f32[5]", PlanError);
+}
+
+TEST_CASE("plans on one workspace take the memory of the largest") {
+  auto workspace = std::make_shared<Workspace>();
+  Store store;
+  std::vector<Plan> plans;
+  std::size_t largest = 0, sum = 0;
+  for (std::int64_t n : {100, 5000, 3000}) {
+    Graph g;
+    Expr x = g.input("x", DType::f32, {n});
+    g.output("y", sum ? exp(x) : tanh(x));
+    plans.emplace_back(g, store, PlanOptions{}, workspace);
+    largest = std::max(largest, plans.back().arena_bytes());
+    sum += plans.back().arena_bytes();
+  }
+  CHECK(workspace->bytes() == largest);
+  for (Plan& plan : plans) {
+    for (float& v : plan.input("x")) v = 0.5f;
+    plan.run();
+    CHECK(plan.output("y").back() ==
+          doctest::Approx(&plan == &plans[0] ? std::tanh(0.5) : std::exp(0.5)));
+  }
+}
+
+TEST_CASE("a guarded run that meets infinity leaves every stored tensor as it was") {
+  Store store;
+  fill(store, "w", {3}, 1);
+  fill(store, "running", {3}, 1);
+  Graph g;
+  Expr w = g.slot("w", {DType::f32, {3}}), running = g.slot("running", {DType::f32, {3}});
+  Expr x = g.input("x", DType::f32, {3});
+  g.update(running, running * 0.5 + x);
+  Expr loss = reshape(sum(log(x) * w), {});
+  g.output("guard", loss);
+  g.update(w, w - 0.1 * gradient(loss, w));
+  Plan plan(g, store, {.guard = "guard"});
+  for (float& v : plan.input("x")) v = 2;
+  std::vector<float> before(store.values("w").begin(), store.values("w").end());
+  CHECK(plan.run_guarded());
+  CHECK(store.values("w")[0] != before[0]);
+  std::vector<float> kept(store.values("w").begin(), store.values("w").end());
+  std::vector<float> mean(store.values("running").begin(), store.values("running").end());
+  plan.input("x")[1] = 0;
+  CHECK_FALSE(plan.run_guarded());
+  CHECK(plan.non_finite().find("log") != std::string::npos);
+  CHECK(plan.non_finite().find("memory_test.cc:") != std::string::npos);
+  CHECK(std::equal(kept.begin(), kept.end(), store.values("w").begin()));
+  CHECK(std::equal(mean.begin(), mean.end(), store.values("running").begin()));
+}
+
+TEST_CASE("nodes, compile time and memory of an unrolled LSTM grow no faster than its steps") {
+  double nodes[3], seconds[3], bytes[3];
+  int at = 0;
+  for (int steps : {16, 64, 256}) {
+    Store store;
+    Graph g = unrolled_lstm(steps, store);
+    Plan plan(g, store);
+    seconds[at] = 1e9;
+    for (int repeat = 0; repeat < 3; ++repeat) {  // the best of three: machines are shared
+      auto begin = std::chrono::steady_clock::now();
+      Plan(unrolled_lstm(steps, store), store);
+      double taken =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      seconds[at] = std::min(seconds[at], taken);
+    }
+    nodes[at] = g.size();
+    bytes[at++] = double(plan.arena_bytes());
+  }
+  fmt::print(
+      "summary: unrolled LSTM of 16, 64, 256 steps: {} {} {} nodes, {:.1f} {:.1f} {:.1f} ms, "
+      "{:.0f} {:.0f} {:.0f} KiB\n",
+      nodes[0], nodes[1], nodes[2], seconds[0] * 1e3, seconds[1] * 1e3, seconds[2] * 1e3,
+      bytes[0] / 1024, bytes[1] / 1024, bytes[2] / 1024);
+  for (int i : {1, 2}) {
+    CHECK(nodes[i] <= 4 * 1.3 * nodes[i - 1]);
+    CHECK(bytes[i] <= 4 * 1.3 * bytes[i - 1]);
+  }
+  CHECK(seconds[2] <= 4 * 1.3 * 2 * seconds[1]);  // twice the bound: clocks are noisy
+}
