@@ -87,40 +87,40 @@ Graph& Graph::operator=(Graph&&) noexcept = default;
 
 namespace {
 
-// "conv encoder.down0: <reason>; f32[8,32,32,3], f32[4,4,4,64] (vae.cc:41)".
-std::string complaint(Op op, const std::string& scope, std::string_view reason,
-                      std::span<const Type> operands, Where site) {
-  std::string text(name(op));
-  if (!scope.empty()) text += " " + scope;
-  text += fmt::format(": {}", reason);
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    text += (i ? ", " : "; ") + to_string(operands[i]);
+// Not max: on ties its slope goes to the first operand, and a NaN passes only from there.
+void require_elements(const Type& t) {
+  for (std::int32_t extent : t.shape.axes()) {
+    if (extent < 1) throw std::invalid_argument("an axis has no elements in " + to_string(t));
   }
-  return text + fmt::format(" ({})", to_string(site));
 }
 
 bool commutative(Op op) { return op == Op::add || op == Op::mul || op == Op::equal; }
 
 }  // namespace
 
+void Graph::refuse(std::string_view what, std::string_view reason, std::span<const Expr> operands,
+                   Where site) const {
+  std::string text(what);
+  const std::string& scope = impl_->scopes[impl_->scope];
+  if (!scope.empty()) text += " " + scope;
+  text += fmt::format(": {}", reason);
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    text += (i ? ", " : "; ") + to_string(operands[i].type());
+  }
+  throw ShapeError(text + fmt::format(" ({})", to_string(site)));
+}
+
 Expr Graph::put(Op op, std::span<const Expr> operands, std::span<const std::int64_t> attributes,
                 Where site) {
   Impl& g = *impl_;
   std::vector<Value> in;
-  std::vector<Type> in_types;
+  in.reserve(operands.size());
   for (const Expr& e : operands) {
-    if (e.graph != this) {
-      throw ShapeError(complaint(
-          op, g.scopes[g.scope],
-          e.graph ? "an operand belongs to another graph" : "an operand is absent", {}, site));
-    }
+    if (!e) refuse(name(op), "an operand is absent", {}, site);
+    if (e.graph != this) refuse(name(op), "an operand belongs to another graph", {&e, 1}, site);
     in.push_back(e.value());
-    in_types.push_back(type(e.value()));
   }
-  if (commutative(op) && in[1].node < in[0].node) {
-    std::swap(in[0], in[1]);
-    std::swap(in_types[0], in_types[1]);
-  }
+  if (commutative(op) && in.size() == 2 && in[1].node < in[0].node) std::swap(in[0], in[1]);
   std::uint64_t h = g.hash(op, in, attributes);
   if (op != Op::after) {
     auto [first, last] = g.index.equal_range(h);
@@ -129,17 +129,20 @@ Expr Graph::put(Op op, std::span<const Expr> operands, std::span<const std::int6
     }
   }
   const OpRow& r = row(op);
-  std::vector<Type> results;
+  std::vector<Type> in_types, results;
+  in_types.reserve(operands.size());
+  for (const Expr& e : operands) in_types.push_back(e.type());
   try {
     if (int(in.size()) < r.min_operands || int(in.size()) > r.max_operands) {
       throw std::invalid_argument(fmt::format("{} operands given", in.size()));
     }
     results = r.types({op, in_types, attributes, {}});
+    for (const Type& t : results) require_elements(t);
   } catch (const std::exception& error) {
-    throw ShapeError(complaint(op, g.scopes[g.scope], error.what(), in_types, site));
+    refuse(name(op), error.what(), operands, site);
   }
   NodeId id = g.append(op, in, attributes, results, site);
-  g.index.emplace(h, id);
+  if (op != Op::after) g.index.emplace(h, id);
   return {this, id, 0};
 }
 
@@ -152,37 +155,31 @@ namespace {
 }
 }  // namespace
 
-Expr Graph::input(std::string_view leaf, DType dtype, Shape shape, Where site) {
+Expr Graph::leaf(Op op, std::string_view label, const Type& wanted, Where site) {
   Impl& g = *impl_;
-  Type wanted{dtype, shape};
-  if (auto found = g.inputs.find(leaf); found != g.inputs.end()) {
-    if (type({found->second, 0}) != wanted) {
-      leaf_conflict(Op::input, leaf, wanted, site, type({found->second, 0}),
-                    this->site(found->second));
-    }
+  auto& known = op == Op::input ? g.inputs : g.slots;
+  if (auto found = known.find(label); found != known.end()) {
+    const Type& before = type({found->second, 0});
+    if (before != wanted) leaf_conflict(op, label, wanted, site, before, this->site(found->second));
     return {this, found->second, 0};
   }
+  try {
+    require_elements(wanted);
+  } catch (const std::exception& error) {
+    refuse(name(op), fmt::format("'{}': {}", label, error.what()), {}, site);
+  }
   std::int64_t attribute = std::int64_t(g.names.size());
-  g.names.emplace_back(leaf);
-  NodeId id = g.append(Op::input, {}, {&attribute, 1}, {&wanted, 1}, site);
-  g.inputs.emplace(std::string(leaf), id);
+  g.names.emplace_back(label);
+  NodeId id = g.append(op, {}, {&attribute, 1}, {&wanted, 1}, site);
+  known.emplace(std::string(label), id);
   return {this, id, 0};
 }
 
-Expr Graph::slot(std::string_view leaf, Type wanted, Where site) {
-  Impl& g = *impl_;
-  if (auto found = g.slots.find(leaf); found != g.slots.end()) {
-    if (type({found->second, 0}) != wanted) {
-      leaf_conflict(Op::slot, leaf, wanted, site, type({found->second, 0}),
-                    this->site(found->second));
-    }
-    return {this, found->second, 0};
-  }
-  std::int64_t attribute = std::int64_t(g.names.size());
-  g.names.emplace_back(leaf);
-  NodeId id = g.append(Op::slot, {}, {&attribute, 1}, {&wanted, 1}, site);
-  g.slots.emplace(std::string(leaf), id);
-  return {this, id, 0};
+Expr Graph::input(std::string_view label, DType dtype, Shape shape, Where site) {
+  return leaf(Op::input, label, {dtype, shape}, site);
+}
+Expr Graph::slot(std::string_view label, Type wanted, Where site) {
+  return leaf(Op::slot, label, wanted, site);
 }
 
 Expr Graph::constant(double value, DType dtype) {

@@ -89,6 +89,11 @@ class Graph {
   // Scope path recorded on nodes that are added while it is set; for messages and explain().
   std::string set_scope(std::string path);  // returns the former one
 
+  // Throws the ShapeError of a builder: "conv encoder.down0: <reason>; f32[8,32,32,3],
+  // f32[4,4,4,64] (vae.cc:41)", with the scope that is set and the types of the operands.
+  [[noreturn]] void refuse(std::string_view what, std::string_view reason,
+                           std::span<const Expr> operands, Where site) const;
+
   void add_region(Region region);  // called by checkpoint()
 
   // ---- reading
@@ -109,6 +114,7 @@ class Graph {
   std::string text() const;
 
  private:
+  Expr leaf(Op op, std::string_view label, const Type& wanted, Where site);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -14,11 +14,12 @@ namespace atelier {
 // Lets operators record their call site and take numbers.
 class Operand {
  public:
-  Operand(Expr e, Where w = Where::here()) : expr(e), where(w) {}
+  Operand(Expr e, Where w = Where::here()) : expr(e), absent(!e), where(w) {}
   Operand(double v, Where w = Where::here()) : number(v), where(w) {}
   Operand(int v, Where w = Where::here()) : number(v), where(w) {}
   Expr expr;
   double number = 0;
+  bool absent = false;  // an Expr was meant, but it is a default one
   Where where;
 };
 

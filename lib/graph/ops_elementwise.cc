@@ -6,9 +6,11 @@
 #include <numbers>
 #include <optional>
 
+#include "graph/builders.h"
 #include "graph/ops.h"
 
 namespace atelier {
+using builders::graph_of;
 namespace {
 
 std::optional<double> constant_of(Expr e) {
@@ -46,8 +48,8 @@ std::optional<Shape> common(const Shape& a, const Shape& b) {
 }
 
 [[noreturn]] void mismatch(Op op, Expr a, Expr b, const char* reason, Where where) {
-  throw ShapeError(fmt::format("{}: {}; {}, {} ({})", name(op), reason, to_string(a.type()),
-                               to_string(b.type()), to_string(where)));
+  Expr operands[] = {a, b};
+  a.graph->refuse(name(op), reason, operands, where);
 }
 
 struct Pair {
@@ -58,10 +60,11 @@ struct Pair {
 // Numbers become constants of the other operand's type; both get one shape.
 Pair paired(Op op, const Operand& a, const Operand& b) {
   Where where = a.expr ? a.where : b.where;
-  if (!a.expr && !b.expr) {
-    throw ShapeError(fmt::format("{}: an operand is absent ({})", name(op), to_string(where)));
+  if ((!a.expr && a.absent) || (!b.expr && b.absent) || (!a.expr && !b.expr)) {
+    graph_of(op, {a.expr, b.expr}, where);
   }
   Graph& graph = a.expr ? *a.expr.graph : *b.expr.graph;
+  if (a.expr && b.expr) graph_of(op, {a.expr, b.expr}, where);
   Expr x = a.expr ? a.expr : graph.constant(a.number, b.expr.dtype());
   Expr y = b.expr ? b.expr : graph.constant(b.number, a.expr.dtype());
   if (x.dtype() != y.dtype()) mismatch(op, x, y, "operands have different types", where);
@@ -100,9 +103,7 @@ Expr binary(Op op, const Operand& left, const Operand& right) {
 }
 
 Expr unary(Op op, Expr x, Where where) {
-  if (!x)
-    throw ShapeError(fmt::format("{}: an operand is absent ({})", name(op), to_string(where)));
-  return put(x, op, {x}, where);
+  return graph_of(op, {x}, where).put(op, {&x, 1}, {}, where);
 }
 
 }  // namespace
@@ -122,6 +123,7 @@ Expr min(Operand a, Operand b) {
 }
 
 Expr where(Expr mask, Operand yes, Operand no, Where site) {
+  graph_of(Op::where, {mask}, site);
   auto [a, b, unused] = paired(Op::where, yes, no);
   auto shape = common(mask.shape(), a.shape());
   if (!shape) mismatch(Op::where, mask, a, "shapes do not broadcast", site);
@@ -173,18 +175,23 @@ Expr clamp(Expr x, double low, double high, Where w) {
 }
 
 Expr cast(Expr x, DType to, Where w) {
+  graph_of(Op::cast, {x}, w);
   if (x.dtype() == to) return x;
   std::int64_t attributes[] = {std::int64_t(to)};
   return x.graph->put(Op::cast, {&x, 1}, attributes, w);
 }
 
-Expr stop_gradient(Expr x) { return x.graph->put(Op::stop_gradient, {&x, 1}, {}); }
+Expr stop_gradient(Expr x) {
+  return graph_of(Op::stop_gradient, {x}, {}).put(Op::stop_gradient, {&x, 1}, {});
+}
 
 Expr after(Expr x, Expr earlier) {
   Expr operands[] = {x, earlier};
-  return x.graph->put(Op::after, operands, {});
+  return graph_of(Op::after, {x, earlier}, {}).put(Op::after, operands, {});
 }
 
-Expr all_reduce(Expr x) { return x.graph->put(Op::all_reduce, {&x, 1}, {}); }
+Expr all_reduce(Expr x) {
+  return graph_of(Op::all_reduce, {x}, {}).put(Op::all_reduce, {&x, 1}, {});
+}
 
 }  // namespace atelier

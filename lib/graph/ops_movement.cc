@@ -4,23 +4,26 @@
 #include <algorithm>
 #include <numeric>
 
+#include "graph/builders.h"
 #include "graph/ops.h"
 
 namespace atelier {
+using builders::graph_of;
 namespace {
 
 [[noreturn]] void refuse(Op op, Expr x, const std::string& reason, Where where) {
-  throw ShapeError(
-      fmt::format("{}: {}; {} ({})", name(op), reason, to_string(x.type()), to_string(where)));
+  x.graph->refuse(name(op), reason, {&x, 1}, where);
 }
 
 int axis_of(Op op, Expr x, int axis, Where where) {
+  graph_of(op, {x}, where);
   int rank = x.shape().rank(), at = axis < 0 ? axis + rank : axis;
   if (at < 0 || at >= rank) refuse(op, x, fmt::format("no axis {}", axis), where);
   return at;
 }
 
 std::int64_t mask_of(Op op, Expr x, const std::vector<int>& axes, Where where) {
+  graph_of(op, {x}, where);
   if (axes.empty()) return (std::int64_t{1} << x.shape().rank()) - 1;
   std::int64_t mask = 0;
   for (int axis : axes) mask |= std::int64_t{1} << axis_of(op, x, axis, where);
@@ -41,6 +44,7 @@ Expr reduce(Op op, Expr x, const std::vector<int>& axes, Where where) {
 }  // namespace
 
 Expr reshape(Expr x, Shape shape, Where where) {
+  graph_of(Op::reshape, {x}, where);
   std::vector<std::int64_t> axes(shape.axes().begin(), shape.axes().end());
   std::int64_t known = 1;
   int open = -1;
@@ -66,6 +70,7 @@ Expr reshape(Expr x, Shape shape, Where where) {
 }
 
 Expr transpose(Expr x, std::vector<int> order, Where where) {
+  graph_of(Op::transpose, {x}, where);
   std::vector<std::int64_t> p(order.begin(), order.end());
   for (auto& axis : p) axis = axis_of(Op::transpose, x, int(axis), where);
   const Node& node = x.graph->node(x.node);
@@ -82,6 +87,7 @@ Expr transpose(Expr x, std::vector<int> order, Where where) {
 }
 
 Expr broadcast(Expr x, Shape shape, Where where) {
+  graph_of(Op::broadcast, {x}, where);
   if (x.shape() == shape) return x;
   const Node& node = x.graph->node(x.node);
   if (node.op == Op::broadcast &&
@@ -118,6 +124,7 @@ Expr pad(Expr x, int axis, std::int64_t lo, std::int64_t hi, std::int64_t gap, W
 
 Expr concat(std::span<const Expr> pieces, int axis, Where where) {
   if (pieces.empty()) throw ShapeError(fmt::format("concat: nothing given ({})", to_string(where)));
+  graph_of(Op::concat, pieces, where);
   if (pieces.size() == 1) return pieces[0];
   std::int64_t at = axis_of(Op::concat, pieces[0], axis, where);
   return pieces[0].graph->put(Op::concat, pieces, {&at, 1}, where);
@@ -144,29 +151,35 @@ Expr reverse(Expr x, std::vector<int> axes, Where where) {
 
 Expr take(Expr x, Expr index, Where where) {
   Expr operands[] = {x, index};
-  return x.graph->put(Op::take, operands, {}, where);
+  return graph_of(Op::take, operands, where).put(Op::take, operands, {}, where);
 }
 
 Expr put_add(Expr values, Expr index, std::int64_t rows, Where where) {
   Expr operands[] = {values, index};
-  return values.graph->put(Op::put_add, operands, {&rows, 1}, where);
+  return graph_of(Op::put_add, operands, where).put(Op::put_add, operands, {&rows, 1}, where);
 }
 
 Expr dyn_slice(Expr x, Expr start, Shape size, Where where) {
   Expr operands[] = {x, start};
   std::vector<std::int64_t> axes(size.axes().begin(), size.axes().end());
-  return x.graph->put(Op::dyn_slice, operands, axes, where);
+  return graph_of(Op::dyn_slice, operands, where).put(Op::dyn_slice, operands, axes, where);
 }
 
 Expr dyn_update(Expr x, Expr window, Expr start, Where where) {
   Expr operands[] = {x, window, start};
-  return x.graph->put(Op::dyn_update, operands, {}, where);
+  return graph_of(Op::dyn_update, operands, where).put(Op::dyn_update, operands, {}, where);
 }
 
 Expr iota(Graph& graph, Shape shape, std::vector<int> axes, Where where) {
   std::vector<std::int64_t> attributes(shape.axes().begin(), shape.axes().end());
   std::int64_t mask = 0;
-  for (int axis : axes) mask |= std::int64_t{1} << shape.position(axis);
+  for (int axis : axes) {
+    if (axis < -shape.rank() || axis >= shape.rank()) {
+      graph.refuse(name(Op::iota), fmt::format("no axis {} in {}", axis, to_string(shape)), {},
+                   where);
+    }
+    mask |= std::int64_t{1} << shape.position(axis);
+  }
   attributes.insert(attributes.begin(), mask);
   return graph.put(Op::iota, {}, attributes, where);
 }

@@ -5,9 +5,11 @@
 // is differentiated through its decomposition.
 #include <cmath>
 
+#include "graph/builders.h"
 #include "graph/rows.h"
 
 namespace atelier {
+using builders::graph_of;
 using namespace rows;
 namespace {
 using Grads = std::vector<Expr>;
@@ -148,11 +150,13 @@ std::vector<Sample> attention_grad_samples() {
 
 Expr attention(Expr q, Expr k, Expr v, const AttentionArgs& args, Where where) {
   std::vector<Expr> operands{q, k, v};
+  graph_of(Op::attention, operands, where);
   if (args.bias) operands.push_back(args.bias);
   if (args.valid_length) operands.push_back(args.valid_length);
-  double scale = args.scale > 0 ? args.scale : 1 / std::sqrt(double(q.shape()[-1]));
+  double head_dim = q.shape().rank() > 0 ? double(q.shape()[-1]) : 1;
+  double scale = args.scale > 0 ? args.scale : 1 / std::sqrt(head_dim);
   std::int64_t a[] = {args.causal, double_to_bits(scale), bool(args.bias), bool(args.valid_length)};
-  return q.graph->put(Op::attention, operands, a, where);
+  return graph_of(Op::attention, operands, where).put(Op::attention, operands, a, where);
 }
 
 void attention_rows(OpRow* t) {

@@ -2,9 +2,11 @@
 // each argument in turn made the output, so their adjoints permute among themselves.
 #include <fmt/format.h>
 
+#include "graph/builders.h"
 #include "graph/rows.h"
 
 namespace atelier {
+using builders::graph_of;
 using namespace rows;
 namespace {
 using Grads = std::vector<Expr>;
@@ -261,20 +263,23 @@ ConvAttributes attributes(const ConvArgs2d& a, std::int64_t e0, std::int64_t e1)
 Expr matmul(Expr a, Expr b, bool ta, bool tb, Where where) {
   Expr operands[] = {a, b};
   std::int64_t flags[] = {ta, tb};
-  return a.graph->put(Op::matmul, operands, flags, where);
+  return graph_of(Op::matmul, operands, where).put(Op::matmul, operands, flags, where);
 }
 Expr conv(Expr x, Expr w, const ConvArgs2d& a, Where where) {
   Expr operands[] = {x, w};
-  return x.graph->put(Op::conv, operands, attributes(a, 0, 0).list(), where);
+  return graph_of(Op::conv, operands, where)
+      .put(Op::conv, operands, attributes(a, 0, 0).list(), where);
 }
 Expr conv_dx(Expr y, Expr w, std::int64_t height, std::int64_t width, const ConvArgs2d& a,
              Where where) {
   Expr operands[] = {y, w};
-  return y.graph->put(Op::conv_dx, operands, attributes(a, height, width).list(), where);
+  return graph_of(Op::conv_dx, operands, where)
+      .put(Op::conv_dx, operands, attributes(a, height, width).list(), where);
 }
 Expr conv_dw(Expr x, Expr y, std::int64_t kh, std::int64_t kw, const ConvArgs2d& a, Where where) {
   Expr operands[] = {x, y};
-  return x.graph->put(Op::conv_dw, operands, attributes(a, kh, kw).list(), where);
+  return graph_of(Op::conv_dw, operands, where)
+      .put(Op::conv_dw, operands, attributes(a, kh, kw).list(), where);
 }
 
 void linear_rows(OpRow* t) {

@@ -4,9 +4,11 @@
 //   + 1
 #include <numbers>
 
+#include "graph/builders.h"
 #include "graph/rows.h"
 
 namespace atelier {
+using builders::graph_of;
 using namespace rows;
 namespace {
 using Grads = std::vector<Expr>;
@@ -61,18 +63,20 @@ Expr random(Expr ids, Expr clock, Shape shape, std::uint64_t stream, Where where
   Expr operands[] = {ids, clock};
   std::vector<std::int64_t> a{std::int64_t(stream)};
   a.insert(a.end(), shape.axes().begin(), shape.axes().end());
-  return ids.graph->put(Op::random, operands, a, where);
+  return graph_of(Op::random, operands, where).put(Op::random, operands, a, where);
 }
 Expr normal(Expr ids, Expr clock, Shape shape, std::uint64_t stream, Where where) {
   Expr operands[] = {ids, clock};
   std::vector<std::int64_t> a{std::int64_t(stream)};
   a.insert(a.end(), shape.axes().begin(), shape.axes().end());
-  return ids.graph->put(Op::normal, operands, a, where);
+  return graph_of(Op::normal, operands, where).put(Op::normal, operands, a, where);
 }
-Expr softmax(Expr x, Where where) { return x.graph->put(Op::softmax, {&x, 1}, {}, where); }
+Expr softmax(Expr x, Where where) {
+  return graph_of(Op::softmax, {x}, where).put(Op::softmax, {&x, 1}, {}, where);
+}
 Expr cross_entropy(Expr logits, Expr labels, Where where) {
   Expr operands[] = {logits, labels};
-  return logits.graph->put(Op::cross_entropy, operands, {}, where);
+  return graph_of(Op::cross_entropy, operands, where).put(Op::cross_entropy, operands, {}, where);
 }
 
 void loss_rows(OpRow* t) {

@@ -8,9 +8,11 @@
 // derivative as the closed form in them, and differentiates through them as separate operands.
 #include <fmt/format.h>
 
+#include "graph/builders.h"
 #include "graph/rows.h"
 
 namespace atelier {
+using builders::graph_of;
 using namespace rows;
 namespace {
 using Grads = std::vector<Expr>;
@@ -198,19 +200,22 @@ const std::int64_t kEps = double_to_bits(1e-3);
 Normed layer_norm(Expr x, Expr scale, Expr shift, double eps, Where where) {
   Expr operands[] = {x, scale, shift};
   std::int64_t a = double_to_bits(eps);
-  auto p = parts_of(x.graph->put(Op::layer_norm, operands, {&a, 1}, where), 3);
+  auto p = parts_of(
+      graph_of(Op::layer_norm, operands, where).put(Op::layer_norm, operands, {&a, 1}, where), 3);
   return {p[0], p[1], p[2]};
 }
 Normed group_norm(Expr x, Expr scale, Expr shift, int groups, double eps, Where where) {
   Expr operands[] = {x, scale, shift};
   std::int64_t a[] = {groups, double_to_bits(eps)};
-  auto p = parts_of(x.graph->put(Op::group_norm, operands, a, where), 3);
+  auto p = parts_of(
+      graph_of(Op::group_norm, operands, where).put(Op::group_norm, operands, a, where), 3);
   return {p[0], p[1], p[2]};
 }
 Normed batch_norm(Expr x, Expr scale, Expr shift, double eps, Where where) {
   Expr operands[] = {x, scale, shift};
   std::int64_t a = double_to_bits(eps);
-  auto p = parts_of(x.graph->put(Op::batch_norm, operands, {&a, 1}, where), 3);
+  auto p = parts_of(
+      graph_of(Op::batch_norm, operands, where).put(Op::batch_norm, operands, {&a, 1}, where), 3);
   return {p[0], p[1], p[2]};
 }
 

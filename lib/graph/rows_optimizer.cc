@@ -6,9 +6,11 @@
 
 #include <cmath>
 
+#include "graph/builders.h"
 #include "graph/rows.h"
 
 namespace atelier {
+using builders::graph_of;
 using namespace rows;
 namespace {
 
@@ -73,7 +75,7 @@ AdamResult adam(Expr p, Expr m, Expr v, Expr g, Expr rate, Expr c1, Expr c2, Exp
   std::int64_t a[] = {double_to_bits(args.beta1), double_to_bits(args.beta2),
                       double_to_bits(args.eps), double_to_bits(args.weight_decay),
                       std::int64_t(averages.size())};
-  Expr first = p.graph->put(Op::adam, operands, a, where);
+  Expr first = graph_of(Op::adam, operands, where).put(Op::adam, operands, a, where);
   AdamResult result{first, {first.graph, first.node, 1}, {first.graph, first.node, 2}, {}};
   for (std::size_t i = 0; i < averages.size(); ++i) {
     result.averages.push_back({first.graph, first.node, std::uint32_t(3 + i)});
