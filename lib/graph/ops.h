@@ -108,9 +108,10 @@ Expr random(Expr ids, Expr clock, Shape shape, std::uint64_t stream, Where = Whe
 Expr normal(Expr ids, Expr clock, Shape shape, std::uint64_t stream, Where = Where::here());
 
 // ---- control
-Expr stop_gradient(Expr x);
-Expr after(Expr x, Expr earlier);  // identity, computed after `earlier`, opaque to merging
-Expr all_reduce(Expr x);           // mean over ranks
+Expr stop_gradient(Expr x, Where = Where::here());
+Expr after(Expr x, Expr earlier,
+           Where = Where::here());  // identity, computed after `earlier`, opaque to merging
+Expr all_reduce(Expr x, Where = Where::here());  // mean over ranks
 
 // ---- composites: one node with a kernel, decompose() always exists
 Expr softmax(Expr x, Where = Where::here());  // last axis
@@ -127,9 +128,9 @@ Normed batch_norm(Expr x, Expr scale, Expr shift, double eps, Where = Where::her
 Expr cross_entropy(Expr logits, Expr labels, Where = Where::here());
 struct AttentionArgs {
   bool causal = false;
-  double scale = 0;   // 0: 1/sqrt(head_dim)
-  Expr bias;          // [heads,T,S] or absent
-  Expr valid_length;  // i32 [B]: keys at and beyond it are masked; absent: all valid
+  double scale = 0;        // 0: 1/sqrt(head_dim)
+  Expr bias = {};          // [heads,T,S] or absent
+  Expr valid_length = {};  // i32 [B]: keys at and beyond it are masked; absent: all valid
 };
 // q [B,T,heads,D], k and v [B,S,heads,D] -> [B,T,heads,D]
 Expr attention(Expr q, Expr k, Expr v, const AttentionArgs& = {}, Where = Where::here());

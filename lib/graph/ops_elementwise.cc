@@ -181,17 +181,15 @@ Expr cast(Expr x, DType to, Where w) {
   return x.graph->put(Op::cast, {&x, 1}, attributes, w);
 }
 
-Expr stop_gradient(Expr x) {
-  return graph_of(Op::stop_gradient, {x}, {}).put(Op::stop_gradient, {&x, 1}, {});
+Expr stop_gradient(Expr x, Where w) {
+  return graph_of(Op::stop_gradient, {x}, w).put(Op::stop_gradient, {&x, 1}, {}, w);
 }
-
-Expr after(Expr x, Expr earlier) {
+Expr after(Expr x, Expr earlier, Where w) {
   Expr operands[] = {x, earlier};
-  return graph_of(Op::after, {x, earlier}, {}).put(Op::after, operands, {});
+  return graph_of(Op::after, operands, w).put(Op::after, operands, {}, w);
 }
-
-Expr all_reduce(Expr x) {
-  return graph_of(Op::all_reduce, {x}, {}).put(Op::all_reduce, {&x, 1}, {});
+Expr all_reduce(Expr x, Where w) {
+  return graph_of(Op::all_reduce, {x}, w).put(Op::all_reduce, {&x, 1}, {}, w);
 }
 
 }  // namespace atelier

@@ -79,10 +79,7 @@ struct Geometry {
 };
 void check(const Geometry& g) {
   require(g.x.rank() == 4 && g.w.rank() == 4 && g.y.rank() == 4, "needs operands of rank 4");
-  require(g.a.stride[0] >= 1 && g.a.stride[1] >= 1 && g.a.dilation[0] >= 1 && g.a.dilation[1] >= 1,
-          "stride and dilation must be at least 1");
-  for (auto p : g.a.pad) require(p >= 0, "padding must not be negative");
-  require(g.a.groups >= 1 && g.x[3] % g.a.groups == 0 && g.w[3] % g.a.groups == 0,
+  require(g.x[3] % g.a.groups == 0 && g.w[3] % g.a.groups == 0,
           fmt::format("{} groups do not divide the channels", g.a.groups));
   require(g.x[3] / g.a.groups == g.w[2],
           fmt::format("input channels {} do not match weight channels {}", g.x[3],
@@ -100,6 +97,10 @@ void check(const Geometry& g) {
 }
 Geometry geometry(const NodeView& n) {
   auto a = ConvAttributes::from(n.attributes);
+  require(a.stride[0] >= 1 && a.stride[1] >= 1 && a.dilation[0] >= 1 && a.dilation[1] >= 1,
+          "stride and dilation must be at least 1");
+  for (auto margin : a.pad) require(margin >= 0, "padding must not be negative");
+  require(a.groups >= 1, "groups must be at least 1");
   const Shape& p = n.operands[0].shape;
   const Shape& q = n.operands[1].shape;
   require(p.rank() == 4 && q.rank() == 4, "needs operands of rank 4");
