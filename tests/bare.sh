@@ -19,7 +19,7 @@ leave() {
 trap leave EXIT
 trap 'exit 130' INT TERM HUP
 mirror=$(awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /^(https?|file):/) { print $i; exit } }' \
-  /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null)
+  /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true)
 [ -n "$mirror" ] || mirror=$(awk '$1 == "URIs:" { print $2; exit }' /etc/apt/sources.list.d/*.sources)
 debootstrap --variant=minbase --include=git,make,ca-certificates bookworm "$root" "$mirror" >"$log" 2>&1
 # The host's own package sources and how it reaches them.
