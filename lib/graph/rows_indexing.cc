@@ -141,7 +141,8 @@ void indexing_rows(OpRow* t) {
       .cost = pass_cost<0>,
       .samples = [] {
         return Samples{{"repeated rows", {f64({4, 3}), i32({7})}, {}, -1, 1, index_fill<4>},
-                       {"a table of indices", {f64({5}), i32({2, 3})}, {}, -1, 1, index_fill<5>}};
+                       {"a table of indices", {f64({5}), i32({2, 3})}, {}, -1, 1, index_fill<5>},
+                       {"one row", {f64({1, 17}), i32({1})}, {}, -1, 1, index_fill<1>}};
       }};
   t[int(Op::put_add)] = {
       .name = "put_add",
@@ -154,7 +155,8 @@ void indexing_rows(OpRow* t) {
       .cost = pass_cost<1>,
       .samples = [] {
         return Samples{{"repeated rows", {f64({7, 3}), i32({7})}, {4}, -1, 1, index_fill<4>},
-                       {"scalars", {f64({2, 3}), i32({2, 3})}, {5}, -1, 1, index_fill<5>}};
+                       {"scalars", {f64({2, 3}), i32({2, 3})}, {5}, -1, 1, index_fill<5>},
+                       {"all to one row", {f64({6, 2}), i32({6})}, {3}, -1, 1, index_fill<1>}};
       }};
   t[int(Op::dyn_slice)] = {
       .name = "dyn_slice",
@@ -180,7 +182,9 @@ void indexing_rows(OpRow* t) {
       .cost = pass_cost<0>,
       .samples = [] {
         return Samples{
-            {"a window", {f64({5, 6}), f64({2, 3}), i32({2})}, {}, -1, 1, index_fill<3>}};
+            {"a window", {f64({5, 6}), f64({2, 3}), i32({2})}, {}, -1, 1, index_fill<3>},
+            {"clamped", {f64({5}), f64({4}), i32({1})}, {}, -1, 1, index_fill<9>},
+            {"all of it", {f64({2, 3}), f64({2, 3}), i32({2})}, {}, -1, 1, index_fill<3>}};
       }};
 }
 

@@ -208,6 +208,12 @@ std::vector<Case> conv_cases() {
       {"dilated", {1, 7, 7, 2}, {3, 3, 2, 2}, {.pad = {1, 1, 1, 1}, .dilation = {2, 3}}},
       {"groups", {1, 4, 4, 4}, {3, 3, 2, 6}, {.pad = {1, 1, 1, 1}, .groups = 2}},
       {"1x1", {2, 3, 3, 3}, {1, 1, 3, 4}, {}},
+      {"one row", {2, 1, 9, 2}, {1, 3, 2, 2}, {.pad = {0, 0, 2, 0}}},
+      {"one channel a group", {1, 5, 4, 3}, {3, 3, 1, 3}, {.pad = {1, 1, 1, 1}, .groups = 3}},
+      {"all at once",
+       {1, 7, 8, 4},
+       {3, 2, 2, 4},
+       {.stride = {2, 3}, .pad = {1, 2, 0, 1}, .dilation = {2, 2}, .groups = 2}},
       {"5x5 stride 2", {1, 8, 8, 2}, {5, 5, 2, 2}, {.stride = {2, 2}, .pad = {2, 2, 2, 2}}}};
 }
 template <Op kOp>
@@ -236,7 +242,11 @@ std::vector<Sample> matmul_samples() {
           {"first transposed", {f64({4, 3}), f64({4, 5})}, {1, 0}, -1, 1, {}},
           {"second transposed", {f64({3, 4}), f64({5, 4})}, {0, 1}, -1, 1, {}},
           {"both transposed", {f64({4, 3}), f64({5, 4})}, {1, 1}, -1, 1, {}},
-          {"batches", {f64({2, 3, 1, 4}), f64({2, 3, 4, 2})}, {0, 0}, -1, 1, {}}};
+          {"batches", {f64({2, 3, 1, 4}), f64({2, 3, 4, 2})}, {0, 0}, -1, 1, {}},
+          {"batches, both transposed", {f64({2, 4, 3}), f64({2, 5, 4})}, {1, 1}, -1, 1, {}},
+          {"one element", {f64({1, 1}), f64({1, 1})}, {0, 0}, -1, 1, {}},
+          {"an outer product", {f64({5, 1}), f64({1, 3})}, {0, 0}, -1, 1, {}},
+          {"odd extents", {f64({7, 17}), f64({17, 33})}, {0, 0}, -1, 1, {}}};
 }
 OpRow product(const char* name, decltype(OpRow::types) types, decltype(OpRow::vjp) vjp,
               decltype(OpRow::oracle) oracle, decltype(OpRow::cost) cost,

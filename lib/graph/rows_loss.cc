@@ -91,7 +91,9 @@ void loss_rows(OpRow* t) {
                          .cost = pass_cost<5>,
                          .samples = [] {
                            return S{{"rows", {f64({3, 7})}, {}, -2, 2, {}},
-                                    {"tokens", {f64({2, 3, 5})}, {}, -2, 2, {}}};
+                                    {"tokens", {f64({2, 3, 5})}, {}, -2, 2, {}},
+                                    {"one class", {f64({3, 1})}, {}, -2, 2, {}},
+                                    {"odd extents", {f64({2, 37})}, {}, -2, 2, {}}};
                          }};
   t[int(Op::cross_entropy)] = {
       .name = "cross_entropy",

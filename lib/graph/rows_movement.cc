@@ -228,32 +228,41 @@ Sample made(const char* name, Shape shape, List attributes) {
 void movement_rows(OpRow* t) {
   using Samples = std::vector<Sample>;
   t[int(Op::reshape)] = movement("reshape", reshape_types, reshape_vjp, same_oracle, [] {
-    return Samples{made("joined", {2, 3, 5}, {6, 5}), made("to a scalar", {1, 1}, {})};
+    return Samples{made("joined", {2, 3, 5}, {6, 5}), made("to a scalar", {1, 1}, {}),
+                   made("six axes", {12, 2}, {2, 1, 3, 2, 1, 2})};
   });
-  t[int(
-      Op::transpose)] = movement("transpose", transpose_types, transpose_vjp, transpose_oracle, [] {
-    return Samples{made("a matrix", {3, 5}, {1, 0}), made("four axes", {2, 3, 1, 5}, {2, 0, 3, 1})};
-  });
+  t[int(Op::transpose)] =
+      movement("transpose", transpose_types, transpose_vjp, transpose_oracle, [] {
+        return Samples{made("a matrix", {3, 5}, {1, 0}),
+                       made("four axes", {2, 3, 1, 5}, {2, 0, 3, 1}),
+                       made("six axes", {2, 1, 3, 2, 1, 2}, {5, 3, 1, 0, 4, 2}),
+                       made("odd extents", {17, 19}, {1, 0})};
+      });
   t[int(Op::broadcast)] =
       movement("broadcast", broadcast_types, broadcast_vjp, broadcast_oracle, [] {
         return Samples{made("a row", {5}, {3, 5}), made("a column", {3, 1}, {3, 5}),
-                       made("a scalar", {}, {2, 3}), made("inner and outer", {1, 3, 1}, {2, 3, 4})};
+                       made("a scalar", {}, {2, 3}), made("inner and outer", {1, 3, 1}, {2, 3, 4}),
+                       made("new leading axes", {1, 3}, {2, 2, 5, 3})};
       });
   t[int(Op::slice)] = movement("slice", slice_types, slice_vjp, slice_oracle, [] {
     return Samples{made("a window", {5, 7}, {1, 4, 1, 0, 7, 1}),
-                   made("steps", {5, 7}, {0, 5, 2, 1, 7, 3}), made("one element", {4}, {2, 3, 1})};
+                   made("steps", {5, 7}, {0, 5, 2, 1, 7, 3}), made("one element", {4}, {2, 3, 1}),
+                   made("a step over the end", {7}, {1, 7, 9})};
   });
   t[int(Op::pad)] = movement("pad", pad_types, pad_vjp, pad_oracle, [] {
     return Samples{made("around", {3, 4}, {1, 2, 0, 0, 1, 0}),
-                   made("between", {3, 4}, {0, 0, 2, 1, 0, 1})};
+                   made("between", {3, 4}, {0, 0, 2, 1, 0, 1}),
+                   made("one element", {1}, {3, 0, 2})};
   });
   t[int(Op::concat)] = movement("concat", concat_types, concat_vjp, concat_oracle, [] {
     return Samples{{"three pieces", {f64({2, 3}), f64({2, 1}), f64({2, 5})}, {1}, -1, 1, {}},
-                   {"outer axis", {f64({2, 3}), f64({4, 3})}, {0}, -1, 1, {}}};
+                   {"outer axis", {f64({2, 3}), f64({4, 3})}, {0}, -1, 1, {}},
+                   {"the middle, odd", {f64({2, 1, 3}), f64({2, 5, 3})}, {1}, -1, 1, {}}};
   });
   t[int(Op::concat)].max_operands = 65535;
   t[int(Op::reverse)] = movement("reverse", unchanged, reverse_vjp, reverse_oracle, [] {
-    return Samples{made("inner", {3, 5}, {2}), made("both", {3, 5}, {3})};
+    return Samples{made("inner", {3, 5}, {2}), made("both", {3, 5}, {3}),
+                   made("one element", {1, 5}, {1})};
   });
 }
 

@@ -223,7 +223,9 @@ void norm_rows(OpRow* t) {
   using S = std::vector<Sample>;
   t[int(Op::layer_norm)] = norm("layer_norm", 3, layer_types, layer_vjp, layer_decompose, [] {
     return S{{"rows", {f64({3, 7}), f64({7}), f64({7})}, {kEps}, -1, 1, {}},
-             {"tokens", {f64({2, 3, 5}), f64({5}), f64({5})}, {kEps}, -1, 1, {}}};
+             {"tokens", {f64({2, 3, 5}), f64({5}), f64({5})}, {kEps}, -1, 1, {}},
+             {"one row, odd", {f64({1, 19}), f64({19}), f64({19})}, {kEps}, -1, 1, {}},
+             {"no leading axis", {f64({6}), f64({6}), f64({6})}, {kEps}, -1, 1, {}}};
   });
   t[int(Op::layer_norm_grad)] =
       norm("layer_norm_grad", 5, layer_grad_types, nullptr, layer_grad_decompose, [] {
@@ -236,7 +238,9 @@ void norm_rows(OpRow* t) {
       });
   t[int(Op::group_norm)] = norm("group_norm", 3, group_types, group_vjp, group_decompose, [] {
     return S{{"two groups", {f64({2, 3, 2, 4}), f64({4}), f64({4})}, {2, kEps}, -1, 1, {}},
-             {"one group", {f64({2, 5, 3}), f64({3}), f64({3})}, {1, kEps}, -1, 1, {}}};
+             {"one group", {f64({2, 5, 3}), f64({3}), f64({3})}, {1, kEps}, -1, 1, {}},
+             {"one channel a group", {f64({1, 5, 3}), f64({3}), f64({3})}, {3, kEps}, -1, 1, {}},
+             {"no pixels", {f64({3, 4}), f64({4}), f64({4})}, {1, kEps}, -1, 1, {}}};
   });
   t[int(Op::group_norm_grad)] =
       norm("group_norm_grad", 5, group_grad_types, nullptr, group_grad_decompose, [] {
@@ -249,7 +253,8 @@ void norm_rows(OpRow* t) {
       });
   t[int(Op::batch_norm)] = norm("batch_norm", 3, batch_types, batch_vjp, batch_decompose, [] {
     return S{{"rows", {f64({5, 3}), f64({3}), f64({3})}, {kEps}, -1, 1, {}},
-             {"pictures", {f64({2, 3, 2, 3}), f64({3}), f64({3})}, {kEps}, -1, 1, {}}};
+             {"pictures", {f64({2, 3, 2, 3}), f64({3}), f64({3})}, {kEps}, -1, 1, {}},
+             {"two rows, odd", {f64({2, 17}), f64({17}), f64({17})}, {kEps}, -1, 1, {}}};
   });
   t[int(Op::batch_norm_grad)] =
       norm("batch_norm_grad", 5, batch_grad_types, nullptr, batch_grad_decompose, [] {

@@ -97,7 +97,9 @@ std::vector<Sample> reduce_samples() {
                                  {"columns", {f64({5, 3})}, {1}, -1, 1, {}},
                                  {"all", {f64({3, 5})}, {3}, -1, 1, {}},
                                  {"outer and inner", {f64({3, 2, 5})}, {5}, -1, 1, {}},
-                                 {"the middle", {f64({3, 5, 2})}, {2}, -1, 1, {}}};
+                                 {"the middle", {f64({3, 5, 2})}, {2}, -1, 1, {}},
+                                 {"an axis of one element", {f64({4, 1})}, {2}, -1, 1, {}},
+                                 {"odd extents", {f64({3, 37})}, {2}, -1, 1, {}}};
   if (kDistinct) {
     for (Sample& s : samples) s.fill = fill;
   }
