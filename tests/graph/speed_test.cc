@@ -62,15 +62,20 @@ TEST_CASE("building and differentiating a recurrence adds nodes in proportion to
 }
 
 TEST_CASE("gradients visit nothing below the smallest variable") {
-  // A long prefix and a short tail: differentiating the tail 2000 times must not cost 2000
-  // prefixes.
-  Graph g;
-  Expr x = g.input("x", DType::f32, {4});
-  for (int i = 0; i < 20000; ++i) x = tanh(x);
-  Expr z = x + 0.5;
-  NodeId before = g.size();
-  auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 2000; ++i) gradient(reshape(sum(square(z) * (i + 2.0)), {}), z);
-  CHECK(g.size() - before < 2000 * 16);
-  CHECK(seconds_since(start) < 2.0);
+  // A tail is differentiated many times, behind a long prefix and behind none. Marking the prefix
+  // each time would make it tens of times slower.
+  double best[2] = {1e9, 1e9};
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    for (int k = 0; k < 2; ++k) {
+      Graph g;
+      Expr x = g.input("x", DType::f32, {4});
+      for (int i = 0; i < (k ? 200000 : 0); ++i) x = tanh(x);
+      Expr z = x + 0.5;
+      auto start = std::chrono::steady_clock::now();
+      for (int i = 0; i < 500; ++i) gradient(reshape(sum(square(z) * (i + 2.0)), {}), z);
+      best[k] = std::min(best[k], seconds_since(start));
+    }
+  }
+  INFO("without a prefix ", best[0], " s, with one ", best[1], " s");
+  CHECK(best[1] < 5 * best[0]);
 }
