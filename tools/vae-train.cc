@@ -7,6 +7,7 @@
 #include "cli/tool.h"
 #include "data/dataset.h"
 #include "eval/baselines.h"
+#include "eval/remarks.h"
 #include "infer/infer.h"
 #include "io/picture_sink.h"
 #include "models/registry.h"
@@ -62,37 +63,6 @@ void draw_grid(Loaded loaded, const std::string& path, const std::string& shape)
   sink.finish();
 }
 
-double term(const Attributes& terms, const char* name, double otherwise) {
-  const Scalar* value = find(terms, name);
-  return value ? std::get<double>(*value) : otherwise;
-}
-
-// What a user should know of a held-out result: worse than a method without learning, or a latent
-// that says nothing.
-std::vector<Remark> judge(const Attributes& result, const Baselines& base, bool binary) {
-  std::vector<Remark> remarks;
-  auto above = [&](const char* key, double found, const std::optional<double>& bar,
-                   const char* what) {
-    if (!bar || found <= *bar) return;
-    remarks.push_back({key, std::string(what) + ": " + to_text(Scalar(found)) + " against " +
-                                to_text(Scalar(*bar))});
-  };
-  above("above_pca", term(result, "squared_error", 0), base.pca_error,
-        "the squared error is above that of as many principal components of your data");
-  if (binary) {
-    above("above_mixture", term(result, "loss", 0),
-          base.mixture_nll ? base.mixture_nll : base.factorised_nll,
-          "the loss is above that of a mixture of independent pixels fitted to your data, in nats "
-          "per picture");
-  }
-  if (term(result, "kl", 1) < 0.1) {
-    remarks.push_back({"collapsed",
-                       "the posterior has collapsed: its KL divergence is below 0.1 nats, so the "
-                       "latent says nothing"});
-  }
-  return remarks;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -127,11 +97,13 @@ int main(int argc, char** argv) {
               .objective = model.objective,
               .validation = model.validation,
               .log_weight = model.log_weight,
+              .latent = {},
               .sample_grid = {},
               .remarks = {},
               .resolved_toml = tool.resolved_toml()};
     for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
+    if (task.log_weight) task.latent = model.encode;
     if (!model.no_prior || model.no_prior().empty())
       task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path) {
         draw_grid(Loaded(model, store, prefix), path, config.sample_grid);

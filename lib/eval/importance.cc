@@ -33,6 +33,17 @@ void write_clock(Plan& plan, std::int64_t seed, std::int64_t step) {
   clock[2] = std::int32_t(step);
 }
 
+void write_rows(Plan& plan, const Dataset& dataset, std::span<const std::int64_t> rows) {
+  if (plan.has_input("ids")) {
+    auto ids = plan.input<std::int32_t>("ids");
+    for (std::size_t i = 0; i < rows.size(); ++i) ids[i] = std::int32_t(rows[i]);
+  }
+  if (plan.has_input("label")) {
+    auto labels = plan.input<std::int32_t>("label");
+    for (std::size_t i = 0; i < rows.size(); ++i) labels[i] = dataset.labels[std::size_t(rows[i])];
+  }
+}
+
 }  // namespace
 
 std::vector<double> importance_nll(const LogWeight& log_weight, Store& store,
@@ -47,7 +58,9 @@ std::vector<double> importance_nll(const LogWeight& log_weight, Store& store,
       graph.input("image", DType::f32, {rows, dataset.height, dataset.width, dataset.channels});
   Scope scope(graph, store, Mode::eval, noise_inputs(graph, rows));
   Scope reader = args.store_prefix.empty() ? scope : scope.reading(args.store_prefix);
-  graph.output("log_weight", log_weight(reader, {image, {}, {}}));
+  Expr label;
+  if (dataset.num_classes() > 0) label = graph.input("label", DType::i32, {rows});
+  graph.output("log_weight", log_weight(reader, {image, label, {}}));
   Plan plan(graph, store);
 
   std::vector<float> values(std::size_t(rows * pixels.row()));
@@ -58,11 +71,9 @@ std::vector<double> importance_nll(const LogWeight& log_weight, Store& store,
     pixels.read(batch, values);
     std::vector<LogSum> sums(count);
     for (std::int64_t draw = 0; draw < args.draws; ++draw) {
+      if (args.stop && args.stop()) return {};
       std::ranges::copy(values, plan.input("image").begin());
-      if (plan.has_input("ids")) {
-        auto ids = plan.input<std::int32_t>("ids");
-        for (std::size_t i = 0; i < batch.size(); ++i) ids[i] = std::int32_t(batch[i]);
-      }
+      write_rows(plan, dataset, batch);
       write_clock(plan, args.seed, draw);
       plan.run();
       auto weights = plan.output("log_weight");

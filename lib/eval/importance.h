@@ -19,8 +19,9 @@ using LogWeight = std::function<Expr(const Scope&, const Batch&)>;
 
 struct ImportanceArgs {
   std::int64_t draws = 200, batch_size = 100;
-  std::int64_t seed = 0;          // of the noise: row ids are the examples, clock steps the draws
-  std::string store_prefix = {};  // "ema0/": which weights
+  std::int64_t seed = 0;            // of the noise: row ids are the examples, clock steps the draws
+  std::string store_prefix = {};    // "ema0/": which weights
+  std::function<bool()> stop = {};  // asked before each draw; true: gives up, with an empty result
 };
 
 // -log of the mean weight of `draws` draws for each example, in nats, summed in double: an upper

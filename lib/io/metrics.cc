@@ -7,9 +7,11 @@
 
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace atelier {
 
@@ -29,6 +31,26 @@ std::string to_json_line(const Attributes& values) {
         value);
   }
   return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void remove_records_after(const std::string& path, std::int64_t step) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return;
+  std::string text = read_text(path), kept;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = text.find('\n', at);
+    if (end == text.npos) break;
+    std::string_view line = std::string_view(text).substr(at, end + 1 - at);
+    at = end + 1;
+    auto record = nlohmann::json::parse(line, nullptr, false);
+    bool later = record.is_object() && record.contains("step") && record["step"].is_number() &&
+                 record["step"].get<double>() > double(step);
+    if (!later) kept += line;
+  }
+  if (kept.size() == text.size()) return;
+  AtomicFile file(path);
+  file.write(kept);
+  file.commit();
 }
 
 MetricsWriter::MetricsWriter(const std::string& output) : name_(output) {

@@ -1,6 +1,7 @@
 // Metrics as JSON Lines: one object a record, flushed at once.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/fields.h"
@@ -22,6 +23,10 @@ class MetricsWriter {
   std::string name_;
   bool standard_output_ = false;
 };
+
+// Takes records whose "step" is beyond `step`, and a last line cut short by a kill, out of a file
+// of records; nothing if there is no such file. The rest stays as it was, byte for byte.
+void remove_records_after(const std::string& path, std::int64_t step);
 
 std::string to_json_line(const Attributes& values);  // non-finite numbers as null
 

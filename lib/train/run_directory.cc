@@ -67,4 +67,11 @@ void RunDirectory::prune(std::int64_t keep) const {
   }
 }
 
+void RunDirectory::clear() const {
+  prune(0);
+  std::error_code error;
+  for (const char* name : {"best.h5", "metrics.jsonl"})
+    std::filesystem::remove(path_ / name, error);
+}
+
 }  // namespace atelier

@@ -20,6 +20,7 @@ class RunDirectory {
   std::filesystem::path checkpoint(std::int64_t step) const;  // step-00000042.h5
   std::vector<std::int64_t> steps() const;                    // of the checkpoints there, ascending
   void prune(std::int64_t keep) const;                        // removes all but the newest `keep`
+  void clear() const;  // removes the checkpoints, the best one and the metrics
 
  private:
   std::filesystem::path path_;

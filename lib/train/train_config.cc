@@ -78,7 +78,7 @@ Fields TrainConfig::reporting_fields() {
       bind(sample_grid, {"sample_grid", "columns and rows of these grids"}),
       bind(init, {"init", "take weights by name from this checkpoint"}),
       bind(dry_run, {"dry_run", "print sizes, memory and measured time, and stop"}),
-      bind(force, {"force", "use a run directory that holds another run's files"}),
+      bind(force, {"force", "replace the run that the run directory holds"}),
       bind(allow_level_change,
            {"allow_level_change", "resume at another kernel level; bits will differ"}),
   };

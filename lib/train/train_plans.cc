@@ -32,15 +32,27 @@ std::vector<double> parse_decays(const std::string& text) {
   return decays;
 }
 
-GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
+namespace {
+
+GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType dtype) {
   GraphInputs in;
-  Shape shape{rows, data.height, data.width, data.channels};
-  Expr image = graph.input("image", data.dtype, shape);
-  in.batch.image = data.dtype == DType::u8 ? cast(image, DType::f32) / 255.0 : image;
+  in.batch.image = graph.input("image", dtype, {rows, data.height, data.width, data.channels});
   if (data.num_classes() > 0) in.batch.label = graph.input("label", DType::i32, {rows});
   in.noise.ids = graph.input("ids", DType::i32, {rows});
   in.noise.clock = graph.input("clock", DType::i32, {3});
   return in;
+}
+
+}  // namespace
+
+GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
+  GraphInputs in = inputs(graph, data, rows, data.dtype);
+  if (data.dtype == DType::u8) in.batch.image = cast(in.batch.image, DType::f32) / 255.0;
+  return in;
+}
+
+GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
+  return inputs(graph, data, rows, DType::f32);
 }
 
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
@@ -146,120 +158,6 @@ bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) 
     if (p.has_output("grad_norm")) grad_norm_ = double(p.scalar("grad_norm"));
   }
   return true;
-}
-
-// ---- validation
-
-Validator::Validator(const Task& task, const TrainConfig& config, const Dataset& data,
-                     std::vector<std::int64_t> indices, Store& store)
-    : task_(task), config_(config), data_(data), indices_(std::move(indices)), store_(store) {}
-
-Plan& Validator::plan(const std::string& prefix, std::int64_t rows, bool weights) {
-  auto& slot = plans_[{prefix, rows, weights}];
-  if (slot) return *slot;
-  Graph graph;
-  GraphInputs in = graph_inputs(graph, data_, rows);
-  Scope root = Scope(graph, store_, Mode::eval, in.noise).reading(prefix);
-  if (weights) {
-    graph.output("log_weight", task_.log_weight(root, in.batch));
-  } else {
-    terms_ = task_.validation(root, in.batch);
-    for (const Term& term : terms_)
-      graph.output(term.name, reshape(broadcast(term.value, {rows}), {rows}));
-  }
-  slot = std::make_unique<Plan>(graph, store_, PlanOptions{}, workspace_);
-  return *slot;
-}
-
-std::vector<ReportedTerm> Validator::run(const std::string& prefix,
-                                         const std::function<bool()>& stop) {
-  LoaderOptions options{.batch_size = config_.batch_size,
-                        .seed = config_.seed,
-                        .shuffle = false,
-                        .binarize = config_.binarize};
-  // Held-out pictures that change each epoch would make figures incomparable.
-  if (options.binarize == "dynamic") options.binarize = "sample";
-  Loader loader(data_, indices_, options);
-  std::vector<double> sums;
-  std::int64_t rows = 0, batches = loader.batches_per_epoch();
-  if (config_.val_batches > 0) batches = std::min(batches, config_.val_batches);
-  for (std::int64_t b = 0; b < batches; ++b) {
-    if (stop()) return {};
-    HostBatch batch = loader.next();
-    Plan& p = plan(prefix, batch.rows, false);
-    if (data_.dtype == DType::u8) {
-      std::memcpy(p.input<std::uint8_t>("image").data(), batch.images.data(), batch.images.size());
-    } else {
-      std::memcpy(p.input<float>("image").data(), batch.images.data(), batch.images.size());
-    }
-    for (std::int64_t i = 0; i < batch.rows; ++i) {
-      p.input<std::int32_t>("ids")[std::size_t(i)] = std::int32_t(batch.examples[std::size_t(i)]);
-    }
-    if (p.has_input("label"))
-      std::copy(batch.labels.begin(), batch.labels.end(), p.input<std::int32_t>("label").begin());
-    write_clock(p, std::uint64_t(config_.seed) ^ 0x76616c6964617465u, 0);
-    p.run();
-    sums.resize(terms_.size(), 0);
-    for (std::size_t t = 0; t < terms_.size(); ++t) {
-      for (float v : p.output<float>(terms_[t].name)) sums[t] += double(v);
-    }
-    rows += batch.rows;
-  }
-  std::vector<ReportedTerm> result;
-  for (std::size_t t = 0; t < terms_.size(); ++t)
-    result.push_back({terms_[t].name, terms_[t].unit, sums[t] / double(rows)});
-  bool stopped = false;
-  if (config_.val_importance_samples > 0 && task_.log_weight) {
-    double bound = importance(prefix, stop, stopped);
-    if (stopped) return {};
-    result.push_back({"importance_nll", "nats/image", bound});
-  }
-  return result;
-}
-
-// Mean over pictures of -log (1/k) sum exp(log weight), the sum in double.
-double Validator::importance(const std::string& prefix, const std::function<bool()>& stop,
-                             bool& stopped) {
-  std::vector<std::int64_t> some(
-      indices_.begin(), indices_.begin() + std::min<std::int64_t>(std::int64_t(indices_.size()),
-                                                                  config_.val_importance_images));
-  LoaderOptions options{.batch_size = config_.batch_size,
-                        .seed = config_.seed,
-                        .shuffle = false,
-                        .binarize = config_.binarize};
-  if (options.binarize == "dynamic") options.binarize = "sample";
-  Loader loader(data_, some, options);
-  double total = 0;
-  std::int64_t k = config_.val_importance_samples;
-  for (std::int64_t b = 0; b < loader.batches_per_epoch(); ++b) {
-    HostBatch batch = loader.next();
-    Plan& p = plan(prefix, batch.rows, true);
-    if (data_.dtype == DType::u8) {
-      std::memcpy(p.input<std::uint8_t>("image").data(), batch.images.data(), batch.images.size());
-    } else {
-      std::memcpy(p.input<float>("image").data(), batch.images.data(), batch.images.size());
-    }
-    for (std::int64_t i = 0; i < batch.rows; ++i) {
-      p.input<std::int32_t>("ids")[std::size_t(i)] = std::int32_t(batch.examples[std::size_t(i)]);
-    }
-    std::vector<double> top(std::size_t(batch.rows), -INFINITY), sum(std::size_t(batch.rows), 0);
-    for (std::int64_t draw = 0; draw < k; ++draw) {
-      if (stop()) {
-        stopped = true;
-        return 0;
-      }
-      write_clock(p, std::uint64_t(config_.seed) ^ 0x696d706f7274616eu, draw);
-      p.run();
-      auto weights = p.output<float>("log_weight");
-      for (std::size_t i = 0; i < weights.size(); ++i) {
-        double w = double(weights[i]), high = std::max(top[i], w);
-        sum[i] = sum[i] * std::exp(top[i] - high) + std::exp(w - high);
-        top[i] = high;
-      }
-    }
-    for (std::size_t i = 0; i < sum.size(); ++i) total -= top[i] + std::log(sum[i] / double(k));
-  }
-  return total / double(some.size());
 }
 
 }  // namespace atelier

@@ -57,28 +57,9 @@ struct GraphInputs {
   Noise noise;
 };
 GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows);
+// The same, with pictures that are f32 0..1 already.
+GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows);
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step);
-
-// Held-out terms as means over all rows, and the importance-sampled bound.
-class Validator {
- public:
-  Validator(const Task& task, const TrainConfig& config, const Dataset& data,
-            std::vector<std::int64_t> indices, Store& store);
-  // Stops early and gives nothing if `stop` says so.
-  std::vector<ReportedTerm> run(const std::string& store_prefix, const std::function<bool()>& stop);
-
- private:
-  double importance(const std::string& prefix, const std::function<bool()>& stop, bool& stopped);
-  Plan& plan(const std::string& prefix, std::int64_t rows, bool weights);
-  const Task& task_;
-  const TrainConfig& config_;
-  const Dataset& data_;
-  std::vector<std::int64_t> indices_;
-  Store& store_;
-  std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
-  std::map<std::tuple<std::string, std::int64_t, bool>, std::unique_ptr<Plan>> plans_;
-  std::vector<Term> terms_;
-};
 
 std::vector<double> parse_decays(const std::string& text);  // "0.999,0.9999"; UsageError
 

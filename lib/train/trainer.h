@@ -9,6 +9,7 @@
 
 #include "base/fields.h"
 #include "data/loader.h"
+#include "eval/remarks.h"
 #include "nn/objective.h"
 #include "nn/scope.h"
 #include "run/plan.h"
@@ -54,11 +55,6 @@ struct TrainConfig {
   Fields reporting_fields();  // the rest
 };
 
-// A remark printed and recorded once after a validation, such as "loss above the PCA baseline".
-struct Remark {
-  std::string key, text;
-};
-
 struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
@@ -66,6 +62,8 @@ struct Task {
   std::function<Objective(const Scope&, const Batch&)> objective;
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
   std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
+  // What active units are counted in: f32 [N, ..] of a picture; may be empty.
+  std::function<Expr(const Scope&, Expr image)> latent;
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
   // Judges a validation result against baselines of the user's own data; may be empty.
@@ -82,6 +80,6 @@ struct TrainData {
 
 // Runs the whole training. Returns the exit status: 0 done, 75 saved on request. Throws Error for
 // everything else (diverged: names the first step and call site that was not finite).
-int train(const Task& task, TrainConfig& config, const TrainData& data);
+int train(const Task& task, const TrainConfig& config, const TrainData& data);
 
 }  // namespace atelier

@@ -1,0 +1,180 @@
+// Checkpoints of a training, written and resumed.
+#include "train/checkpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+
+namespace atelier {
+
+Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const TrainData& data,
+                         Store& store)
+    : task_(task), config_(config), data_(data), store_(store) {
+  if (!config.run_dir.empty() && !config.dry_run)
+    run_ = std::make_unique<RunDirectory>(config.run_dir);
+}
+
+void Checkpoints::start_anew() const {
+  if (!run_ || run_->steps().empty()) return;
+  if (!config_.force) {
+    throw UsageError(fmt::format(
+        "--run-dir {}: holds a run already; give --resume to go on or --force to replace it",
+        config_.run_dir));
+  }
+  logging::note(fmt::format("{}: the checkpoints of the former run are removed", config_.run_dir));
+  run_->clear();
+}
+
+void Checkpoints::write_config_file() const {
+  if (!run_ || task_.resolved_toml.empty()) return;
+  AtomicFile file(in_run("config.toml"));
+  file.write(task_.resolved_toml);
+  file.commit();
+}
+
+// ---- going on
+
+std::string Checkpoints::resume_source() const {
+  if (config_.resume.empty()) return "";
+  if (config_.resume != "auto") return config_.resume;
+  if (!run_) return "";
+  auto steps = run_->steps();
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    std::string path = run_->checkpoint(steps[i]).string();
+    try {
+      Hdf5Reader file{std::filesystem::path(path)};
+      read_checkpoint_attributes(file);
+      file.verify_all();
+      return path;
+    } catch (const Error& error) {
+      logging::warning(fmt::format("{} (passed over)", error.what()));
+    }
+  }
+  return "";
+}
+
+void Checkpoints::compare(const std::string& path, const Attributes& stored, const Attributes& now,
+                          const char* what) const {
+  for (const auto& [key, value] : now) {
+    const Scalar* before = find(stored, key);
+    if (before && to_text(*before) == to_text(value)) continue;
+    std::string was = before ? to_text(*before) : "absent";
+    if (key == "level" && config_.allow_level_change) {
+      logging::warning(fmt::format("{}: level changes from {} to {}; bits will differ", path, was,
+                                   to_text(value)));
+      continue;
+    }
+    throw Error(fmt::format("{}: {} '{}' was {}, is {}", path, what, key, was, to_text(value)));
+  }
+}
+
+Progress Checkpoints::resume(const std::string& path) {
+  Hdf5Reader file = open_hdf5(path);
+  Checkpoint c = read_checkpoint(file, store_);
+  if (c.state.empty()) {
+    throw Error(
+        fmt::format("{}: holds a finished model, not the state of a training; --init takes its "
+                    "weights",
+                    path));
+  }
+  Checkpoint now = describe();
+  compare(path, c.config, now.config, "model option");
+  compare(path, c.training, now.training, "training option");
+  compare(path, c.inputs, now.inputs, "input");
+  auto value = [&]<class T>(const char* key, T) {
+    const Scalar* found = find(c.state, key);
+    if (!found || !std::holds_alternative<T>(*found))
+      throw Error(fmt::format("{}: /state has no {}", path, key));
+    return std::get<T>(*found);
+  };
+  Progress p;
+  p.step = value("step", std::int64_t{});
+  p.position = {value("epoch", std::int64_t{}), value("epoch_index", std::int64_t{})};
+  p.best_loss = value("best_loss", double{});
+  p.best_step = value("best_step", std::int64_t{});
+  p.owed = value("validation_owed", bool{});
+  std::error_code error;
+  if (run_ && std::filesystem::equivalent(path, run_->checkpoint(p.step), error)) saved_ = p;
+  logging::note(fmt::format("resumed from {} at step {}", path, p.step));
+  return p;
+}
+
+void Checkpoints::take_weights() {
+  if (config_.init.empty()) return;
+  Hdf5Reader file = open_hdf5(config_.init);
+  read_checkpoint(file, store_, [](std::string_view name) { return name.find('/') == name.npos; });
+  taken_ = store_.names();
+}
+
+void Checkpoints::report_weights() const {
+  if (config_.init.empty()) return;
+  std::size_t fresh = 0;
+  for (const std::string& name : store_.names()) {
+    fresh += name.find('/') == name.npos &&
+             std::find(taken_.begin(), taken_.end(), name) == taken_.end();
+  }
+  logging::note(
+      fmt::format("{}: {} tensors taken, {} initialised anew", config_.init, taken_.size(), fresh));
+}
+
+// ---- writing
+
+Checkpoint Checkpoints::describe() const {
+  Checkpoint c;
+  c.config = task_.config;
+  c.preprocess = task_.preprocess;
+  c.training = to_attributes(TrainConfig(config_).training_fields());
+  c.inputs = {{"train_digest", fmt::format("{:016x}", data_.train->digest)},
+              {"train_examples", std::int64_t(data_.train_indices.size())}};
+  if (data_.validation && !data_.validation_indices.empty()) {
+    c.inputs.emplace_back("val_digest", fmt::format("{:016x}", data_.validation->digest));
+    c.inputs.emplace_back("val_examples", std::int64_t(data_.validation_indices.size()));
+  }
+  c.inputs.emplace_back("level", std::string(name(host_level())));
+  c.inputs.emplace_back("precision", std::string("fp32"));
+  return c;
+}
+
+Checkpoint Checkpoints::with_state(const Progress& p) const {
+  Checkpoint c = describe();
+  c.state = {
+      {"step", p.step},           {"epoch", p.position.epoch}, {"epoch_index", p.position.index},
+      {"best_loss", p.best_loss}, {"best_step", p.best_step},  {"validation_owed", p.owed}};
+  return c;
+}
+
+void Checkpoints::save(const Progress& progress) {
+  if (saved_ == progress) return;
+  std::string path = run_->checkpoint(progress.step).string();
+  logging::detail(fmt::format("phase save: {}", path));
+  write_checkpoint(path, with_state(progress), store_);
+  saved_ = progress;
+  run_->prune(config_.keep);
+}
+
+void Checkpoints::save_best(const Progress& progress) const {
+  if (!run_) return;
+  std::string path = in_run("best.h5").string();
+  logging::detail(fmt::format("phase save: {}", path));
+  write_checkpoint(path, with_state(progress), store_);
+}
+
+void Checkpoints::save_output(const Progress& progress, bool resumable) {
+  logging::detail(fmt::format("phase save: {}", config_.output));
+  if (resumable) return write_checkpoint(config_.output, with_state(progress), store_);
+  write_checkpoint(config_.output, describe(), store_, [](std::string_view name) {
+    return !name.starts_with("optimizer/") && !name.starts_with("train/");
+  });
+}
+
+std::string Checkpoints::last_good() const {
+  if (!run_ || run_->steps().empty()) return "";
+  return run_->checkpoint(run_->steps().back()).string();
+}
+
+}  // namespace atelier

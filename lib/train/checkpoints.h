@@ -1,0 +1,74 @@
+// What a training keeps on disk: the run directory's checkpoints, the best of them, the output
+// file; and how a training goes on from one of them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "data/loader.h"
+#include "io/checkpoint.h"
+#include "tensor/store.h"
+#include "train/run_directory.h"
+#include "train/trainer.h"
+
+namespace atelier {
+
+// Where a training stands, beside its tensors.
+struct Progress {
+  std::int64_t step = 0;
+  LoaderPosition position;  // of the next batch
+  double best_loss = 0;
+  std::int64_t best_step = -1;
+  // The update of `step` is done; its validation and its picture are still to come.
+  bool owed = false;
+  friend bool operator==(const Progress&, const Progress&) = default;
+};
+
+class Checkpoints {
+ public:
+  // Locks the run directory, if there is one; Error if another job holds it.
+  Checkpoints(const Task& task, const TrainConfig& config, const TrainData& data, Store& store);
+
+  bool has_run() const { return bool(run_); }
+  std::filesystem::path in_run(const std::string& name) const { return run_->path() / name; }
+  // A run directory that holds another run is refused (UsageError), or emptied by --force: its
+  // later steps would be taken for this run's newest.
+  void start_anew() const;
+  void write_config_file() const;  // config.toml of the run directory
+
+  // The file that --resume means; empty: none, start anew. Broken ones are passed over with a
+  // warning when the run directory decides.
+  std::string resume_source() const;
+  // Fills the store. Error if the file holds no training state or belongs to another training.
+  Progress resume(const std::string& path);
+
+  // --init: takes the tensors of a model, and says afterwards what was not among them.
+  void take_weights();
+  void report_weights() const;
+
+  // Writes the state unless the newest checkpoint holds it already.
+  void save(const Progress& progress);
+  void save_best(const Progress& progress) const;
+  // -o FILE: the model with its averages when the training is over, else everything.
+  void save_output(const Progress& progress, bool resumable);
+  std::string last_good() const;  // path of the newest checkpoint, or empty
+
+ private:
+  Checkpoint describe() const;
+  Checkpoint with_state(const Progress& progress) const;
+  void compare(const std::string& path, const Attributes& stored, const Attributes& now,
+               const char* what) const;
+
+  const Task& task_;
+  const TrainConfig& config_;
+  const TrainData& data_;
+  Store& store_;
+  std::unique_ptr<RunDirectory> run_;
+  std::optional<Progress> saved_;
+  std::vector<std::string> taken_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,111 @@
+// Validation: one pass over the held-out rows, then importance sampling over some of them.
+#include "train/validator.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "eval/importance.h"
+#include "eval/latents.h"
+
+namespace atelier {
+namespace {
+
+// Streams of noise apart from those of training and from each other.
+constexpr std::uint64_t kValidationNoise = 0x76616c6964617465u,
+                        kImportanceNoise = 0x696d706f7274616eu;
+
+// Held-out pictures that change each epoch would make figures incomparable.
+Binarize fixed_binarize(const TrainConfig& config) {
+  Binarize kind = parse_binarize(config.binarize);
+  return kind == Binarize::dynamic ? Binarize::sample : kind;
+}
+
+}  // namespace
+
+Validator::Validator(const Task& task, const TrainConfig& config, const Dataset& data,
+                     std::vector<std::int64_t> indices, Store& store)
+    : task_(task), config_(config), data_(data), indices_(std::move(indices)), store_(store) {
+  std::int64_t most = config.val_batches * config.batch_size;
+  if (most > 0 && most < std::int64_t(indices_.size())) indices_.resize(std::size_t(most));
+}
+
+Validator::Built& Validator::build(const std::string& prefix, std::int64_t rows) {
+  auto& slot = built_[{prefix, rows}];
+  if (slot) return *slot;
+  slot = std::make_unique<Built>();
+  Graph graph;
+  GraphInputs in = float_inputs(graph, data_, rows);
+  Scope root = Scope(graph, store_, Mode::eval, in.noise).reading(prefix);
+  for (const Term& term : task_.validation(root, in.batch)) {
+    graph.output("term." + term.name, reshape(broadcast(term.value, {rows}), {rows}));
+    slot->terms.push_back({term.name, term.unit, 0});
+  }
+  if (task_.latent) {
+    Expr latent = task_.latent(root, in.batch.image);
+    graph.output("latent", reshape(latent, {rows, latent.shape().count() / rows}));
+  }
+  slot->plan = std::make_unique<Plan>(graph, store_, PlanOptions{}, workspace_);
+  return *slot;
+}
+
+bool Validator::means(const std::string& prefix, const std::function<bool()>& stop,
+                      std::vector<ReportedTerm>& result, std::vector<float>& latents) {
+  PixelReader pixels(data_, fixed_binarize(config_), config_.seed);
+  std::size_t batch = std::size_t(config_.batch_size);
+  for (std::size_t first = 0; first < indices_.size(); first += batch) {
+    if (stop()) return false;
+    auto rows = std::span(indices_).subspan(first, std::min(batch, indices_.size() - first));
+    Built& built = build(prefix, std::int64_t(rows.size()));
+    Plan& plan = *built.plan;
+    pixels.read(rows, plan.input<float>("image"));
+    if (plan.has_input("ids")) {
+      auto ids = plan.input<std::int32_t>("ids");
+      for (std::size_t i = 0; i < rows.size(); ++i) ids[i] = std::int32_t(rows[i]);
+    }
+    if (plan.has_input("label")) {
+      auto labels = plan.input<std::int32_t>("label");
+      for (std::size_t i = 0; i < rows.size(); ++i) labels[i] = data_.labels[std::size_t(rows[i])];
+    }
+    write_clock(plan, std::uint64_t(config_.seed) ^ kValidationNoise, 0);
+    plan.run();
+    if (result.empty()) result = built.terms;
+    for (ReportedTerm& term : result) {
+      for (float v : plan.output<float>("term." + term.name)) term.value += double(v);
+    }
+    if (!plan.has_output("latent")) continue;
+    auto latent = plan.output<float>("latent");
+    latents.insert(latents.end(), latent.begin(), latent.end());
+  }
+  for (ReportedTerm& term : result) term.value /= double(indices_.size());
+  return true;
+}
+
+std::vector<ReportedTerm> Validator::run(const std::string& prefix,
+                                         const std::function<bool()>& stop) {
+  std::vector<ReportedTerm> result;
+  std::vector<float> latents;
+  if (!means(prefix, stop, result, latents)) return {};
+  if (config_.val_importance_samples > 0 && task_.log_weight) {
+    std::size_t some = std::min(indices_.size(), std::size_t(config_.val_importance_images));
+    PixelReader pixels(data_, fixed_binarize(config_), config_.seed);
+    std::vector<double> nll =
+        importance_nll(task_.log_weight, store_, data_, pixels, std::span(indices_).first(some),
+                       {.draws = config_.val_importance_samples,
+                        .batch_size = config_.batch_size,
+                        .seed = std::int64_t(std::uint64_t(config_.seed) ^ kImportanceNoise),
+                        .store_prefix = prefix,
+                        .stop = stop});
+    if (nll.empty()) return {};
+    double sum = 0;
+    for (double v : nll) sum += v;
+    result.push_back({"importance_nll", "nats/image", sum / double(some)});
+  }
+  if (!latents.empty()) {
+    std::int64_t units = std::int64_t(latents.size() / indices_.size());
+    result.push_back(
+        {"active_units", "of " + std::to_string(units), double(active_units(latents, units))});
+  }
+  return result;
+}
+
+}  // namespace atelier

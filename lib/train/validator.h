@@ -1,0 +1,44 @@
+// Held-out figures of the model that is being trained.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/pixels.h"
+#include "train/train_plans.h"
+#include "train/trainer.h"
+
+namespace atelier {
+
+class Validator {
+ public:
+  Validator(const Task& task, const TrainConfig& config, const Dataset& data,
+            std::vector<std::int64_t> indices, Store& store);
+
+  // Means over the held-out rows of the task's terms, in the task's order; then, if asked for,
+  // "importance_nll" (nats/image, --val-importance-samples draws) and "active_units" (Burda et al.
+  // 2015) of a task with a latent. Empty if `stop` said so before the end.
+  std::vector<ReportedTerm> run(const std::string& store_prefix, const std::function<bool()>& stop);
+
+ private:
+  struct Built {
+    std::unique_ptr<Plan> plan;
+    std::vector<ReportedTerm> terms;  // names and units
+  };
+  Built& build(const std::string& prefix, std::int64_t rows);
+  bool means(const std::string& prefix, const std::function<bool()>& stop,
+             std::vector<ReportedTerm>& result, std::vector<float>& latents);
+
+  const Task& task_;
+  const TrainConfig& config_;
+  const Dataset& data_;
+  std::vector<std::int64_t> indices_;
+  Store& store_;
+  std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
+  std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<Built>> built_;
+};
+
+}  // namespace atelier
