@@ -10,9 +10,8 @@
 RANDOM=${SEED:-1}
 rm -rf straight straight.h5 broken broken.h5 pilot failed-*
 data-pack -q --synthetic shapes --synthetic-count 600 --image-size 16 -o shapes.h5
-every=10
 recipe=(vae-train shapes.h5 --net conv --channels '8,16' --latent-dim 8 --likelihood gaussian --batch-size 16
-  --grad-accum-steps 2 --ema-decay '0.9,0.99' --hflip --crop-padding 1 --val-split 0.2 --val-every "$every"
+  --grad-accum-steps 2 --ema-decay '0.9,0.99' --hflip --crop-padding 1 --val-split 0.2 --val-every 10
   --val-importance-samples 8 --sample-every 15 --sample-grid 16x16 --save-every 4 --log-every 1)
 # A run of about 30 s on this machine.
 begin=$(now)
@@ -31,7 +30,7 @@ while [ $stops -lt 20 ] || [ $inside -lt 5 ]; do
   instant=$(uniform "$length")
   signals=(TERM USR1 KILL)
   signal=${signals[RANDOM % 3]}
-  stop_once broken broken.h5 "$instant" "$signal" "$every" "$steps" "${recipe[@]}" --steps "$steps"
+  stop_once broken broken.h5 "$instant" "$signal" "${recipe[@]}" --steps "$steps"
   [ "$hit" = 'too late' ] && continue
   stops=$((stops + 1))
   case $hit in save* | validation | grid) inside=$((inside + 1)) ;; esac

@@ -20,28 +20,16 @@ freeze() {
 # last_step RUN: the last update that is recorded.
 last_step() { { sed -n 's/^{"step":\([0-9]*\),.*/\1/p' "$1/metrics.jsonl" 2>/dev/null || true; } | tail -n 1; }
 
-# phase RUN PID SKIP VAL_EVERY STEPS OWED: what a frozen process with --log-every 1 was doing. A
-# temporary proves that it was inside a save or a grid; a record of an update to be validated
-# without the record of its validation, that it was inside that. SKIP: lines that metrics.jsonl
-# had before this process; OWED: 1 if the process begins by a validation that was interrupted.
+# phase RUN LOG: what a frozen process was doing, by the last line about it that it wrote with -vv.
 phase() {
-  local run=$1 pid=$2 skip=$3 every=$4 steps=$5 owed=$6 temporary last step
-  temporary=$(temporaries . "$pid" | head -n 1)
-  case $temporary in
-    */samples/.*) echo grid && return ;;
-    */.config.toml.*) echo start && return ;;
-    */.best.h5.*) echo 'save of best.h5' && return ;;
-    */.step-*) echo save && return ;;
-    ?*) echo 'save of the output' && return ;;
-  esac
-  last=$(tail -n "+$((skip + 1))" "$run/metrics.jsonl" 2>/dev/null | tail -n 1) || true
-  step=$(last_step "$run")
-  case $last in
-    '') echo start ;;
-    *'"done":'*) echo end ;;
-    *'"program":'*) if [ "$owed" = 1 ]; then echo validation; else echo training; fi ;;
-    *'"loss":'*) if [ $((step % every)) = 0 ] || [ "$step" = "$steps" ]; then echo validation; else echo training; fi ;;
-    *) echo training ;;
+  case $(grep -a '^vae-train: phase ' "$2" | tail -n 1) in
+    *': phase validate: '*) echo validation ;;
+    *': phase draw: '*) echo grid ;;
+    *': phase save: '*/best.h5) echo 'save of best.h5' ;;
+    *': phase save: '*/step-*) echo save ;;
+    *': phase save: '*) echo 'save of the output' ;;
+    *': phase train: '*) echo training ;;
+    *) if [ -n "$(last_step "$1")" ]; then echo training; else echo start; fi ;;
   esac
 }
 
@@ -55,23 +43,23 @@ same_run() {
   [ "$kept" = "$(basename "$(newest_step "$3")")" ] || { echo "$3: $kept is not the newest"; fault=1; }
   cmp "$1/best.h5" "$3/best.h5" || fault=1
   diff -rq "$1/samples" "$3/samples" || fault=1
-  [ -z "$(temporaries "$3")" ] || { echo "$3: temporaries are left"; fault=1; }
+  [ -z "$(temporaries .)" ] || { temporaries . | sed "s,$,: left,"; fault=1; }
   return $fault
 }
 
 now() { date +%s.%N; }
 uniform() { awk "BEGIN { printf \"%.4f\", ($RANDOM * 32768 + $RANDOM) / 1073741824 * $1 }"; }
 
-# stop_once RUN OUTPUT SECONDS SIGNAL VAL_EVERY STEPS command...: runs it, sends the signal after
+# stop_once RUN OUTPUT SECONDS SIGNAL command...: runs it, sends the signal after
 # SECONDS, goes on with --resume to the end. Sets hit (phase), at (last update recorded before the
 # signal), stopped and resumed (statuses); hit is "too late" if the run was over before. Threads of
 # each part are drawn anew.
 stop_once() {
-  local run=$1 output=$2 seconds=$3 signal=$4 every=$5 steps=$6 pid
-  shift 6
+  local run=$1 output=$2 seconds=$3 signal=$4 pid
+  shift 4
   rm -rf "$run" "$output"
   stopped=0 resumed=0
-  "$@" -j $((RANDOM % 3 + 1)) --run-dir "$run" -o "$output" 2>stderr &
+  "$@" -j $((RANDOM % 3 + 1)) -vv --run-dir "$run" -o "$output" 2>stderr &
   pid=$!
   sleep "$seconds"
   if ! freeze "$pid"; then
@@ -79,7 +67,7 @@ stop_once() {
     wait "$pid"
     return
   fi
-  hit=$(phase "$run" "$pid" 0 "$every" "$steps" 0)
+  hit=$(phase "$run" stderr)
   at=$(last_step "$run")
   kill "-$signal" "$pid"
   kill -CONT "$pid" 2>/dev/null || true
@@ -98,4 +86,36 @@ stop_is_right() {
   esac
   echo "stopped run: status $stopped"
   return 1
+}
+
+# kill_once RUN OUTPUT SECONDS command...: begins or resumes the run and kills it after SECONDS.
+# Sets left (temporaries of the killed process), newest (checkpoint now) and outcome: "whole",
+# "ended" if the run was over before, else what is wrong. $newest must be empty at first.
+kill_once() {
+  local run=$1 output=$2 seconds=$3 before=${newest:-} pid status=0
+  shift 3
+  [ -e "$run" ] || before=
+  "$@" --run-dir "$run" --resume -o "$output" 2>stderr &
+  pid=$!
+  sleep "$seconds"
+  freeze "$pid" && kill -KILL "$pid"
+  wait "$pid" 2>/dev/null || status=$?
+  newest=$(newest_step "$run")
+  left=$(temporaries . "$pid" | wc -l)
+  outcome=whole
+  if [ $status = 0 ]; then
+    outcome=ended
+  elif [ $status != 137 ]; then
+    outcome="status $status: $(tail -n 1 stderr)"
+  elif [ -z "$newest" ]; then
+    [ -z "$before" ] || outcome='no checkpoint is left'
+  elif [[ $newest < $before ]]; then
+    outcome="older than $before"
+  elif ! model-info --check "$newest" >checked 2>&1; then
+    outcome="$(cat checked)"
+  elif grep -q 'passed over' stderr || { [ -n "$before" ] && grep -q 'resumed from' stderr && ! grep -q "resumed from $before at" stderr; }; then
+    outcome="not resumed from $before"
+  elif [ -e "$run/metrics.jsonl" ] && grep -q 'resumed from' stderr && [ "$(temporaries . | wc -l)" != "$left" ]; then
+    outcome='earlier temporaries are left'
+  fi
 }
