@@ -3,14 +3,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -90,15 +88,49 @@ Descriptor open_spool() {
   return Descriptor(fd);
 }
 
+namespace {
+
+// A lock of the open file description, which vanishes with the last process that has it open.
+bool lock_whole(int fd) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+// ".NAME.PID.N.tmp"
+bool is_temporary_name(std::string_view name) {
+  if (!name.starts_with('.') || !name.ends_with(".tmp")) return false;
+  name.remove_suffix(4);
+  for (int part = 0; part < 2; ++part) {
+    auto digits = name.find_last_not_of("0123456789");
+    if (digits == name.npos || digits == 0 || name[digits] != '.' || digits + 1 == name.size())
+      return false;
+    name.remove_suffix(name.size() - digits);
+  }
+  return name.size() > 1;
+}
+
+}  // namespace
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   static std::atomic<int> counter{0};
-  std::string name = fmt::format(".{}.{}.{}.tmp", path_.filename().string(), ::getpid(), counter++);
-  temporary_ = path_.parent_path() / name;
   if (std::error_code error; std::filesystem::is_directory(path_, error))
     throw_errno(path_, "cannot write", EISDIR);
-  int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) throw_errno(path_, "cannot write", errno);
-  fd_ = Descriptor(fd);
+  // Again if a dead process of the same number, as containers have them, left this name, or if
+  // somebody who tidied up removed the file before it was locked.
+  for (;;) {
+    std::string name =
+        fmt::format(".{}.{}.{}.tmp", path_.filename().string(), ::getpid(), counter++);
+    temporary_ = path_.parent_path() / name;
+    int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) throw_errno(path_, "cannot write", errno);
+    fd_ = Descriptor(fd);
+    lock_whole(fd);  // where locks are unknown, nobody can take the file for a dead one either
+    struct stat status {};
+    if (::fstat(fd, &status) != 0 || status.st_nlink > 0) return;
+  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -110,6 +142,8 @@ void AtomicFile::write(std::string_view text) { write_all(fd(), text, path_.stri
 
 void AtomicFile::commit() {
   if (::fsync(fd()) != 0) throw_errno(path_, "cannot write", errno);
+  // Keeps the lock until the temporary name is gone.
+  Descriptor locked(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
   // A failed close may be the first sign of a full disk on network file systems.
   if (::close(fd_.release()) != 0) {
     int error = errno;
@@ -123,26 +157,17 @@ void AtomicFile::commit() {
   }
   std::filesystem::path directory = path_.parent_path().empty() ? "." : path_.parent_path();
   Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent) throw_errno(directory, "cannot open", errno);
-  if (::fsync(parent.get()) != 0 && errno != EINVAL) throw_errno(directory, "cannot sync", errno);
+  if (!parent || (::fsync(parent.get()) != 0 && errno != EINVAL))
+    throw_errno(path_, "replaced, but its directory cannot be synced", errno);
 }
 
 void remove_stale_temporaries(const std::filesystem::path& directory) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    std::string name = entry.path().filename().string();
-    if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
-    // ".NAME.PID.N.tmp"
-    auto number_end = name.rfind('.', name.size() - 5);
-    auto pid_end = number_end;
-    if (pid_end == name.npos || pid_end == 0) continue;
-    auto pid_start = name.rfind('.', pid_end - 1);
-    int pid = 0;
-    if (pid_start == name.npos) continue;
-    auto [end, bad] = std::from_chars(name.data() + pid_start + 1, name.data() + pid_end, pid);
-    if (bad != std::errc{} || end != name.data() + pid_end || pid <= 0) continue;
-    if (pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH)
-      std::filesystem::remove(entry.path(), error);
+  auto walk = std::filesystem::recursive_directory_iterator(directory, error);
+  for (; !error && walk != std::filesystem::end(walk); walk.increment(error)) {
+    if (!is_temporary_name(walk->path().filename().string())) continue;
+    Descriptor file(::open(walk->path().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (file && lock_whole(file.get())) ::unlink(walk->path().c_str());
   }
 }
 

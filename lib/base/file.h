@@ -65,8 +65,9 @@ class AtomicFile {
   Descriptor fd_;
 };
 
-// Temporaries of AtomicFile are named ".NAME.PID.N.tmp"; removes those beside `path` whose process
-// is gone. Called when a run directory has been locked.
+// Temporaries of AtomicFile are named ".NAME.PID.N.tmp" and locked while they are written; removes
+// those in `directory` and below that nobody has locked. Called when a run directory has been
+// locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);
 
 // Read-only mapping of a file or of a range of it; empty for an empty range.

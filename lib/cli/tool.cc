@@ -317,6 +317,16 @@ int closed(int status) {
   return status;
 }
 
+// Descriptors 0 to 2 exist: a file opened later must not become standard output. What was closed
+// keeps failing: standard input cannot be read, standard output cannot be written.
+bool occupy_descriptors() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    int mode = fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY;
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", mode) != fd) return false;
+  }
+  return true;
+}
+
 void print(const std::string& text) { write_all(STDOUT_FILENO, text, "standard output"); }
 
 }  // namespace
@@ -324,10 +334,11 @@ void print(const std::string& text) { write_all(STDOUT_FILENO, text, "standard o
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   Impl& t = *impl_;
   logging::set_program(t.name);
-  // Descriptors 0 to 2 exist: a file opened later must not become standard output.
-  while (::fcntl(STDERR_FILENO, F_GETFD) < 0) {
-    if (::open("/dev/null", O_RDWR) < 0) return kExitFailed;
-  }
+  if (!occupy_descriptors()) return kExitFailed;
+  // A limit of file size fails as a full disk does, with a message and without leftovers.
+  ::signal(SIGXFSZ, SIG_IGN);
+  // A limit on file sizes is an error like a full disk, not the end of the process.
+  ::signal(SIGXFSZ, SIG_IGN);
   if (!t.presets.empty()) {
     OptionSpec spec =
         spec_of(t.preset, "NAME", "a named set of options, which flags override", "Configuration");
