@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
               .log_weight = model.log_weight,
               .latent = {},
               .sample_grid = {},
-              .remarks = {},
+              .judge = {},
               .resolved_toml = tool.resolved_toml()};
     for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
     std::optional<Baselines> base;
     bool binary =
         config.binarize != "none" && to_text(*find(task.config, "likelihood")) == "bernoulli";
-    task.remarks = [&](const Attributes& result) {
+    task.judge = [&](const Attributes& result) {
       if (!base) {
         auto latent = std::get<std::int64_t>(*find(task.config, "latent_dim"));
         base = baselines(sets.train, sets.data.train_indices, *sets.data.validation,
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
                           .seed = config.seed,
                           .most_rows = 5000});
       }
-      return judge(result, *base, binary);
+      return Judgement{baseline_record(*base), judge(result, *base, binary)};
     };
     return train(task, config, sets.data);
   });

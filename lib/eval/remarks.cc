@@ -17,6 +17,14 @@ std::optional<double> term(const Attributes& terms, const char* name) {
 
 }  // namespace
 
+Attributes baseline_record(const Baselines& baselines) {
+  Attributes record;
+  if (baselines.pca_error) record.emplace_back("baseline_squared_error", *baselines.pca_error);
+  const auto& nll = baselines.mixture_nll ? baselines.mixture_nll : baselines.factorised_nll;
+  if (nll) record.emplace_back("baseline_loss", *nll);
+  return record;
+}
+
 std::vector<Remark> judge(const Attributes& terms, const Baselines& baselines, bool binary) {
   std::vector<Remark> remarks;
   auto above = [&](const char* key, const char* name, const std::optional<double>& bar,

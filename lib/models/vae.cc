@@ -147,7 +147,7 @@ std::vector<Preset> presets() {
         {"likelihood", "gaussian"s},
         {"output_activation", "linear"s},
         {"batch_size", std::int64_t{100}},
-        {"learning_rate", 1e-3},
+        {"learning_rate", 2e-3},
         {"lr_schedule", "cosine"s}}},
   };
 }

@@ -98,8 +98,14 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
 }
 
 void Reports::remark(std::int64_t step, const Attributes& validation) {
-  if (!task_.remarks) return;
-  for (const Remark& r : task_.remarks(validation)) {
+  if (!task_.judge) return;
+  Judgement judgement = task_.judge(validation);
+  if (!judged_ && !judgement.baselines.empty()) {
+    judgement.baselines.insert(judgement.baselines.begin(), {"step", step});
+    metrics_.record(judgement.baselines);
+  }
+  judged_ = true;
+  for (const Remark& r : judgement.remarks) {
     if (std::find(remarked_.begin(), remarked_.end(), r.key) != remarked_.end()) continue;
     remarked_.push_back(r.key);
     logging::note("remark: " + r.text);

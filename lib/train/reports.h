@@ -39,6 +39,7 @@ class Reports {
   MetricsWriter metrics_;
   std::int64_t first_step_ = 0, total_steps_ = 0, images_ = 0, loss_count_ = 0;
   double loss_sum_ = 0, speed_ = 0;
+  bool judged_ = false;
   std::vector<std::string> remarked_;
   Clock::time_point start_, last_record_, last_progress_;
 };

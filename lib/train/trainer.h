@@ -55,6 +55,11 @@ struct TrainConfig {
   Fields reporting_fields();  // the rest
 };
 
+struct Judgement {
+  Attributes baselines;
+  std::vector<Remark> remarks;
+};
+
 struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
@@ -66,8 +71,9 @@ struct Task {
   std::function<Expr(const Scope&, Expr image)> latent;
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
-  // Judges a validation result against baselines of the user's own data; may be empty.
-  std::function<std::vector<Remark>(const Attributes& validation)> remarks;
+  // Judges a validation result against baselines of the user's own data, which are recorded too;
+  // may be empty.
+  std::function<Judgement(const Attributes& validation)> judge;
   std::string resolved_toml;  // written to the run directory as config.toml
 };
 

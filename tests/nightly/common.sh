@@ -19,6 +19,19 @@ found = [r[key] for r in map(json.loads, open(path)) if r.get("step") == step an
 print(f"{found[-1]:.4f}" if found else "missing")
 P
 }
+# first_metric FILE KEY: the first record that has it.
+first_metric() { python3 - "$@" <<'P'
+import json, sys
+path, key = sys.argv[1:]
+print(next((f"{r[key]:.4f}" for r in map(json.loads, open(path)) if key in r), "missing"))
+P
+}
+# needs_data NAME: ends the item, as skipped, without that folder of ATELIER_DATA.
+needs_data() {
+  [ -n "$data" ] && [ -d "$data/$1" ] && return
+  echo "skipped: no $1 in ATELIER_DATA"
+  exit 77
+}
 # within NAME VALUE TARGET TOLERANCE: prints the line and remembers a miss.
 misses=0
 within() {
@@ -28,4 +41,8 @@ within() {
 at_most() {
   if awk "BEGIN { exit !($2 <= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
   echo "$1: $2 (at most $3) $verdict"
+}
+at_least() {
+  if awk "BEGIN { exit !($2 >= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
+  echo "$1: $2 (at least $3) $verdict"
 }

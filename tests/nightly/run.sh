@@ -17,7 +17,7 @@ else
   mapfile -t items < <(find tests/nightly -name '*.sh' ! -name run.sh ! -name common.sh -exec basename {} .sh \; | sort)
 fi
 mkdir -p share/results
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 for item in "${items[@]}"; do
   result=share/results/$item.txt
   if [ -z "$again" ] && grep -qx "commit: $commit" "$result" 2>/dev/null; then
@@ -25,7 +25,10 @@ for item in "${items[@]}"; do
     passed=$((passed + 1))
     continue
   fi
+  # What another commit left would be recorded as this one's.
+  [ "$(cat "nightly/$item/commit" 2>/dev/null)" = "$commit" ] || rm -rf "nightly/$item"
   mkdir -p "nightly/$item"
+  echo "$commit" >"nightly/$item/commit"
   echo "$item: running"
   {
     echo "command: tests/nightly/run.sh build $item"
@@ -34,16 +37,24 @@ for item in "${items[@]}"; do
     echo "date: $(date -u +%Y-%m-%d)"
     echo
   } >"nightly/$item/result"
-  if bash "tests/nightly/$item.sh" "$PWD" "$build" "$PWD/nightly/$item" >>"nightly/$item/result" 2>"nightly/$item/log"; then
-    mv "nightly/$item/result" "$result"
-    sed -n '6,$p' "$result"
-    passed=$((passed + 1))
-  else
-    tail -n 12 "nightly/$item/result"
-    tail -n 3 "nightly/$item/log"
-    echo "$item: failed"
-    failed=$((failed + 1))
-  fi
+  bash "tests/nightly/$item.sh" "$PWD" "$build" "$PWD/nightly/$item" >>"nightly/$item/result" 2>"nightly/$item/log"
+  case $? in
+    0)
+      mv "nightly/$item/result" "$result"
+      sed -n '6,$p' "$result"
+      passed=$((passed + 1))
+      ;;
+    77)
+      tail -n 1 "nightly/$item/result"
+      skipped=$((skipped + 1))
+      ;;
+    *)
+      tail -n 12 "nightly/$item/result"
+      tail -n 3 "nightly/$item/log"
+      echo "$item: failed"
+      failed=$((failed + 1))
+      ;;
+  esac
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
