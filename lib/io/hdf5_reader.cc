@@ -28,7 +28,12 @@ struct Hdf5Reader::Impl {
   void check() const {
     if (driver.error) throw_errno(name, driver.operation, driver.error);
   }
+  [[noreturn]] void fail_damaged(std::string_view object) const {
+    fail(object, "cannot be read (damaged)");
+  }
   void open();
+  bool exists(const std::string& path) const;
+  H5I_type_t type_at(const std::string& path) const;
   Handle dataset(std::string_view path) const;
 };
 
@@ -39,19 +44,6 @@ constexpr std::uint64_t kMaxChunk = 16u << 20;
 
 std::string rooted(std::string_view path) {
   return path.starts_with('/') ? std::string(path) : "/" + std::string(path);
-}
-
-// Every part of a path must be a hard link: soft links may lead in circles.
-bool hard_path(hid_t file, const std::string& path) {
-  if (path == "/") return true;
-  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    std::string part = path.substr(0, slash);
-    H5L_info_t info{};
-    if (H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0) return false;
-    if (H5Lget_info(file, part.c_str(), &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
-      return false;
-    if (slash == path.npos) return true;
-  }
 }
 
 std::string refused_storage(hid_t set) {
@@ -109,6 +101,14 @@ hid_t native(FileType type) {
     default:
       return H5T_NATIVE_INT64;
   }
+}
+
+// Stops at the first number that the wanted type cannot hold; infinities pass.
+H5T_conv_ret_t stop_out_of_range(H5T_conv_except_t kind, hid_t, hid_t, void*, void*, void* seen) {
+  if (kind != H5T_CONV_EXCEPT_RANGE_HI && kind != H5T_CONV_EXCEPT_RANGE_LOW)
+    return H5T_CONV_UNHANDLED;
+  *static_cast<bool*>(seen) = true;
+  return H5T_CONV_ABORT;
 }
 
 bool whole(FileType type) { return type >= FileType::u8 && type <= FileType::i64; }
@@ -181,12 +181,34 @@ void Hdf5Reader::require_kind(std::string_view wanted) const {
                           found.empty() ? "an HDF5 file of another program" : "kind " + found));
 }
 
-bool Hdf5Reader::has(std::string_view path) const { return hard_path(impl_->file, rooted(path)); }
+H5I_type_t Hdf5Reader::Impl::type_at(const std::string& path) const {
+  Handle object(H5Oopen(file, path.c_str(), H5P_DEFAULT));
+  check();
+  if (!object) fail_damaged(path);
+  return H5Iget_type(object);
+}
+
+// Every part of a path must be a hard link: soft links may lead in circles. A failure to look is
+// damage, never absence: libhdf5 fails once and then shows an object without its damaged part.
+bool Hdf5Reader::Impl::exists(const std::string& path) const {
+  if (path == "/") return true;
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    std::string part = path.substr(0, slash);
+    H5L_info_t info{};
+    htri_t found = H5Lexists(file, part.c_str(), H5P_DEFAULT);
+    if (found > 0 && H5Lget_info(file, part.c_str(), &info, H5P_DEFAULT) < 0) found = -1;
+    check();
+    if (found < 0) fail_damaged(part);
+    if (found == 0 || info.type != H5L_TYPE_HARD) return false;
+    if (slash == path.npos) return true;
+    if (type_at(part) != H5I_GROUP) return false;
+  }
+}
+
+bool Hdf5Reader::has(std::string_view path) const { return impl_->exists(rooted(path)); }
 
 bool Hdf5Reader::is_group(std::string_view path) const {
-  if (!has(path)) return false;
-  Handle object(H5Oopen(impl_->file, rooted(path).c_str(), H5P_DEFAULT));
-  return object && H5Iget_type(object) == H5I_GROUP;
+  return has(path) && impl_->type_at(rooted(path)) == H5I_GROUP;
 }
 
 std::vector<std::string> Hdf5Reader::children(std::string_view group) const {
@@ -211,7 +233,7 @@ std::vector<std::string> Hdf5Reader::children(std::string_view group) const {
 
 Handle Hdf5Reader::Impl::dataset(std::string_view path) const {
   std::string where = rooted(path);
-  if (!hard_path(file, where)) throw Error(fmt::format("{}: no dataset {}", name, where));
+  if (!exists(where)) throw Error(fmt::format("{}: no dataset {}", name, where));
   Handle set(H5Dopen2(file, where.c_str(), H5P_DEFAULT));
   check();
   if (!set) fail(where, "is no readable dataset");
@@ -246,7 +268,9 @@ DatasetInfo Hdf5Reader::info(std::string_view path) const {
     if (offset + H5Dget_storage_size(set) > std::uint64_t(impl_->driver.size))
       impl_->fail(path, "lies beyond the end of the file");
   }
-  if (H5Aexists(set, "xxh3") > 0) {
+  htri_t checksummed = H5Aexists(set, "xxh3");
+  if (checksummed < 0) impl_->fail_damaged(path);
+  if (checksummed > 0) {
     for (const auto& [name, value] : attributes(path)) {
       if (name == "xxh3") info.checksum = to_text(value);
     }
@@ -262,42 +286,47 @@ std::int64_t DatasetInfo::count() const {
 
 namespace {
 
-std::optional<Scalar> read_attribute(hid_t attribute) {
+Scalar read_text_attribute(hid_t attribute, hid_t type, bool& damaged) {
+  if (H5Tis_variable_str(type) > 0) {
+    char* text = nullptr;
+    Handle memory(H5Tcopy(H5T_C_S1));
+    H5Tset_size(memory, H5T_VARIABLE);
+    H5Tset_cset(memory, H5Tget_cset(type));
+    damaged = H5Aread(attribute, memory, &text) < 0;
+    std::string copy = !damaged && text ? text : "";
+    H5free_memory(text);
+    return copy;
+  }
+  std::string text(H5Tget_size(type), '\0');
+  Handle memory = text_type(text.size());
+  H5Tset_cset(memory, H5Tget_cset(type));
+  damaged = H5Aread(attribute, memory, text.data()) < 0;
+  return text.substr(0, text.find('\0'));
+}
+
+// Nothing for types and shapes that no attribute of ours has.
+std::optional<Scalar> read_attribute(hid_t attribute, bool& damaged) {
   Handle type(H5Aget_type(attribute)), space(H5Aget_space(attribute));
-  if (H5Sget_simple_extent_npoints(space) != 1) return std::nullopt;
+  damaged = !type || !space;
+  if (damaged || H5Sget_simple_extent_npoints(space) != 1) return std::nullopt;
   FileType kind = file_type(type);
   if (kind == FileType::text) {
-    if (H5Tis_variable_str(type) > 0) {
-      char* text = nullptr;
-      Handle memory(H5Tcopy(H5T_C_S1));
-      H5Tset_size(memory, H5T_VARIABLE);
-      H5Tset_cset(memory, H5Tget_cset(type));
-      if (H5Aread(attribute, memory, &text) < 0 || !text) return std::nullopt;
-      std::string copy = text;
-      H5free_memory(text);
-      return copy;
-    }
-    std::size_t size = H5Tget_size(type);
-    if (size > (1u << 20)) return std::nullopt;
-    std::string text(size, '\0');
-    Handle memory = text_type(size);
-    H5Tset_cset(memory, H5Tget_cset(type));
-    if (H5Aread(attribute, memory, text.data()) < 0) return std::nullopt;
-    return text.substr(0, text.find('\0'));
+    if (H5Tget_size(type) > (1u << 20)) return std::nullopt;
+    return read_text_attribute(attribute, type, damaged);
   }
   if (kind == FileType::u8) {  // our booleans
     std::uint8_t flag = 0;
-    if (H5Aread(attribute, H5T_NATIVE_UINT8, &flag) < 0) return std::nullopt;
+    damaged = H5Aread(attribute, H5T_NATIVE_UINT8, &flag) < 0;
     return Scalar(flag != 0);
   }
   if (whole(kind)) {
     std::int64_t value = 0;
-    if (H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0) return std::nullopt;
+    damaged = H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0;
     return value;
   }
+  if (kind == FileType::other) return std::nullopt;
   double value = 0;
-  if (kind == FileType::other || H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) < 0)
-    return std::nullopt;
+  damaged = H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) < 0;
   return value;
 }
 
@@ -306,8 +335,7 @@ std::optional<Scalar> read_attribute(hid_t attribute) {
 // In order of creation where the file keeps it, else by name.
 Attributes Hdf5Reader::attributes(std::string_view path) const {
   std::string where = rooted(path);
-  if (!hard_path(impl_->file, where))
-    throw Error(fmt::format("{}: no object {}", impl_->name, where));
+  if (!impl_->exists(where)) throw Error(fmt::format("{}: no object {}", impl_->name, where));
   Handle object(H5Oopen(impl_->file, where.c_str(), H5P_DEFAULT));
   if (!object) impl_->fail(where, "cannot be opened");
   Attributes result;
@@ -324,7 +352,10 @@ Attributes Hdf5Reader::attributes(std::string_view path) const {
     ssize_t length = H5Aget_name(attribute, 0, nullptr);
     std::string name(std::size_t(std::max<ssize_t>(0, length)), '\0');
     H5Aget_name(attribute, name.size() + 1, name.data());
-    if (auto value = read_attribute(attribute)) result.emplace_back(name, *value);
+    bool damaged = length < 0;
+    std::optional<Scalar> value = read_attribute(attribute, damaged);
+    if (damaged) impl_->fail(where, fmt::format("its attribute '{}' is damaged", name));
+    if (value) result.emplace_back(name, *value);
   }
   impl_->check();
   return result;
@@ -356,8 +387,13 @@ void Hdf5Reader::read_raw(std::string_view path, std::int64_t first, std::int64_
     memory = Handle(H5Screate_simple(int(extent.size()), extent.data(), nullptr));
   }
   hid_t memory_space = memory ? hid_t(memory) : H5S_ALL;
-  herr_t status = H5Dread(set, native(type), memory_space, space, H5P_DEFAULT, into);
+  bool out_of_range = false;
+  Handle transfer(H5Pcreate(H5P_DATASET_XFER));
+  H5Pset_type_conv_cb(transfer, stop_out_of_range, &out_of_range);
+  herr_t status = H5Dread(set, native(type), memory_space, space, transfer, into);
   impl_->check();
+  if (out_of_range)
+    impl_->fail(path, fmt::format("holds numbers that do not fit into {}", atelier::name(type)));
   if (status < 0) impl_->fail(path, "cannot be read (damaged)");
 }
 

@@ -46,6 +46,9 @@ std::optional<std::uint64_t> image_length(std::span<const std::byte> b) {
 
 std::string describe_bytes(std::span<const std::byte> b) {
   if (b.empty()) return "nothing";
+  for (std::size_t at = 512; at + 8 <= b.size(); at *= 2) {
+    if (has_signature(b.subspan(at))) return "one behind a user block, which is not read";
+  }
   switch (sniff_picture(b)) {
     case PictureFormat::png:
       return "a PNG picture";
@@ -73,7 +76,7 @@ std::string describe_bytes(std::span<const std::byte> b) {
 }
 
 void check_superblock(int fd, std::uint64_t size, const std::string& name) {
-  std::byte start[512] = {};
+  std::byte start[2048 + 8] = {};  // three sizes of user blocks
   ssize_t n = ::pread(fd, start, sizeof start, 0);
   if (n < 0) throw_errno(name, "cannot read", errno);
   std::span<const std::byte> bytes(start, std::size_t(n));

@@ -37,6 +37,13 @@ struct Header {
   int orientation = 1;
 };
 
+// The chunk IHDR, which comes first.
+std::optional<Header> png_header(std::span<const std::byte> b) {
+  if (b.size() < 24) throw Error("truncated PNG picture");
+  if (!starts(b, "IHDR", 12)) return std::nullopt;
+  return Header{big(b, 16, 4), big(b, 20, 4)};
+}
+
 // Walks the markers of a JPEG up to the frame header.
 std::optional<Header> jpeg_header(std::span<const std::byte> b) {
   Header header;
@@ -65,9 +72,25 @@ std::optional<Header> jpeg_header(std::span<const std::byte> b) {
   return std::nullopt;
 }
 
+// The chunk EXIF of an extended WebP, which some writers begin as JPEG does.
+int webp_orientation(std::span<const std::byte> b) {
+  for (std::size_t i = 12; i + 8 <= b.size();) {
+    std::size_t length = small(b, i + 4, 4);
+    if (starts(b, "EXIF", i)) {
+      std::span<const std::byte> block = b.subspan(i + 8);
+      block = block.first(std::min(length, block.size()));
+      if (starts(block, std::string_view("Exif\0\0", 6))) block = block.subspan(6);
+      return exif_orientation(block);
+    }
+    i += 8 + length + length % 2;
+  }
+  return 1;
+}
+
 std::optional<Header> webp_header(std::span<const std::byte> b) {
   if (starts(b, "VP8X", 12))
-    return Header{1 + std::int64_t(small(b, 24, 3)), 1 + std::int64_t(small(b, 27, 3))};
+    return Header{1 + std::int64_t(small(b, 24, 3)), 1 + std::int64_t(small(b, 27, 3)),
+                  webp_orientation(b)};
   if (starts(b, "VP8L", 12)) {
     std::uint32_t bits = small(b, 21, 4);
     return Header{1 + std::int64_t(bits & 0x3fff), 1 + std::int64_t(bits >> 14 & 0x3fff)};
@@ -81,6 +104,21 @@ std::optional<Header> bmp_header(std::span<const std::byte> b) {
   if (small(b, 14, 4) == 12) return Header{small(b, 18, 2), small(b, 20, 2)};
   return Header{std::abs(std::int64_t(std::int32_t(small(b, 18, 4)))),
                 std::abs(std::int64_t(std::int32_t(small(b, 22, 4))))};
+}
+
+std::optional<Header> header_of(PictureFormat format, std::span<const std::byte> b) {
+  switch (format) {
+    case PictureFormat::png:
+      return png_header(b);
+    case PictureFormat::jpeg:
+      return jpeg_header(b);
+    case PictureFormat::webp:
+      return webp_header(b);
+    case PictureFormat::bmp:
+      return bmp_header(b);
+    default:
+      return std::nullopt;
+  }
 }
 
 void check_limits(const Header& header, const DecodeLimits& limits) {
@@ -125,21 +163,13 @@ Picture decode_picture(std::span<const std::byte> bytes, const DecodeLimits& lim
     throw Error(
         fmt::format("oversized file: {} bytes, at most {}", bytes.size(), limits.max_bytes));
   PictureFormat format = sniff_picture(bytes);
-  switch (format) {
-    case PictureFormat::png:
-      return decode_png(bytes, limits);
-    case PictureFormat::pnm:
-      return decode_pnm(bytes, limits);
-    case PictureFormat::unknown:
-      throw Error("not a picture that is read (PNG, JPEG, WebP, BMP, PNM)");
-    default:
-      break;
-  }
-  auto header = format == PictureFormat::jpeg   ? jpeg_header(bytes)
-                : format == PictureFormat::webp ? webp_header(bytes)
-                                                : bmp_header(bytes);
+  if (format == PictureFormat::unknown)
+    throw Error("not a picture that is read (PNG, JPEG, WebP, BMP, PNM)");
+  if (format == PictureFormat::pnm) return decode_pnm(bytes, limits);
+  std::optional<Header> header = header_of(format, bytes);
   if (!header) throw Error("broken picture: its header cannot be read");
   check_limits(*header, limits);
+  if (format == PictureFormat::png) return decode_png(bytes, limits);
   check_whole(format, bytes);
   return oriented(decode_by_module(bytes, limits), header->orientation);
 }

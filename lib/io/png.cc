@@ -48,14 +48,13 @@ bool read_png(png_structp png, png_infop info, Source* source, const DecodeLimit
   png_set_read_fn(png, source, on_read);
   png_set_user_limits(png, png_uint_32(limits->max_side), png_uint_32(limits->max_side));
   png_read_info(png, info);
-  png_set_strip_16(png);
+  png_set_scale_16(png);
   png_set_expand(png);
   png_set_interlace_handling(png);
   png_read_update_info(png, info);
   picture->width = png_get_image_width(png, info);
   picture->height = png_get_image_height(png, info);
   picture->channels = png_get_channels(png, info);
-  if (picture->width * picture->height > limits->max_pixels) png_error(png, "too many pixels");
   picture->pixels.resize(std::size_t(picture->width * picture->height * picture->channels));
   rows->resize(std::size_t(picture->height));
   for (std::int64_t y = 0; y < picture->height; ++y) {
