@@ -86,6 +86,7 @@ Progress Checkpoints::resume(const std::string& path) {
   compare(path, c.config, now.config, "model option");
   compare(path, c.training, now.training, "training option");
   compare(path, c.inputs, now.inputs, "input");
+  compare(path, c.state, {{"level", std::string(name(host_level()))}}, "kernel");
   auto value = [&]<class T>(const char* key, T) {
     const Scalar* found = find(c.state, key);
     if (!found || !std::holds_alternative<T>(*found))
@@ -135,16 +136,19 @@ Checkpoint Checkpoints::describe() const {
     c.inputs.emplace_back("val_digest", fmt::format("{:016x}", data_.validation->digest));
     c.inputs.emplace_back("val_examples", std::int64_t(data_.validation_indices.size()));
   }
-  c.inputs.emplace_back("level", std::string(name(host_level())));
   c.inputs.emplace_back("precision", std::string("fp32"));
   return c;
 }
 
 Checkpoint Checkpoints::with_state(const Progress& p) const {
   Checkpoint c = describe();
-  c.state = {
-      {"step", p.step},           {"epoch", p.position.epoch}, {"epoch_index", p.position.index},
-      {"best_loss", p.best_loss}, {"best_step", p.best_step},  {"validation_owed", p.owed}};
+  c.state = {{"step", p.step},
+             {"epoch", p.position.epoch},
+             {"epoch_index", p.position.index},
+             {"best_loss", p.best_loss},
+             {"best_step", p.best_step},
+             {"validation_owed", p.owed},
+             {"level", std::string(name(host_level()))}};
   return c;
 }
 
