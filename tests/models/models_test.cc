@@ -1,0 +1,183 @@
+// One row a model, and what holds for all of them: the size, the shapes of everything they offer,
+// the gradient of the loss. A model without a row here fails.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "models/registry.h"
+#include "nn/support.h"
+
+using namespace atelier;
+
+namespace {
+
+using Text = std::string;
+
+struct Row {
+  const char* model;
+  Attributes values;  // configuration fields that differ from their defaults
+  DataShape shape;    // height, width, channels, classes
+  std::int64_t parameters;
+};
+
+const Row kRows[] = {
+    {"vae", {{"hidden_dim", Text("12")}, {"latent_dim", std::int64_t{3}}}, {6, 5, 1, 0}, 888},
+    {"vae",
+     {{"net", Text("conv")},
+      {"channels", Text("4,6")},
+      {"latent_dim", std::int64_t{3}},
+      {"likelihood", Text("gaussian")},
+      {"sigma", Text("learned")}},
+     {8, 8, 2, 0},
+     1301},
+};
+
+constexpr std::int64_t kPictures = 3;
+
+Model fitted(const Row& row) {
+  Model model = make_model(row.model);
+  for (const auto& [name, value] : row.values) {
+    auto field = std::ranges::find(model.fields, name, &BoundField::name);
+    REQUIRE(field != model.fields.end());
+    field->set(value);
+  }
+  model.fit(row.shape);
+  return model;
+}
+
+// A graph over a few random pictures with labels that go round.
+struct Bench {
+  Graph graph;
+  Store store{5};
+  Scope scope;
+  Batch batch;
+  OracleState inputs;
+
+  Bench(const DataShape& shape, Mode mode)
+      : scope(graph, store, mode, noise_inputs(graph, kPictures)) {
+    Shape pictures{kPictures, shape.height, shape.width, shape.channels};
+    batch.image = graph.input("image", DType::f32, pictures);
+    RandomStream random(2, stream_of("models_test"));
+    std::vector<double> image(std::size_t(pictures.count())), ids, labels;
+    for (double& v : image) v = random.uniform();
+    for (std::int64_t i = 0; i < kPictures; ++i) ids.push_back(double(i));
+    for (std::int64_t i = 0; i < kPictures; ++i)
+      labels.push_back(double(i % std::max<std::int64_t>(1, shape.num_classes)));
+    inputs.inputs["image"] = testing::dense_of(pictures, image);
+    inputs.inputs["ids"] = testing::dense_of({kPictures}, ids, DType::i32);
+    inputs.inputs["clock"] = testing::dense_of({3}, {3, 0, 1}, DType::i32);
+    if (shape.num_classes == 0) return;
+    batch.label = graph.input("label", DType::i32, {kPictures});
+    inputs.inputs["label"] = testing::dense_of({kPictures}, labels, DType::i32);
+  }
+  OracleState state() const {
+    OracleState s = testing::state_of(store);
+    s.inputs = inputs.inputs;
+    return s;
+  }
+  std::vector<double> value(Expr e) const {
+    OracleState s = state();
+    return testing::value_of(e, s);
+  }
+};
+
+void check_finite(const std::vector<double>& values) {
+  CHECK(std::ranges::all_of(values, [](double v) { return std::isfinite(v); }));
+}
+
+// |difference quotient - gradient . direction| relative to the sum of magnitudes.
+double gradient_error(const Bench& bench, Expr loss) {
+  std::vector<Expr> params = bench.scope.params();
+  std::vector<std::string> names = bench.scope.param_names();
+  std::vector<Expr> grads = gradient(loss, params);
+  const double step = 1e-6;
+  OracleState plus = bench.state(), minus = bench.state();
+  double along = 0, size = 0;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    std::vector<double> g = bench.value(grads[i]);
+    RandomStream random(7, stream_of(names[i]));
+    for (std::size_t j = 0; j < g.size(); ++j) {
+      double v = random.normal();
+      along += g[j] * v;
+      size += std::abs(g[j] * v);
+      plus.slots[names[i]].v[j] += step * v;
+      minus.slots[names[i]].v[j] -= step * v;
+    }
+  }
+  double up = testing::value_of(loss, plus)[0], down = testing::value_of(loss, minus)[0];
+  return std::abs((up - down) / (2 * step) - along) / size;
+}
+
+}  // namespace
+
+TEST_CASE("every registered model has a row") {
+  for (const ModelEntry& entry : registry()) {
+    INFO(std::string(entry.name));
+    CHECK(
+        std::ranges::any_of(kRows, [&](const Row& row) { return Text(row.model) == entry.name; }));
+    CHECK(Text(entry.summary).size() > 10);
+    CHECK(make_model(entry.name).name == entry.name);
+  }
+}
+
+TEST_CASE("models have the parameters, the loss and the gradient that they should have") {
+  for (const Row& row : kRows) {
+    INFO(std::string(row.model));
+    Model model = fitted(row);
+    Bench bench(row.shape, Mode::train);
+    Objective objective = model.objective(bench.scope, bench.batch);
+    std::int64_t parameters = 0;
+    for (Expr p : bench.scope.params()) parameters += p.shape().count();
+    CHECK(parameters == row.parameters);
+    CHECK(objective.loss.shape() == Shape{});
+    CHECK(!objective.unit.empty());
+    for (const Term& term : objective.terms) check_finite(bench.value(term.value));
+    check_finite(bench.value(objective.loss));
+    double error = gradient_error(bench, objective.loss);
+    fmt::print("summary: {}: {} parameters, gradient against differences {:.1e}\n", row.model,
+               parameters, error);
+    CHECK(error < 1e-6);
+  }
+}
+
+TEST_CASE("what a model offers has the shapes that tools rely on") {
+  for (const Row& row : kRows) {
+    INFO(std::string(row.model));
+    Model model = fitted(row);
+    DataShape shape = model.data_shape();
+    CHECK(shape.height == row.shape.height);
+    CHECK(shape.width == row.shape.width);
+    CHECK(shape.channels == row.shape.channels);
+    {
+      Bench once(row.shape, Mode::train);
+      model.objective(once.scope, once.batch);  // creates what reading needs
+    }
+    Bench bench(row.shape, Mode::eval);
+    auto is_picture = [&](Expr image) {
+      CHECK(to_string(image.shape()) == to_string(bench.batch.image.shape()));
+      for (double v : bench.value(image)) CHECK((v >= 0 && v <= 1));
+    };
+    if (model.validation) {
+      auto terms = model.validation(bench.scope, bench.batch);
+      REQUIRE(!terms.empty());
+      for (const Term& term : terms) {
+        CHECK(to_string(term.value.shape()) == to_string(Shape{kPictures}));
+        check_finite(bench.value(term.value));
+      }
+    }
+    if (model.log_weight) {
+      Expr weight = model.log_weight(bench.scope, bench.batch);
+      CHECK(to_string(weight.shape()) == to_string(Shape{kPictures}));
+      check_finite(bench.value(weight));
+    }
+    if (model.encode && model.decode) {
+      Expr latent = model.encode(bench.scope, bench.batch.image);
+      CHECK(to_string(latent.shape()) == to_string(model.latent_shape(kPictures)));
+      is_picture(model.decode(bench.scope, latent));
+    }
+    if (model.draw) is_picture(model.draw(bench.scope, kPictures));
+  }
+}
