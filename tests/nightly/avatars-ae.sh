@@ -11,7 +11,7 @@ if [ ! -e test.h5 ]; then
   # A fixed shuffle: by the checksum of the name.
   find pictures -name '*.png' | while read -r file; do
     echo "$(printf %s "$file" | md5sum | cut -c1-16) $file"
-  done | LC_ALL=C sort | head -400 | while read -r _ file; do mv "$file" "held/$(basename "$(dirname "$file")")-$(basename "$file")"; done
+  done | LC_ALL=C sort | sed -n '1,400p' | while read -r _ file; do mv "$file" "held/$(basename "$(dirname "$file")")-$(basename "$file")"; done
   find pictures -name captions.tsv -delete
   data-pack -q pictures -o train.h5
   data-pack -q held -o test.h5

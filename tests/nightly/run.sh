@@ -33,7 +33,7 @@ for item in "${items[@]}"; do
   {
     echo "command: tests/nightly/run.sh build $item"
     echo "commit: $commit"
-    echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, Debian $(cat /etc/debian_version)"
+    echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc --all) CPUs, Debian $(cat /etc/debian_version)"
     echo "date: $(date -u +%Y-%m-%d)"
     echo
   } >"nightly/$item/result"
