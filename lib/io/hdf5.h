@@ -159,6 +159,7 @@ class Hdf5Stream {
   Hdf5Stream(int fd, std::string name);
   // The next image, spooled; nothing at the end. A short image or other bytes: Error.
   std::optional<Hdf5Reader> next();
+  bool ended();  // waits for the next byte
 
  private:
   int fd_;
@@ -167,7 +168,7 @@ class Hdf5Stream {
   std::vector<std::byte> pending_;
 };
 
-// Opens "-" (first image of standard input) or a path.
+// Opens "-" (standard input, which must hold one image and nothing else) or a path.
 Hdf5Reader open_hdf5(const std::string& input);
 
 // XXH3-64 of bytes as 16 hex digits.

@@ -92,6 +92,12 @@ void check_superblock(int fd, std::uint64_t size, const std::string& name) {
 
 Hdf5Stream::Hdf5Stream(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
 
+bool Hdf5Stream::ended() {
+  std::byte next{};
+  if (pending_.empty() && read_some(fd_, {&next, 1}, name_) == 1) pending_.push_back(next);
+  return pending_.empty();
+}
+
 std::optional<Hdf5Reader> Hdf5Stream::next() {
   struct stat status {};
   if (index_ == 0 && ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode) &&
@@ -142,7 +148,9 @@ std::optional<Hdf5Reader> Hdf5Stream::next() {
 Hdf5Reader open_hdf5(const std::string& input) {
   if (input != "-") return Hdf5Reader(std::filesystem::path(input));
   Hdf5Stream stream(STDIN_FILENO, "standard input");
-  return std::move(*stream.next());
+  Hdf5Reader first = std::move(*stream.next());
+  if (!stream.ended()) throw Error("standard input: expected one HDF5 image, found more behind it");
+  return first;
 }
 
 }  // namespace atelier
