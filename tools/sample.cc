@@ -127,6 +127,7 @@ int main(int argc, char** argv) {
     parse_grid(o.grid);
     if (!o.seeds.empty()) seeds_of(o);
     Loaded loaded(o.model, o.average);
+    loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
     if (o.reconstruct.empty()) {
       draw(loaded, o);
     } else {

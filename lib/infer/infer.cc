@@ -175,6 +175,22 @@ DataShape Loaded::data_shape() const { return impl_->model.data_shape(); }
 Store& Loaded::store() const { return *impl_->store; }
 const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 
+void Loaded::prepare(ReadOptions& reading,
+                     const std::function<bool(std::string_view flag)>& given) const {
+  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
+  DataShape shape = data_shape();
+  if (!sized) {
+    reading.image_height = shape.height;
+    reading.image_width = shape.width;
+  }
+  if (!given("--channels")) reading.channels = shape.channels;
+  for (const BoundField& field : reading.fields()) {
+    if (field.name != "crop" && field.name != "filter" && field.name != "background") continue;
+    const Scalar* stored = find(impl_->checkpoint.preprocess, field.name);
+    if (stored && !given(field.flag())) field.set(*stored);
+  }
+}
+
 void Loaded::sample(
     std::span<const std::int32_t> seeds,
     const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,

@@ -35,6 +35,10 @@ class Loaded {
   Store& store() const;                     // for estimators of eval/
   const std::string& store_prefix() const;  // of the weights in use
 
+  // Fills the reading options that the user did not give (`given` is asked by flag, "--filter")
+  // with how the model's own pictures were prepared: its size, crop, filter, channels, background.
+  void prepare(ReadOptions& reading, const std::function<bool(std::string_view flag)>& given) const;
+
   // Pictures u8 [count,H,W,C] for the given seeds: the same for any batch size, order or shard.
   // Throws Error("x.h5: this model cannot draw samples") if the model has no draw.
   void sample(std::span<const std::int32_t> seeds,

@@ -46,7 +46,10 @@ stderr_has 'expected kind checkpoint, found kind images'
 status 1 bash -c 'sample vae.h5 -n 4 >/dev/full'
 stderr_has 'standard output'
 data-pack -q --synthetic shapes --synthetic-count 4 --image-size 12 -o other.h5
-status 1 sample vae.h5 --reconstruct other.h5 -o x.png
+# Pictures are prepared as the model's own were, unless the user says otherwise.
+status 0 sample vae.h5 --reconstruct other.h5 -o resized.png
+status 1 sample vae.h5 --reconstruct other.h5 --image-size 12 -o x.png
+stderr_has 'pictures of 12x12x3, but vae.h5 takes 16x16x3'
 status 0 test ! -e x.png
 # A reader that goes away ends the filter silently.
 sample vae.h5 -n 2000 --format ppm 2>stderr | head -c 10 >/dev/null
