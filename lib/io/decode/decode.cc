@@ -3,7 +3,10 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <opencv2/imgcodecs.hpp>
+
+#include "io/decode/jpeg_warnings.h"
 
 namespace {
 
@@ -18,15 +21,19 @@ extern "C" __attribute__((visibility("default"))) int atelier_decode(
     const void* bytes, std::size_t count, std::int64_t max_pixels, DecodedPicture* picture,
     char* reason, std::size_t reason_bytes) {
   try {
-    // Read once by OpenCV, before its first picture.
+    // Read once by OpenCV, before its first picture. It tells of broken pictures on std::cerr,
+    // which nothing of ours uses; the caller says it in one line.
     static const bool limited = [max_pixels] {
+      std::cerr.setstate(std::ios_base::failbit);
       return ::setenv("OPENCV_IO_MAX_IMAGE_PIXELS", std::to_string(max_pixels).c_str(), 1) == 0;
     }();
     if (!limited) return fail(reason, reason_bytes, "cannot set limits");
     cv::setNumThreads(1);
     cv::Mat raw(1, int(count), CV_8UC1, const_cast<void*>(bytes));
+    clear_jpeg_damage();
     cv::Mat image = cv::imdecode(raw, cv::IMREAD_UNCHANGED | cv::IMREAD_IGNORE_ORIENTATION);
     if (image.empty()) return fail(reason, reason_bytes, "it does not decode");
+    if (const char* damage = jpeg_damage()) return fail(reason, reason_bytes, damage);
     if (image.depth() == CV_16U) image.convertTo(image, CV_8U, 1.0 / 257);
     if (image.depth() != CV_8U) return fail(reason, reason_bytes, "its depth is not supported");
     std::int64_t channels = image.channels(), pixels = std::int64_t(image.rows) * image.cols;
