@@ -25,6 +25,12 @@ foreach(row IN LISTS floor_rows)
   endif()
 endforeach()
 
+# What tools/startup measures the tools by.
+add_executable(bare tests/support/bare.cc)
+target_link_libraries(bare PRIVATE fmt::fmt HDF5::HDF5)
+add_executable(cpu_time tests/support/cpu_time.cc)
+target_link_libraries(cpu_time PRIVATE fmt::fmt)
+
 file(GLOB tool_tests CONFIGURE_DEPENDS tests/tools/*.sh)
 foreach(script IN LISTS tool_tests)
   get_filename_component(test ${script} NAME_WE)
@@ -34,6 +40,8 @@ foreach(script IN LISTS tool_tests)
       "ATELIER_PIN=0;${sanitizer_options}")
   endif()
 endforeach()
+# Alone, because other tests disturb its clock; meaningless under sanitizers.
+set_tests_properties(tools/startup PROPERTIES RUN_SERIAL ON LABELS timing)
 file(GLOB repository_checks CONFIGURE_DEPENDS tests/checks/*.sh tests/checks/*.py)
 foreach(script IN LISTS repository_checks)
   get_filename_component(test ${script} NAME_WE)
