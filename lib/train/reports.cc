@@ -98,7 +98,8 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
 }
 
 void Reports::remark(std::int64_t step, const Attributes& validation) {
-  if (!task_.judge) return;
+  // An untrained model loses against every baseline: that is no news.
+  if (!task_.judge || 2 * step < total_steps_) return;
   Judgement judgement = task_.judge(validation);
   if (!judged_ && !judgement.baselines.empty()) {
     judgement.baselines.insert(judgement.baselines.begin(), {"step", step});

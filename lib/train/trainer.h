@@ -71,8 +71,8 @@ struct Task {
   std::function<Expr(const Scope&, Expr image)> latent;
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
-  // Judges a validation result against baselines of the user's own data, which are recorded too;
-  // may be empty.
+  // Judges the validation results of a run's second half against baselines of the user's own data,
+  // which are recorded too; may be empty.
   std::function<Judgement(const Attributes& validation)> judge;
   std::string resolved_toml;  // written to the run directory as config.toml
 };
