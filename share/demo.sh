@@ -23,8 +23,8 @@ run vae-train $out/avatars.h5 -o $model --run-dir $out/run --preset avatars \
   for model in "$out"/run/step-*.h5; do :; done
   echo "stopped by --max-time; the same command with --resume goes on"
 }
-run sample $model --reconstruct $out/avatars.h5 --held-out 0.1 -n 32 --grid 8x8 -o $out/reconstructions.png
-run sample $model -n 64 --grid 8x8 -o $out/samples.png
+run sample "$model" --reconstruct $out/avatars.h5 --held-out 0.1 -n 32 --grid 8x8 -o $out/reconstructions.png
+run sample "$model" -n 64 --grid 8x8 -o $out/samples.png
 echo
 echo "pairs of held-out pictures and their reconstructions: $out/reconstructions.png"
 echo "new pictures: $out/samples.png"
