@@ -5,7 +5,7 @@
 
 #include <initializer_list>
 
-#include "graph/graph.h"
+#include "graph/ops.h"
 
 namespace atelier::builders {
 

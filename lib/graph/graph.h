@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "base/error.h"
-#include "graph/op.h"
 #include "tensor/shape.h"
 
 namespace atelier {
 
 class Graph;
+enum class Op : std::uint8_t;  // enumerated in ops.h
 using NodeId = std::uint32_t;
 
 // One output of one node.

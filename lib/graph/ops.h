@@ -1,15 +1,102 @@
-// Every expression a model may write, one declaration a line. Shapes: [..] is any rank; binary
-// operations broadcast size-1 and missing leading axes. Errors: ShapeError naming op, scope,
-// shapes, dtypes and call site. Integers never turn into floats silently: cast first.
+// The operations of the expression graph (44 primitives closed under differentiation, composites
+// that decompose into them, and those that only passes create), and every expression a model may
+// write, one declaration a line. Shapes: [..] is any rank; binary operations broadcast size-1 and
+// missing leading axes. Errors: ShapeError naming op, scope, shapes, dtypes and call site. Integers
+// never turn into floats silently: cast first.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "graph/graph.h"
 
 namespace atelier {
+
+// Adding an op: its enumerator and builder here, its row in a family file of lib/graph/rows_*.cc,
+// its opcode in lib/kernels/tile.cc or a kernel. Order is the order of the table.
+enum class Op : std::uint8_t {
+  // leaves
+  input,
+  slot,
+  constant,
+  iota,
+  random,
+  // elementwise, one operand
+  exp,
+  log,
+  sqrt,
+  tanh,
+  sigmoid,
+  softplus,
+  erf,
+  sin,
+  cos,
+  cast,
+  // elementwise, two and three operands
+  add,
+  sub,
+  mul,
+  div,
+  max,
+  less,
+  equal,
+  where,
+  // movement
+  reshape,
+  transpose,
+  broadcast,
+  slice,
+  pad,
+  concat,
+  reverse,
+  // indexing
+  take,
+  put_add,
+  dyn_slice,
+  dyn_update,
+  // reductions
+  sum,
+  top,
+  argtop,
+  // linear
+  matmul,
+  conv,
+  conv_dx,
+  conv_dw,
+  // control
+  stop_gradient,
+  after,
+  all_reduce,
+  // composites
+  normal,
+  softmax,
+  layer_norm,
+  layer_norm_grad,
+  group_norm,
+  group_norm_grad,
+  batch_norm,
+  batch_norm_grad,
+  cross_entropy,
+  attention,
+  attention_grad,
+  adam,
+  // lowered: created by passes after differentiation
+  fma,
+  pack,
+  count_
+};
+inline constexpr int kNumOps = int(Op::count_);
+inline constexpr int kNumPrimitives = int(Op::all_reduce) + 1;
+constexpr bool is_primitive(Op op) { return op <= Op::all_reduce; }
+constexpr bool is_composite(Op op) { return op >= Op::normal && op <= Op::adam; }
+constexpr bool is_lowered(Op op) { return op >= Op::fma; }
+constexpr bool is_elementwise(Op op) { return (op >= Op::exp && op <= Op::where) || op == Op::fma; }
+
+std::string_view name(Op op);
 
 // Lets operators record their call site and take numbers.
 class Operand {
@@ -36,15 +123,18 @@ Expr equal(Operand a, Operand b);  // integers only
 Expr where(Expr mask, Operand yes, Operand no, Where = Where::here());
 
 // ---- functions of one float
-Expr exp(Expr x, Where = Where::here());
-Expr log(Expr x, Where = Where::here());
-Expr sqrt(Expr x, Where = Where::here());  // slope is infinite at 0: add an epsilon to the operand
-Expr tanh(Expr x, Where = Where::here());
-Expr sigmoid(Expr x, Where = Where::here());
-Expr softplus(Expr x, Where = Where::here());  // log(1 + e^x)
-Expr erf(Expr x, Where = Where::here());
-Expr sin(Expr x, Where = Where::here());
-Expr cos(Expr x, Where = Where::here());
+Expr unary(Op op, Expr x, Where);  // any elementwise op of one operand
+inline Expr exp(Expr x, Where w = Where::here()) { return unary(Op::exp, x, w); }
+inline Expr log(Expr x, Where w = Where::here()) { return unary(Op::log, x, w); }
+// slope is infinite at 0: add an epsilon to the operand
+inline Expr sqrt(Expr x, Where w = Where::here()) { return unary(Op::sqrt, x, w); }
+inline Expr tanh(Expr x, Where w = Where::here()) { return unary(Op::tanh, x, w); }
+inline Expr sigmoid(Expr x, Where w = Where::here()) { return unary(Op::sigmoid, x, w); }
+// log(1 + e^x)
+inline Expr softplus(Expr x, Where w = Where::here()) { return unary(Op::softplus, x, w); }
+inline Expr erf(Expr x, Where w = Where::here()) { return unary(Op::erf, x, w); }
+inline Expr sin(Expr x, Where w = Where::here()) { return unary(Op::sin, x, w); }
+inline Expr cos(Expr x, Where w = Where::here()) { return unary(Op::cos, x, w); }
 Expr square(Expr x, Where = Where::here());
 Expr abs(Expr x, Where = Where::here());
 Expr relu(Expr x, Where = Where::here());
@@ -160,5 +250,46 @@ Expr gradient(Expr loss, Expr wrt, Where = Where::here());
 // f(inputs) whose inner values are computed again for the backward pass instead of being kept.
 std::vector<Expr> checkpoint(const std::function<std::vector<Expr>(std::span<const Expr>)>& f,
                              std::span<const Expr> inputs);
+
+// ---- attributes
+// Attributes are a list of i64 beside each node; these structs are their meaning.
+//
+//   input, slot      {index into Graph::names()}
+//   constant         {bits of the double value, DType}
+//   iota             {mask of the axes it counts over, row-major; shape...}
+//   random, normal   {stream id, shape...}
+//   cast             {DType}                       also in the node's type
+//   transpose        the permutation: output axis i is input axis p[i]
+//   slice            for each axis lo, hi, step
+//   pad              for each axis lo, hi, gap     zeros around and between
+//   concat           {axis}
+//   reverse, sum, top, argtop   {mask of axes}     reduced axes keep size 1
+//   put_add          {rows n}
+//   dyn_slice        the size of the window        start is an i32[rank] operand
+//   matmul           {ta, tb}
+//   conv, conv_dx, conv_dw      ConvAttributes
+//   reshape, broadcast   the output shape
+//   layer_norm, batch_norm, batch_norm_grad   {bits of eps};  layer_norm_grad: none
+//   group_norm       {groups, bits of eps};  group_norm_grad: {groups}
+//   attention(_grad) {causal, bits of scale, has_bias, has_length}
+//   adam             bits of beta1, beta2, eps, weight_decay; number of averages
+//   pack             {elements}
+//   others: none (the output type says it all)
+// Operands of composites: the first lines of rows_norm.cc, rows_loss.cc, rows_attention.cc and
+// rows_optimizer.cc.
+struct ConvAttributes {
+  std::int64_t stride[2] = {1, 1};     // rows, columns
+  std::int64_t pad[4] = {0, 0, 0, 0};  // top, bottom, left, right
+  std::int64_t dilation[2] = {1, 1};
+  std::int64_t groups = 1;
+  std::int64_t extent[2] = {0, 0};  // conv_dx: H, W of x; conv_dw: KH, KW; conv: unused
+  static ConvAttributes from(std::span<const std::int64_t> a) {
+    return {{a[0], a[1]}, {a[2], a[3], a[4], a[5]}, {a[6], a[7]}, a[8], {a[9], a[10]}};
+  }
+  std::array<std::int64_t, 11> list() const {
+    return {stride[0],   stride[1],   pad[0], pad[1],    pad[2],   pad[3],
+            dilation[0], dilation[1], groups, extent[0], extent[1]};
+  }
+};
 
 }  // namespace atelier

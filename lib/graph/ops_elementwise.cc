@@ -102,11 +102,11 @@ Expr binary(Op op, const Operand& left, const Operand& right) {
   return put(a, op, {a, b}, where);
 }
 
+}  // namespace
+
 Expr unary(Op op, Expr x, Where where) {
   return graph_of(op, {x}, where).put(op, {&x, 1}, {}, where);
 }
-
-}  // namespace
 
 Expr operator+(Operand a, Operand b) { return binary(Op::add, a, b); }
 Expr operator-(Operand a, Operand b) { return binary(Op::sub, a, b); }
@@ -132,16 +132,6 @@ Expr where(Expr mask, Operand yes, Operand no, Where site) {
       {broadcast(mask, *shape, site), broadcast(a, *shape, site), broadcast(b, *shape, site)},
       site);
 }
-
-Expr exp(Expr x, Where w) { return unary(Op::exp, x, w); }
-Expr log(Expr x, Where w) { return unary(Op::log, x, w); }
-Expr sqrt(Expr x, Where w) { return unary(Op::sqrt, x, w); }
-Expr tanh(Expr x, Where w) { return unary(Op::tanh, x, w); }
-Expr sigmoid(Expr x, Where w) { return unary(Op::sigmoid, x, w); }
-Expr softplus(Expr x, Where w) { return unary(Op::softplus, x, w); }
-Expr erf(Expr x, Where w) { return unary(Op::erf, x, w); }
-Expr sin(Expr x, Where w) { return unary(Op::sin, x, w); }
-Expr cos(Expr x, Where w) { return unary(Op::cos, x, w); }
 
 Expr square(Expr x, Where w) { return Operand(x, w) * Operand(x, w); }
 Expr abs(Expr x, Where w) { return max(Operand(x, w), -Operand(x, w)); }
