@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -90,6 +91,17 @@ void map_pixels(Dataset& set, const Part& part) {
   set.storage = std::move(mapping);
 }
 
+// A value that is not finite would be found in the first update, far from its cause.
+void require_finite(const Dataset& set, const Part& part) {
+  if (set.dtype != DType::f32) return;
+  auto* values = reinterpret_cast<const float*>(set.pixels.data());
+  auto* end = values + set.pixels.size() / sizeof(float);
+  auto* bad = std::find_if(values, end, [](float v) { return !std::isfinite(v); });
+  if (bad == end) return;
+  throw Error(fmt::format("{}: {}: picture {} holds {}, values must be finite", set.source,
+                          part.images.path, (bad - values) / part.images.pixels(), *bad));
+}
+
 void cut_to_limit(Dataset& set, std::int64_t limit) {
   if (limit <= 0 || limit >= set.size) return;
   std::size_t kept = std::size_t(limit);
@@ -147,6 +159,7 @@ std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& o
   } else {
     read_floats(set, parts, set.size);
   }
+  require_finite(set, parts[0]);
   if (!options.labels.empty()) use_label_file(set, options.labels);
   std::int64_t stored = set.size;
   cut_to_limit(set, options.limit);

@@ -43,16 +43,24 @@ std::vector<std::int32_t> read_labels(const Hdf5Reader& file, const Hdf5Images& 
                             file.name(), path, name(info.type), info.dims.size()));
   }
   expect_count(file, images, path, std::size_t(info.dims[0]));
+  file.verify(path);
   std::vector<std::int32_t> labels(std::size_t(images.count), 0);
   file.read<std::int32_t>(path, labels);
   return labels;
+}
+
+std::vector<std::string> read_texts(const Hdf5Reader& file, const char* path) {
+  file.verify(path);
+  return file.read_strings(path);
 }
 
 }  // namespace
 
 Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   std::string path = options.dataset.empty() ? "/images" : absolute(options.dataset);
-  if (!file.has(path) || file.is_group(path)) {
+  std::string kind = file.kind();  // throws for a newer version
+  if (options.dataset.empty() && !kind.empty() && kind != "samples") file.require_kind("images");
+  if (!file.is_link(path) && (!file.has(path) || file.is_group(path))) {
     throw Error(fmt::format("{}: has no dataset {}{}", file.name(), path,
                             options.dataset.empty() ? "; --dataset names another" : ""));
   }
@@ -107,6 +115,7 @@ void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t
 Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& images,
                                  const ReadOptions& options) {
   Hdf5Annotations found;
+  file.verify(images.path);
   if (!options.label_dataset.empty()) {
     std::string path = absolute(options.label_dataset);
     if (!file.has(path)) throw Error(fmt::format("{}: has no dataset {}", file.name(), path));
@@ -116,14 +125,15 @@ Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& image
   if (images.path != "/images") return found;
   if (found.labels.empty() && options.label_dataset.empty() && file.has("/labels")) {
     found.labels = read_labels(file, images, "/labels");
-    if (file.has("/meta/label_names")) found.label_names = file.read_strings("/meta/label_names");
+    if (file.has("/meta/label_names")) found.label_names = read_texts(file, "/meta/label_names");
   }
   if (file.has("/captions") && file.is_group("/captions")) {
+    for (const char* part : {"/captions/data", "/captions/offsets"}) file.verify(part);
     found.captions = file.read_ragged_strings("/captions");
     expect_count(file, images, "/captions", found.captions.size());
   }
   if (file.has("/meta/ids")) {
-    found.names = file.read_strings("/meta/ids");
+    found.names = read_texts(file, "/meta/ids");
     expect_count(file, images, "/meta/ids", found.names.size());
   }
   std::int32_t classes = std::int32_t(found.label_names.size());

@@ -70,6 +70,7 @@ class Hdf5Reader {
   bool has(std::string_view path) const;
   std::vector<std::string> children(std::string_view group) const;  // names in byte order
   bool is_group(std::string_view path) const;
+  bool is_link(std::string_view path) const;  // soft or external somewhere: never followed
   DatasetInfo info(std::string_view dataset) const;
   Attributes attributes(std::string_view object) const;
 

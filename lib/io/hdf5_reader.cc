@@ -158,6 +158,11 @@ bool Hdf5Reader::Impl::exists(const std::string& path, std::string* link) const 
 
 bool Hdf5Reader::has(std::string_view path) const { return impl_->exists(rooted(path)); }
 
+bool Hdf5Reader::is_link(std::string_view path) const {
+  std::string link;
+  return !impl_->exists(rooted(path), &link) && !link.empty();
+}
+
 bool Hdf5Reader::is_group(std::string_view path) const {
   return has(path) && impl_->type_at(rooted(path)) == H5I_GROUP;
 }

@@ -88,9 +88,19 @@ class Trainer {
       checkpoints_->start_anew();
       checkpoints_->take_weights();
     }
-    plans_.for_rows(std::min(config_.batch_size, loader_.size()));  // creates what is missing
+    create_tensors();
     if (from.empty()) checkpoints_->report_weights();
     checkpoints_->write_config_file();
+  }
+
+  // Those that no checkpoint gave; those that one gave must be of the right shape.
+  void create_tensors() {
+    try {
+      plans_.for_rows(std::min(config_.batch_size, loader_.size()));
+    } catch (const ShapeError& error) {
+      if (config_.init.empty()) throw;
+      throw Error(fmt::format("{}: {}", config_.init, error.what()));
+    }
   }
 
   void check_config() {
