@@ -9,68 +9,10 @@
 namespace atelier {
 namespace {
 
-std::optional<TileOp> float_op(Op op) {
-  switch (op) {
-    case Op::exp:
-      return TileOp::exp;
-    case Op::log:
-      return TileOp::log;
-    case Op::sqrt:
-      return TileOp::sqrt;
-    case Op::tanh:
-      return TileOp::tanh;
-    case Op::sigmoid:
-      return TileOp::sigmoid;
-    case Op::softplus:
-      return TileOp::softplus;
-    case Op::erf:
-      return TileOp::erf;
-    case Op::sin:
-      return TileOp::sin;
-    case Op::cos:
-      return TileOp::cos;
-    case Op::add:
-      return TileOp::add;
-    case Op::sub:
-      return TileOp::sub;
-    case Op::mul:
-      return TileOp::mul;
-    case Op::div:
-      return TileOp::div;
-    case Op::max:
-      return TileOp::max;
-    case Op::less:
-      return TileOp::less;
-    case Op::equal:
-      return TileOp::equal;
-    case Op::where:
-      return TileOp::select;
-    case Op::fma:
-      return TileOp::fma;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<TileOp> integer_op(Op op) {
-  switch (op) {
-    case Op::add:
-      return TileOp::i32_add;
-    case Op::sub:
-      return TileOp::i32_sub;
-    case Op::mul:
-      return TileOp::i32_mul;
-    case Op::max:
-      return TileOp::i32_max;
-    case Op::less:
-      return TileOp::i32_less;
-    case Op::equal:
-      return TileOp::i32_equal;
-    case Op::where:
-      return TileOp::select;
-    default:
-      return std::nullopt;
-  }
+// The opcode of an elementwise op on operands of a type; opcodes carry the names of their ops.
+std::optional<TileOp> opcode_of(Op op, DType type) {
+  if (op == Op::where) return TileOp::select;
+  return tile_op(type == DType::i32 ? fmt::format("i32_{}", name(op)) : std::string(name(op)));
 }
 
 // Axes of extent 1 dropped and neighbours joined where every operand allows it.
@@ -188,7 +130,7 @@ class StepBuilder {
     auto operands = l_.g_.operands(id);
     if (op == Op::cast) return cast(id);
     DType type = l_.g_.type(operands[op == Op::where ? 1 : 0]).dtype;
-    auto opcode = type == DType::i32 ? integer_op(op) : float_op(op);
+    auto opcode = opcode_of(op, type);
     if (!opcode) {
       throw ProgramError(
           fmt::format("{} of {}: no opcode ({})", name(op), name(type), to_string(l_.g_.site(id))));
@@ -211,13 +153,13 @@ class StepBuilder {
     Value from = l_.g_.operands(id)[0];
     DType source = l_.g_.type(from).dtype, target = l_.g_.type({id, 0}).dtype;
     int r = value(from);
-    auto convert = [&](TileOp op) {
-      code_.push_back({op, std::uint8_t(r), std::uint8_t(r), 0, 0});
+    auto convert = [&](std::string_view function) {
+      code_.push_back({*tile_op(function), std::uint8_t(r), std::uint8_t(r), 0, 0});
     };
-    if (source == DType::i32 && target != DType::i32) convert(TileOp::i32_to_f32);
-    if (target == DType::bf16) convert(TileOp::round_bf16);
-    if (target == DType::i32) convert(TileOp::to_i32);
-    if (target == DType::u8) convert(TileOp::to_u8);
+    if (source == DType::i32 && target != DType::i32) convert("i32_to_f32");
+    if (target == DType::bf16) convert("round_bf16");
+    if (target == DType::i32) convert("to_i32");
+    if (target == DType::u8) convert("to_u8");
     return r;
   }
 

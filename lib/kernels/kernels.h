@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -56,47 +57,18 @@ inline constexpr int kTileChunk = 256;     // elements a chunk (machines.md 5: r
 inline constexpr int kTileRegisters = 16;  // f32[256] each, in L1
 inline constexpr int kMaxTileOperands = 16;
 
+// Opcodes. Beyond these come the functions listed in tile.cc, which are found by name.
 enum class TileOp : std::uint8_t {
   load,
-  store,     // dst/a = register, b = operand
-  constant,  // dst = immediate
-  exp,
-  log,
-  sqrt,
-  tanh,
-  sigmoid,
-  softplus,
-  erf,
-  sin,
-  cos,
-  add,
-  sub,
-  mul,
-  div,
-  max,
-  min,
-  less,
-  equal,
-  select,  // select: c ? a : b; masks are 0 or 1
-  fma,     // a * b + c
-  neg,
-  abs,
-  square,
-  relu,
-  silu,
-  round_bf16,
-  to_i32,
-  to_u8,  // value after the cast, still held as f32 (i32: bits)
-  i32_add,
-  i32_sub,
-  i32_mul,
-  i32_max,
-  i32_less,
-  i32_equal,
-  i32_to_f32,
-  move,
-  count_
+  store,      // a = register, b = operand
+  constant,   // dst = immediate
+  select,     // "where": c ? a : b; masks are 0 or 1
+  fma,        // a * b + c
+  functions,  // the first of them
 };
+std::optional<TileOp> tile_op(std::string_view name);  // absent: there is none of that name
+std::string_view name(TileOp op);
+int num_tile_ops();
 struct TileInsn {
   TileOp op;
   std::uint8_t dst, a, b;
@@ -322,7 +294,6 @@ struct KernelTable {
 const KernelTable& kernel_table(Level level);
 
 std::string_view name(KernelId id);
-std::string_view name(TileOp op);
 
 // Pairs of argument pointers (byte offsets in the args struct) that may be equal: the output may
 // overwrite that input. Every pair is run both ways by a test.

@@ -52,14 +52,6 @@ constexpr std::string_view kKernelNames[] = {"tile",
                                              "adam"};
 static_assert(std::size(kKernelNames) == kNumKernels);
 
-constexpr std::string_view kTileOpNames[] = {
-    "load",     "store",   "constant", "exp",        "log",        "sqrt",  "tanh",    "sigmoid",
-    "softplus", "erf",     "sin",      "cos",        "add",        "sub",   "mul",     "div",
-    "max",      "min",     "less",     "equal",      "select",     "fma",   "neg",     "abs",
-    "square",   "relu",    "silu",     "round_bf16", "to_i32",     "to_u8", "i32_add", "i32_sub",
-    "i32_mul",  "i32_max", "i32_less", "i32_equal",  "i32_to_f32", "move"};
-static_assert(std::size(kTileOpNames) == std::size_t(TileOp::count_));
-
 constexpr AliasPair kSoftmaxAliases[] = {{offsetof(SoftmaxArgs, y), offsetof(SoftmaxArgs, x)}};
 // The last pass of a norm reads and writes element by element.
 constexpr AliasPair kLayerNormAliases[] = {
@@ -104,7 +96,6 @@ const KernelTable& kernel_table(Level level) {
 }
 
 std::string_view name(KernelId id) { return kKernelNames[int(id)]; }
-std::string_view name(TileOp op) { return kTileOpNames[int(op)]; }
 
 std::span<const AliasPair> alias_pairs(KernelId id) {
   switch (id) {

@@ -11,6 +11,41 @@
 #include "base/parallel.h"
 #include "kernels/math-inl.h"
 
+// The functions, one a line: an opcode's name and its result for vectors a and b of 32-bit
+// elements. An elementwise op's opcode has the op's name; on integers it begins with i32_. A
+// comparison gives 1 or 0. Error bounds in ulp stand beside the functions in math-inl.h.
+#ifndef ATELIER_TILE_FUNCTIONS
+#define ATELIER_TILE_FUNCTIONS(X)                            \
+  X(exp, exp_v(a))                                           \
+  X(log, log_v(a))                                           \
+  X(sqrt, hn::Sqrt(a))                                       \
+  X(tanh, tanh_v(a))                                         \
+  X(sigmoid, sigmoid_v(a))                                   \
+  X(softplus, softplus_v(a))                                 \
+  X(erf, erf_v(a))                                           \
+  X(sin, sin_v(a))                                           \
+  X(cos, cos_v(a))                                           \
+  X(add, hn::Add(a, b))                                      \
+  X(sub, hn::Sub(a, b))                                      \
+  X(mul, hn::Mul(a, b))                                      \
+  X(div, hn::Div(a, b))                                      \
+  X(max, hn::IfThenElse(hn::Lt(a, b), b, a))                 \
+  X(less, one_if(hn::Lt(a, b)))                              \
+  X(equal, one_if(hn::Eq(a, b)))                             \
+  X(i32_add, bits(hn::Add(ints(a), ints(b))))                \
+  X(i32_sub, bits(hn::Sub(ints(a), ints(b))))                \
+  X(i32_mul, bits(hn::Mul(ints(a), ints(b))))                \
+  X(i32_max, bits(hn::Max(ints(a), ints(b))))                \
+  X(i32_less, one_if(float_mask(hn::Lt(ints(a), ints(b)))))  \
+  X(i32_equal, one_if(float_mask(hn::Eq(ints(a), ints(b))))) \
+  X(i32_to_f32, hn::ConvertTo(F(), ints(a)))
+// The same, element by element.
+#define ATELIER_TILE_CONVERSIONS(X) \
+  X(round_bf16, round_bf16_of(a))   \
+  X(to_i32, to_i32_of(a))           \
+  X(to_u8, to_u8_of(a))
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace atelier::HWY_NAMESPACE {
 namespace {
@@ -100,126 +135,50 @@ void store_run(const TileOperand& operand, std::int64_t first, std::int64_t n, c
   }
 }
 
-template <class Function>
-HWY_INLINE void map(float* y, std::int64_t n, Function f) {
-  for (std::int64_t i = 0; i < n; i += kWide) hn::Store(f(i), F(), y + i);
-}
-
-HWY_INLINE VI ints(const float* p) { return hn::BitCast(I(), load(p)); }
+HWY_INLINE VI ints(VF v) { return hn::BitCast(I(), v); }
 HWY_INLINE VF bits(VI v) { return hn::BitCast(F(), v); }
 
-void unary(TileOp op, float* y, const float* x, std::int64_t n) {
-  switch (op) {
-    case TileOp::exp:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return exp_v(load(x + i)); });
-    case TileOp::log:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return log_v(load(x + i)); });
-    case TileOp::sqrt:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Sqrt(load(x + i)); });
-    case TileOp::tanh:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return tanh_v(load(x + i)); });
-    case TileOp::sigmoid:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return sigmoid_v(load(x + i)); });
-    case TileOp::softplus:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return softplus_v(load(x + i)); });
-    case TileOp::erf:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return erf_v(load(x + i)); });
-    case TileOp::sin:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return sin_v(load(x + i)); });
-    case TileOp::cos:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return cos_v(load(x + i)); });
-    case TileOp::neg:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Neg(load(x + i)); });
-    case TileOp::abs:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Abs(load(x + i)); });
-    case TileOp::square:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Mul(load(x + i), load(x + i)); });
-    case TileOp::relu:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        VF v = load(x + i);
-        return hn::IfThenElse(hn::Lt(set(0.0f), v), v, set(0.0f));
-      });
-    case TileOp::silu:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::Mul(load(x + i), sigmoid_v(load(x + i)));
-      });
-    case TileOp::i32_to_f32:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::ConvertTo(F(), ints(x + i)); });
-    case TileOp::move:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return load(x + i); });
-    default:
-      return;
-  }
+// 1 where the mask is set, else 0.
+template <class Mask>
+HWY_INLINE VF one_if(Mask mask) {
+  return hn::IfThenElseZero(mask, set(1.0f));
 }
+HWY_INLINE auto float_mask(hn::Mask<I> mask) { return hn::RebindMask(F(), mask); }
 
 // Conversions are rare and done one by one: nearest even, saturated; NaN gives 0.
-void convert(TileOp op, float* y, const float* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    float v = x[i];
-    if (op == TileOp::round_bf16) {
-      y[i] = to_float(to_bf16(v));
-    } else if (op == TileOp::to_u8) {
-      y[i] = v != v ? 0.0f : std::nearbyint(std::clamp(v, 0.0f, 255.0f));
-    } else {
-      double bounded = v != v ? 0.0 : std::clamp(double(v), -2147483648.0, 2147483647.0);
-      y[i] = std::bit_cast<float>(std::int32_t(std::nearbyint(bounded)));
-    }
-  }
+float round_bf16_of(float v) { return to_float(to_bf16(v)); }
+float to_u8_of(float v) { return v != v ? 0.0f : std::nearbyint(std::clamp(v, 0.0f, 255.0f)); }
+float to_i32_of(float v) {
+  double bounded = v != v ? 0.0 : std::clamp(double(v), -2147483648.0, 2147483647.0);
+  return std::bit_cast<float>(std::int32_t(std::nearbyint(bounded)));
 }
 
-void binary(TileOp op, float* y, const float* a, const float* b, std::int64_t n) {
-  VF one = set(1.0f);
-  switch (op) {
-    case TileOp::add:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Add(load(a + i), load(b + i)); });
-    case TileOp::sub:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Sub(load(a + i), load(b + i)); });
-    case TileOp::mul:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Mul(load(a + i), load(b + i)); });
-    case TileOp::div:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR { return hn::Div(load(a + i), load(b + i)); });
-    case TileOp::max:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        VF p = load(a + i), q = load(b + i);
-        return hn::IfThenElse(hn::Lt(p, q), q, p);
-      });
-    case TileOp::min:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        VF p = load(a + i), q = load(b + i);
-        return hn::IfThenElse(hn::Lt(q, p), q, p);
-      });
-    case TileOp::less:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::IfThenElseZero(hn::Lt(load(a + i), load(b + i)), one);
-      });
-    case TileOp::equal:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::IfThenElseZero(hn::Eq(load(a + i), load(b + i)), one);
-      });
-    case TileOp::i32_add:
-      return map(y, n,
-                 [&](std::int64_t i) HWY_ATTR { return bits(hn::Add(ints(a + i), ints(b + i))); });
-    case TileOp::i32_sub:
-      return map(y, n,
-                 [&](std::int64_t i) HWY_ATTR { return bits(hn::Sub(ints(a + i), ints(b + i))); });
-    case TileOp::i32_mul:
-      return map(y, n,
-                 [&](std::int64_t i) HWY_ATTR { return bits(hn::Mul(ints(a + i), ints(b + i))); });
-    case TileOp::i32_max:
-      return map(y, n,
-                 [&](std::int64_t i) HWY_ATTR { return bits(hn::Max(ints(a + i), ints(b + i))); });
-    case TileOp::i32_less:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::IfThenElseZero(hn::RebindMask(F(), hn::Lt(ints(a + i), ints(b + i))), one);
-      });
-    case TileOp::i32_equal:
-      return map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::IfThenElseZero(hn::RebindMask(F(), hn::Eq(ints(a + i), ints(b + i))), one);
-      });
-    default:
-      return;
+// y[0..n) from the registers p and q, n a multiple of the vector; y may be either of them.
+using Function = void (*)(float* y, const float* p, const float* q, std::int64_t n);
+
+#define ATELIER_DEFINE(name, result)                                           \
+  void tile_##name(float* y, const float* p, const float* q, std::int64_t n) { \
+    for (std::int64_t i = 0; i < n; i += kWide) {                              \
+      [[maybe_unused]] const VF a = load(p + i), b = load(q + i);              \
+      hn::Store(result, F(), y + i);                                           \
+    }                                                                          \
   }
-}
+#define ATELIER_DEFINE_SCALAR(name, result)                                  \
+  void tile_##name(float* y, const float* p, const float*, std::int64_t n) { \
+    for (std::int64_t i = 0; i < n; ++i) {                                   \
+      const float a = p[i];                                                  \
+      y[i] = result;                                                         \
+    }                                                                        \
+  }
+ATELIER_TILE_FUNCTIONS(ATELIER_DEFINE)
+ATELIER_TILE_CONVERSIONS(ATELIER_DEFINE_SCALAR)
+#undef ATELIER_DEFINE
+#undef ATELIER_DEFINE_SCALAR
+
+#define ATELIER_ADDRESS(name, result) tile_##name,
+const Function kFunctions[] = {ATELIER_TILE_FUNCTIONS(ATELIER_ADDRESS)
+                                   ATELIER_TILE_CONVERSIONS(ATELIER_ADDRESS)};
+#undef ATELIER_ADDRESS
 
 // Runs one instruction on n elements (a multiple of the vector, garbage beyond the chunk's end).
 void step(const TileArgs& args, const TileInsn& insn, const Access* access, Tile& tile,
@@ -250,26 +209,20 @@ void step(const TileArgs& args, const TileInsn& insn, const Access* access, Tile
       break;
     case TileOp::select: {
       const float* c = tile.value[insn.c_or_immediate % kTileRegisters];
-      map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::IfThenElse(hn::Ne(load(c + i), set(0.0f)), load(a + i), load(b + i));
-      });
+      for (std::int64_t i = 0; i < n; i += kWide) {
+        VF chosen = hn::IfThenElse(hn::Ne(load(c + i), set(0.0f)), load(a + i), load(b + i));
+        hn::Store(chosen, F(), y + i);
+      }
       break;
     }
     case TileOp::fma: {
       const float* c = tile.value[insn.c_or_immediate % kTileRegisters];
-      map(y, n, [&](std::int64_t i) HWY_ATTR {
-        return hn::MulAdd(load(a + i), load(b + i), load(c + i));
-      });
+      for (std::int64_t i = 0; i < n; i += kWide)
+        hn::Store(hn::MulAdd(load(a + i), load(b + i), load(c + i)), F(), y + i);
       break;
     }
-    case TileOp::round_bf16:
-    case TileOp::to_i32:
-    case TileOp::to_u8:
-      convert(insn.op, y, a, n);
-      break;
     default:
-      unary(insn.op, y, a, n);
-      binary(insn.op, y, a, b, n);
+      kFunctions[int(insn.op) - int(TileOp::functions)](y, a, b, n);
   }
   tile.value[insn.dst] = y;
 }
@@ -300,6 +253,23 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace atelier {
+namespace {
+
+#define ATELIER_NAME(name, result) #name,
+constexpr std::string_view kNames[] = {
+    "load",  "store", "constant",
+    "where", "fma",   ATELIER_TILE_FUNCTIONS(ATELIER_NAME) ATELIER_TILE_CONVERSIONS(ATELIER_NAME)};
+#undef ATELIER_NAME
+
+}  // namespace
+
+int num_tile_ops() { return int(std::size(kNames)); }
+std::string_view name(TileOp op) { return kNames[int(op)]; }
+std::optional<TileOp> tile_op(std::string_view name) {
+  auto found = std::find(std::begin(kNames), std::end(kNames), name);
+  if (found == std::end(kNames)) return std::nullopt;
+  return TileOp(found - std::begin(kNames));
+}
 
 void add_tile(Level level, KernelTable& table) {
   entry_of(table, KernelId::tile).run = uses_avx512(level) ? N_AVX3::tile : N_AVX2::tile;

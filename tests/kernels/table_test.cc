@@ -22,13 +22,15 @@ TEST_CASE("every level has every kernel, whatever the host") {
 TEST_CASE("kernels and tile operations have names of their own") {
   std::set<std::string> kernels, operations;
   for (int id = 0; id < kNumKernels; ++id) kernels.emplace(name(KernelId(id)));
-  for (int op = 0; op < int(TileOp::count_); ++op) operations.emplace(name(TileOp(op)));
+  for (int op = 0; op < num_tile_ops(); ++op) operations.emplace(name(TileOp(op)));
   CHECK(int(kernels.size()) == kNumKernels);
-  CHECK(int(operations.size()) == int(TileOp::count_));
+  CHECK(int(operations.size()) == num_tile_ops());
+  for (int op = 0; op < num_tile_ops(); ++op) CHECK(tile_op(name(TileOp(op))) == TileOp(op));
+  CHECK(!tile_op("i32_exp"));
   CHECK(name(KernelId::adam) == "adam");
   CHECK(name(KernelId::conv_dw) == "conv_dw");
-  CHECK(name(TileOp::move) == "move");
-  CHECK(name(TileOp::select) == "select");
+  CHECK(name(TileOp::select) == "where");
+  CHECK(name(TileOp::fma) == "fma");
 }
 
 }  // namespace
