@@ -115,7 +115,8 @@ TEST_CASE("files of each superblock version are read") {
       {H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST, 0},
       {H5F_LIBVER_V18, H5F_LIBVER_V18, 2},
       {H5F_LIBVER_LATEST, H5F_LIBVER_LATEST, 3}};
-  for (auto [low, high, version] : cases) {
+  for (auto [low, high, number] : cases) {
+    const int version = number;
     CAPTURE(version);
     {
       Foreign file(folder.path("f.h5"), low, high);

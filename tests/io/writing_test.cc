@@ -76,7 +76,7 @@ TEST_CASE("a file that may not grow fails at any byte with one message, and the 
         SizeLimit small(limit);
         message = message_of([&, write = write] { write(path); });
       }
-      CAPTURE(name);
+      CAPTURE(path);
       CAPTURE(limit);
       bool named = message == path + ": cannot write: File too large" ||
                    message == path + " (spool): cannot write: File too large";
