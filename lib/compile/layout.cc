@@ -232,6 +232,52 @@ class Placer {
   Gaps gaps_;
 };
 
+// Memory that a step touches: where it lies is what counts, not which tensor it is.
+struct Range {
+  std::int64_t space;  // -1: the arena, else a slot
+  std::int64_t first, last;
+  bool write;
+};
+bool conflict(const Range& a, const Range& b) {
+  return (a.write || b.write) && a.space == b.space && a.first < b.last && b.first < a.last;
+}
+
+void add_ranges(const Program& program, const Step& step, std::vector<Range>& ranges) {
+  auto add = [&](TensorId id, bool write) {
+    const ProgramTensor& t = program.tensors[id];
+    if (t.home == Home::packed) return;  // written by the prologue alone
+    bool slot = t.home == Home::slot || t.in_slot_of != kNoTensor;
+    TensorId holder = t.in_slot_of != kNoTensor ? t.in_slot_of : id;
+    if (slot) {
+      ranges.push_back({program.tensors[holder].slot, 0, 1, write});
+    } else {
+      ranges.push_back({-1, t.offset, t.offset + padded(t.bytes), write});
+    }
+  };
+  for (const Pointer& p : step.pointers) add(p.tensor, p.write);
+  if (step.scratch != kNoTensor) add(step.scratch, true);
+}
+
+// The team meets only before a step that touches what a step since the last meeting has written, or
+// writes what one has touched. The list of ranges stays short, so that this is linear.
+void place_barriers(Program& program) {
+  constexpr std::size_t kMostRanges = 48;
+  std::vector<Range> since, mine;
+  for (std::size_t i = 0; i < program.steps.size(); ++i) {
+    mine.clear();
+    add_ranges(program, program.steps[i], mine);
+    bool meets = since.size() > kMostRanges;
+    for (const Range& r : mine) {
+      meets = meets || std::any_of(since.begin(), since.end(),
+                                   [&](const Range& s) { return conflict(r, s); });
+    }
+    if (i > 0) program.steps[i - 1].barrier = meets;
+    if (meets) since.clear();
+    since.insert(since.end(), mine.begin(), mine.end());
+  }
+  if (!program.steps.empty()) program.steps.back().barrier = true;
+}
+
 }  // namespace
 
 void layout(Program& program, int threads, bool reuse) {
@@ -261,6 +307,7 @@ void layout(Program& program, int threads, bool reuse) {
   program.packed_bytes = packed;
   program.live_peak = 0;
   Placer(program, reuse).run();
+  place_barriers(program);
 }
 
 }  // namespace atelier

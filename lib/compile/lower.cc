@@ -191,8 +191,13 @@ View Lowering::dense_copy(const View& from, NodeId id) {
 // Outputs become dense tensors that live to the end; updates become copies that layout() may turn
 // into writes in place.
 void Lowering::finish() {
+  std::vector<bool> written(program_.slots.size(), false);
+  for (const Update& u : g_.updates()) written[program_.tensors[view(u.slot).tensor].slot] = true;
   for (const NamedValue& o : g_.outputs()) {
     View v = dense(o.value);
+    // The output is the slot's value before this run's update.
+    const ProgramTensor& holder = program_.tensors[v.tensor];
+    if (holder.home == Home::slot && written[holder.slot]) v = dense_copy(v, o.value.node);
     program_.outputs.push_back(
         {o.name, v.type, v.tensor, v.offset * std::int64_t(size_of(v.type.dtype))});
     program_.tensors[v.tensor].whole_run = true;
@@ -207,11 +212,13 @@ void Lowering::finish() {
     View from = dense(u.next), to = view(u.slot);
     std::uint32_t slot = program_.tensors[to.tensor].slot;
     program_.slots[slot].updated = true;
-    program_.updated_slots.push_back(slot);
-    if (from.tensor == to.tensor) continue;
     // What lies in another slot may be overwritten by that slot's own commit: taken out first.
-    if (program_.tensors[from.tensor].home == Home::slot) from = dense_copy(from, u.next.node);
-    commits.push_back({to, from, u.next.node});
+    bool same = from.tensor == to.tensor;
+    if (!same && program_.tensors[from.tensor].home == Home::slot)
+      from = dense_copy(from, u.next.node);
+    program_.updates.push_back(
+        {slot, from.tensor, from.offset * std::int64_t(size_of(from.type.dtype))});
+    if (!same) commits.push_back({to, from, u.next.node});
   }
   for (const Commit& c : commits) copy(c.to, c.from, c.node);
 }

@@ -51,6 +51,7 @@ struct Step {
   std::vector<TileInsn> code;    // tile programs
   TensorId scratch = kNoTensor;  // sized by layout() for the team
   std::uint16_t scratch_field = 0;
+  bool barrier = true;      // by layout(): the team meets after it
   NodeId node = 0;          // the node whose value this step completes
   std::uint16_t nodes = 1;  // how many nodes it computes
   Type type;                // of its first result
@@ -63,6 +64,12 @@ struct ProgramSlot {
   std::string name;
   Type type;
   bool updated = false;
+};
+// At the end of a run the slot holds what `value` held at byte_offset.
+struct ProgramUpdate {
+  std::uint32_t slot;
+  TensorId value;
+  std::int64_t byte_offset;
 };
 struct ProgramPort {
   std::string name;
@@ -79,7 +86,7 @@ struct Program {
   std::vector<Step> prologue;          // packs weights; run when a slot's version changed
   std::vector<Step> steps;
   std::vector<ProgramPort> inputs, outputs;
-  std::vector<std::uint32_t> updated_slots;
+  std::vector<ProgramUpdate> updates;
   TensorId guard = kNoTensor;  // tensor of the guard output
   double flops = 0;
   std::int64_t arena_bytes = 0, packed_bytes = 0, live_peak = 0;  // by layout()
@@ -102,8 +109,9 @@ struct LowerOptions {
 // Lowers what outputs and updates need. Throws ProgramError for f64 values.
 Program lower(const Graph& graph, const LowerOptions& options);
 
-// Decides which updates are written in place, lifetimes, and offsets, for a team of `threads`.
-// `reuse` false gives every tensor its own memory (poison and verify modes).
+// Decides which updates are written in place, lifetimes, offsets, and after which steps the team
+// must meet, for a team of `threads`. `reuse` false gives every tensor its own memory (verify
+// mode).
 void layout(Program& program, int threads, bool reuse = true);
 
 // What a step does: "matmul", "tile: sub mul exp".

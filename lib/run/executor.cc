@@ -39,7 +39,7 @@ void Executor::aim(const Program& program, const std::function<std::byte*(Tensor
       code_.insert(code_.end(), step.code.begin(), step.code.end());
     }
     const KernelEntry& entry = table[step.kernel];
-    return Ready{entry.run, args, entry.phases ? entry.phases(args) : 1};
+    return Ready{entry.run, args, entry.phases ? entry.phases(args) : 1, step.barrier};
   };
   for (const Step& step : program.prologue) prologue_.push_back(ready(step));
   for (const Step& step : program.steps) {
@@ -57,9 +57,10 @@ void Executor::aim(const Program& program, const std::function<std::byte*(Tensor
                 t.last < std::int32_t(program.steps.size());
     if (!dies || t.whole_run) continue;
     // Memory that a result of the dying step took over is alive.
-    auto& results = results_[std::size_t(t.last)];
-    bool taken = std::any_of(results.begin(), results.end(),
-                             [&](const Span& s) { return s.data == address(id); });
+    const auto& pointers = program.steps[std::size_t(t.last)].pointers;
+    bool taken = std::any_of(pointers.begin(), pointers.end(), [&](const Pointer& p) {
+      return p.write && p.tensor != id && address(p.tensor) == address(id);
+    });
     if (!taken) dying_[std::size_t(t.last)].push_back({address(id), t.bytes});
   }
   due_.assign(prologue_.size(), true);
@@ -69,7 +70,7 @@ void Executor::aim(const Program& program, const std::function<std::byte*(Tensor
       const Ready& step = steps_[i];
       for (int phase = 0; phase < step.phases; ++phase) {
         step.run(step.args, phase, thread, team);
-        if (team > 1) barrier_->wait();
+        if (team > 1 && (step.barrier || phase + 1 < step.phases)) barrier_->wait();
       }
     }
   };

@@ -31,6 +31,7 @@ class Executor {
     Kernel run;
     const void* args;
     int phases;
+    bool barrier;  // after its last phase
   };
   struct Span {
     std::byte* data;

@@ -159,7 +159,7 @@ void Plan::run() {
   } else {
     p.executor.run();
   }
-  for (std::uint32_t slot : p.program.updated_slots) ++p.slots[slot]->version;
+  for (const ProgramUpdate& u : p.program.updates) ++p.slots[u.slot]->version;
 }
 
 bool Plan::run_guarded() {
@@ -176,7 +176,7 @@ bool Plan::run_guarded() {
     return false;
   }
   p.executor.run_range(middle, p.program.steps.size());
-  for (std::uint32_t slot : p.program.updated_slots) ++p.slots[slot]->version;
+  for (const ProgramUpdate& u : p.program.updates) ++p.slots[u.slot]->version;
   return true;
 }
 
