@@ -1,0 +1,48 @@
+#!/bin/bash
+# Odd shapes through every tool, resumption included: pictures that are not square, channel counts
+# that no file format knows, batches of 1, 3 and 61, kernels of 5x5, last batches that are not full,
+# a data set of one example. Runs stopped after every update end in the bytes of a straight run.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+# through NAME COUNT CHANNELS BATCH STEPS OPTION...: pack, train, stop and resume, sample, look.
+through() {
+  local name=$1 count=$2 channels=$3 batch=$4 steps=$5
+  shift 5
+  local train=("$name.h5" "$@" --latent-dim 3 --likelihood gaussian --batch-size "$batch" --steps "$steps" --ema-decay 0.9)
+  status 0 data-pack -q --synthetic noise --synthetic-count "$count" --image-height 48 --image-width 80 --image-channels "$channels" -o "$name.h5"
+  status 0 vae-train -q "${train[@]}" --run-dir "$name.straight" -o "$name.model.h5"
+  local attempt
+  for attempt in $(seq $((steps + 3))); do
+    vae-train -q "${train[@]}" --run-dir "$name.broken" --resume --max-time 0.0001s -o "$name.resumed.h5" 2>stderr && break
+  done
+  last="$name: resumed run"
+  # Each process does one update; the last one also ends the run.
+  status 0 test "$attempt" = "$steps"
+  status 0 cmp "$name.model.h5" "$name.resumed.h5"
+  status 0 cmp "$(newest "$name.straight")" "$(newest "$name.broken")"
+  status 0 sample "$name.model.h5" --seeds 0-4 --batch-size 3 -o "$name.samples.h5"
+  status 0 sample "$name.model.h5" --seeds 3-4 -o "$name.two.h5"
+  status 0 sample "$name.model.h5" --reconstruct "$name.h5" -n 3 --batch-size 2 -o "$name.pairs.h5"
+  status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+  status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
+  status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
+  stdout_has "config.in_channels: $channels"
+  stdout_has 'config.image_height: 48'
+  stdout_has 'config.image_width: 80'
+  status 0 h5dump -y -d "/images[3,0,0,0;;2,48,80,$channels;]" -o "$name.a" "$name.samples.h5"
+  status 0 h5dump -y -d /images -o "$name.b" "$name.two.h5"
+  status 0 cmp <(tr -d ' ,\n' <"$name.a") <(tr -d ' ,\n' <"$name.b")
+}
+
+newest() { find "$1" -name 'step-*.h5' | sort | tail -1; }
+
+conv=(--net conv --channels '4,6')
+through grey 7 1 3 4 "${conv[@]}" --kernel-size 5
+through pair 4 2 1 3 "${conv[@]}" --norm group
+through alpha 130 4 61 4 "${conv[@]}"
+through seven 5 7 3 3 "${conv[@]}" --kernel-size 5 --norm none
+through wide 64 7 61 3 --net fc --hidden-dim 9
+through one 1 3 61 3 "${conv[@]}" --kernel-size 3
+through only 1 1 1 3 --net fc --hidden-dim 5
+finish
