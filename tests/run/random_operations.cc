@@ -9,13 +9,13 @@ namespace atelier::testing {
 void Maker::apply() {
   using Operation = void (Maker::*)();
   constexpr Operation kOperations[] = {
-      &Maker::elementwise,    &Maker::elementwise,  &Maker::arithmetic, &Maker::arithmetic,
-      &Maker::integer,        &Maker::comparison,   &Maker::conversion, &Maker::shaping,
-      &Maker::shaping,        &Maker::cutting,      &Maker::cutting,    &Maker::indexing,
-      &Maker::windows,        &Maker::reduction,    &Maker::reduction,  &Maker::product,
-      &Maker::convolution,    &Maker::noise,        &Maker::control,    &Maker::normalisation,
-      &Maker::classification, &Maker::attending,    &Maker::optimizing, &Maker::differentiation,
-      &Maker::recomputation,  &Maker::normalisation};
+      &Maker::elementwise,     &Maker::elementwise,    &Maker::elementwise,  &Maker::arithmetic,
+      &Maker::arithmetic,      &Maker::integer,        &Maker::comparison,   &Maker::conversion,
+      &Maker::shaping,         &Maker::shaping,        &Maker::cutting,      &Maker::cutting,
+      &Maker::indexing,        &Maker::windows,        &Maker::reduction,    &Maker::reduction,
+      &Maker::product,         &Maker::convolution,    &Maker::noise,        &Maker::control,
+      &Maker::normalisation,   &Maker::classification, &Maker::attending,    &Maker::optimizing,
+      &Maker::differentiation, &Maker::recomputation,  &Maker::normalisation};
   (this->*kOperations[pick(std::int64_t(std::size(kOperations)))])();
 }
 
