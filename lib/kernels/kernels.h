@@ -62,7 +62,7 @@ enum class TileOp : std::uint8_t {
   load,
   store,      // a = register, b = operand
   constant,   // dst = immediate
-  select,     // "where": c ? a : b; masks are 0 or 1
+  select,     // "where": c ? a : b; masks are 0 or 1 (a NaN chooses b)
   fma,        // a * b + c
   functions,  // the first of them
 };

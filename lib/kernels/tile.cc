@@ -145,9 +145,12 @@ HWY_INLINE VF one_if(Mask mask) {
 }
 HWY_INLINE auto float_mask(hn::Mask<I> mask) { return hn::RebindMask(F(), mask); }
 
-// Conversions are rare and done one by one: nearest even, saturated; NaN gives 0.
+// Conversions are rare and done one by one: nearest even, saturated; NaN gives 0, and so does -0,
+// as it does on its way through memory.
 float round_bf16_of(float v) { return to_float(to_bf16(v)); }
-float to_u8_of(float v) { return v != v ? 0.0f : std::nearbyint(std::clamp(v, 0.0f, 255.0f)); }
+float to_u8_of(float v) {
+  return v != v ? 0.0f : std::nearbyint(std::clamp(v, 0.0f, 255.0f)) + 0.0f;
+}
 float to_i32_of(float v) {
   double bounded = v != v ? 0.0 : std::clamp(double(v), -2147483648.0, 2147483647.0);
   return std::bit_cast<float>(std::int32_t(std::nearbyint(bounded)));

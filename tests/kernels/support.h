@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <pmmintrin.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -86,15 +87,31 @@ inline std::vector<Level> levels() {
   return found;
 }
 
+// Kernels run with denormals flushed, as in parallel().
+struct FlushDenormals {
+  unsigned saved = _mm_getcsr();
+  FlushDenormals() {
+    _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
+    _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
+  }
+  ~FlushDenormals() { _mm_setcsr(saved); }
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+};
+
 // Runs all phases as a team of `threads` would, on real threads; scratch must have been given.
 inline void run_phases(const KernelEntry& entry, const void* args, int threads) {
   const int phases = entry.phases ? entry.phases(args) : 1;
+  const auto member_runs = [&entry, args, threads](int phase, int t) {
+    const FlushDenormals flush;
+    entry.run(args, phase, t, threads);
+  };
   for (int phase = 0; phase < phases; ++phase) {
     std::vector<std::thread> team;
     for (int t = 1; t < threads; ++t) {
-      team.emplace_back([&entry, args, phase, t, threads] { entry.run(args, phase, t, threads); });
+      team.emplace_back(member_runs, phase, t);
     }
-    entry.run(args, phase, 0, threads);
+    member_runs(phase, 0);
     for (std::thread& member : team) member.join();
   }
 }
@@ -118,6 +135,17 @@ void run(Level level, KernelId id, Args args, int threads) {
 inline bool same_bytes(std::span<const float> a, std::span<const float> b) {
   if (a.empty() || b.empty()) return a.size() == b.size();
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+// The same, except that any NaN equals any other: which operand's NaN an instruction passes on is
+// the compiler's choice.
+inline bool same_values(std::span<const float> a, std::span<const float> b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const bool same = std::memcmp(&a[i], &b[i], sizeof(float)) == 0;
+    if (!same && !(std::isnan(a[i]) && std::isnan(b[i]))) return false;
+  }
+  return true;
 }
 
 // The worst relative figure of a kernel at a level, printed when the test ends.
