@@ -82,6 +82,7 @@ Progress Checkpoints::resume(const std::string& path) {
                     "weights",
                     path));
   }
+  if (const Scalar* began = find(c.inputs, "init_digest")) init_digest_ = to_text(*began);
   Checkpoint now = describe();
   compare(path, c.config, now.config, "model option");
   compare(path, c.training, now.training, "training option");
@@ -110,6 +111,12 @@ void Checkpoints::take_weights() {
   Hdf5Reader file = open_hdf5(config_.init);
   read_checkpoint(file, store_, [](std::string_view name) { return name.find('/') == name.npos; });
   taken_ = store_.names();
+  std::uint64_t digest = 0;
+  for (const std::string& name : taken_) {
+    const StoredTensor& tensor = store_.at(name);
+    digest = xxh3({tensor.data(), std::size_t(tensor.bytes())}, digest);
+  }
+  init_digest_ = fmt::format("{:016x}", digest);
 }
 
 void Checkpoints::report_weights() const {
@@ -137,6 +144,7 @@ Checkpoint Checkpoints::describe() const {
     c.inputs.emplace_back("val_examples", std::int64_t(data_.validation_indices.size()));
   }
   c.inputs.emplace_back("precision", std::string("fp32"));
+  if (!init_digest_.empty()) c.inputs.emplace_back("init_digest", init_digest_);
   return c;
 }
 

@@ -69,6 +69,7 @@ class Checkpoints {
   std::unique_ptr<RunDirectory> run_;
   std::optional<Progress> saved_;
   std::vector<std::string> taken_;
+  std::string init_digest_;  // of the tensors that the training began with; empty: no --init
 };
 
 }  // namespace atelier

@@ -65,6 +65,12 @@ status 75 vae-train shapes.h5 "${small[@]}" --steps 100k --run-dir signalled --r
 status 0 vae-train shapes.h5 "${small[@]}" --steps 0 -o fresh.h5
 status 0 vae-train shapes.h5 "${small[@]}" --steps 5 --init fresh.h5 -o warm.h5
 stderr_has 'tensors taken'
+status 0 model-info warm.h5
+stdout_has '^inputs.init_digest: [0-9a-f]{16}$'
+# A resumed run remembers what it began with.
+status 75 vae-train -q shapes.h5 "${small[@]}" --steps 5 --init fresh.h5 --run-dir begun --max-time 0.0001s -o x.h5
+until vae-train -q shapes.h5 "${small[@]}" --steps 5 --run-dir begun --resume --max-time 0.0001s -o begun.h5; do :; done
+status 0 cmp warm.h5 begun.h5
 status 0 vae-train shapes.h5 "${small[@]}" --steps 50 --dry-run
 stdout_has '^parameters: '
 status 0 vae-train shapes.h5 "${small[@]}" --steps 60 --metrics - --log-every 20
