@@ -83,8 +83,8 @@ TEST_CASE("a tensor placed over one that is still to be read is found") {
         continue;
       std::int64_t right = t.offset;
       t.offset = u.offset;
-      INFO("tensor ", a, " of ", t.bytes, " bytes, steps ", t.first, " to ", t.last, ", over one of ",
-           u.bytes, ", steps ", u.first, " to ", u.last);
+      INFO("tensor ", a, " of ", t.bytes, " bytes, steps ", t.first, " to ", t.last,
+           ", over one of ", u.bytes, ", steps ", u.first, " to ", u.last);
       CHECK(found(p, "lifetime"));
       ++planted;
       t.offset = right;

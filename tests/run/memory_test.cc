@@ -1,8 +1,8 @@
 // Plans as programs over memory: poison, determinism, shared workspaces, growth with steps.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <time.h>
 
-#include <chrono>
 #include <cstring>
 
 #include "base/parallel.h"
@@ -96,6 +96,12 @@ Graph unrolled_lstm(int steps, Store& store) {
   return g;
 }
 
+double thread_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
+}
+
 }  // namespace
 
 TEST_CASE("a run leaves the same bytes for any team, with poison, guarded, and at every level") {
@@ -182,12 +188,11 @@ TEST_CASE("nodes, compile time and memory of an unrolled LSTM grow no faster tha
     Graph g = unrolled_lstm(steps, store);
     Plan plan(g, store);
     seconds[at] = 1e9;
-    for (int repeat = 0; repeat < 3; ++repeat) {  // the best of three: machines are shared
-      auto begin = std::chrono::steady_clock::now();
+    for (int repeat = 0; repeat < 7; ++repeat) {
+      // The time of this thread: what others do on the machine counts little.
+      double begin = thread_seconds();
       Plan(unrolled_lstm(steps, store), store);
-      double taken =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      seconds[at] = std::min(seconds[at], taken);
+      seconds[at] = std::min(seconds[at], thread_seconds() - begin);
     }
     nodes[at] = g.size();
     bytes[at++] = double(plan.arena_bytes());
@@ -201,5 +206,6 @@ TEST_CASE("nodes, compile time and memory of an unrolled LSTM grow no faster tha
     CHECK(nodes[i] <= 4 * 1.3 * nodes[i - 1]);
     CHECK(bytes[i] <= 4 * 1.3 * bytes[i - 1]);
   }
-  CHECK(seconds[2] <= 4 * 1.3 * 2 * seconds[1]);  // twice the bound: clocks are noisy
+  // The bound and half as much again: a shared machine's clock is noisy, quadratic growth is not.
+  CHECK(seconds[2] <= 4 * 1.3 * 1.5 * seconds[1]);
 }

@@ -42,7 +42,7 @@ failed_file() {
   fi
   case $path in *atelier-spool*) echo spool && return ;; esac
   path=${path##*/}
-  sed 's/^\.\(.*\)\.[0-9]*\.[0-9]*\.tmp$/\1/' <<<"$path"
+  printf '%s\n' "$path" | sed 's/^\.\(.*\)\.[0-9]*\.[0-9]*\.tmp$/\1/'
 }
 
 # judge PROGRAM OUTPUT OLD NEW REASON: sets verdict: "clean", or what is wrong. The output is still

@@ -116,6 +116,7 @@ kill_once() {
   elif grep -q 'passed over' stderr || { [ -n "$before" ] && grep -q 'resumed from' stderr && ! grep -q "resumed from $before at" stderr; }; then
     outcome="not resumed from $before"
   elif [ -e "$run/metrics.jsonl" ] && grep -q 'resumed from' stderr && [ "$(temporaries . | wc -l)" != "$left" ]; then
+    # shellcheck disable=SC2034  # read by the scripts that source this
     outcome='earlier temporaries are left'
   fi
 }
