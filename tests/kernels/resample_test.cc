@@ -106,34 +106,38 @@ std::vector<std::pair<Size, Size>> sizes() {
   return all;
 }
 
+struct Figures {
+  double worst = 0;
+  long checked = 0;
+};
+void check(const FilterRow& f, const Size& from, const Size& to, std::int64_t channels,
+           Figures& figures) {
+  GuardedBuffer<std::uint8_t> in(std::size_t(from.height * from.width * channels)),
+      out(std::size_t(to.height * to.width * channels));
+  Image image{from, channels, {}, 0};
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const std::uint64_t word = mix64(i * 3 + std::uint64_t(from.width));
+    in[i] = word % 3 ? std::uint8_t(word >> 8 & 255) : std::uint8_t(word % 2 ? 255 : 0);
+    image.v.push_back(double(in[i]));
+  }
+  resample(out.data(), to.height, to.width, in.data(), from.height, from.width, channels, f.filter);
+  const Image exact = resampled(f, std::move(image), to);
+  double worst = 0;
+  for (std::size_t i = 0; i < out.size(); ++i, ++figures.checked)
+    worst = std::max(worst, std::abs(double(out[i]) - exact.v[i]));
+  INFO(f.name, " ", from.height, "x", from.width, " to ", to.height, "x", to.width);
+  CHECK(worst <= exact.room);
+  figures.worst = std::max(figures.worst, worst);
+}
+
 TEST_CASE("resampling by every filter, sizes odd and even, within rounding of double precision") {
   for (const FilterRow& f : kFilters) {
-    double worst = 0;
-    long checked = 0;
-    for (const auto& pair : sizes()) {
-      const Size from = pair.first, to = pair.second;
-      for (std::int64_t channels : {1, 3, 4}) {
-        GuardedBuffer<std::uint8_t> in(std::size_t(from.height * from.width * channels)),
-            out(std::size_t(to.height * to.width * channels));
-        Image image{from, channels, {}, 0};
-        for (std::size_t i = 0; i < in.size(); ++i) {
-          const std::uint64_t word = mix64(i * 3 + std::uint64_t(from.width));
-          in[i] = word % 3 ? std::uint8_t(word >> 8 & 255) : std::uint8_t(word % 2 ? 255 : 0);
-          image.v.push_back(double(in[i]));
-        }
-        resample(out.data(), to.height, to.width, in.data(), from.height, from.width, channels,
-                 f.filter);
-        const Image exact = resampled(f, std::move(image), to);
-        for (std::size_t i = 0; i < out.size(); ++i, ++checked) {
-          const double error = std::abs(double(out[i]) - exact.v[i]);
-          worst = std::max(worst, error);
-          INFO(f.name, " ", from.height, "x", from.width, " to ", to.height, "x", to.width);
-          if (error > exact.room) CHECK(error <= exact.room);
-        }
-      }
+    Figures figures;
+    for (const auto& [from, to] : sizes()) {
+      for (std::int64_t channels : {1, 3, 4}) check(f, from, to, channels, figures);
     }
-    CHECK(checked > 0);
-    fmt::print("summary: resample {}: worst error {:.3f} levels of {}\n", f.name, worst, checked);
+    fmt::print("summary: resample {}: worst error {:.3f} levels of {}\n", f.name, figures.worst,
+               figures.checked);
   }
 }
 
