@@ -1,5 +1,6 @@
 // data-pack: pack pictures of any source into one HDF5 file.
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/tool.h"
 #include "data/dataset.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (output.empty()) throw UsageError("--output: expected a file, or - for standard output");
+    refuse_overwriting(output, sources);
     const Attributes provenance = {{"program", std::string("data-pack")}};
     PackResult result = pack_dataset(sources, options, output, provenance, force);
     logging::note(describe(result));

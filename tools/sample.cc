@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "cli/tool.h"
 #include "data/dataset.h"
@@ -22,7 +23,16 @@ struct Options {
   ReadOptions reading;
 };
 
-std::vector<std::int32_t> seeds_of(const Options& o) {
+// Refuses more pictures than the cells of a grid that was asked for.
+void require_cells(const Options& o, std::int64_t pictures) {
+  GridShape grid = parse_grid(o.grid);
+  std::int64_t cells = grid.columns * grid.rows;
+  if (cells == 0 || pictures <= cells) return;
+  throw UsageError("--grid " + o.grid + ": has " + std::to_string(cells) + " cells for " +
+                   std::to_string(pictures) + " pictures");
+}
+
+std::vector<std::int32_t> listed_seeds(const Options& o) {
   if (!o.seeds.empty()) {
     if (o.num >= 0) throw UsageError("-n and --seeds exclude each other");
     try {
@@ -38,11 +48,18 @@ std::vector<std::int32_t> seeds_of(const Options& o) {
   return seeds;
 }
 
+std::vector<std::int32_t> seeds_of(const Options& o) {
+  std::vector<std::int32_t> seeds = listed_seeds(o);
+  require_cells(o, std::int64_t(seeds.size()));
+  return seeds;
+}
+
 SinkOptions sink_options(const Options& o, const Loaded& loaded) {
   std::string name = loaded.model().name;
   return {.output = o.output.empty() ? "-" : o.output,
           .format = o.format,
           .grid = o.grid,
+          .pairs = !o.reconstruct.empty(),
           .force = o.force,
           .text = {{"Software", version_line("sample")}, {"Model", name}},
           .provenance = {{"model", name}}};
@@ -61,8 +78,8 @@ void draw(Loaded& loaded, const Options& o) {
   sink.finish();
 }
 
-// Pairs: each picture and the model's reconstruction beside it.
-void reconstruct(Loaded& loaded, const Options& o) {
+// Pairs: each picture and the model's reconstruction beside it. Returns how many were skipped.
+std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   std::vector<std::string> source{o.reconstruct};
   Dataset data = read_dataset(source, o.reading);
   std::vector<std::int64_t> indices;
@@ -72,7 +89,10 @@ void reconstruct(Loaded& loaded, const Options& o) {
     indices.resize(std::size_t(data.size));
     std::iota(indices.begin(), indices.end(), 0);
   }
-  if (o.num >= 0) indices.resize(std::min(indices.size(), std::size_t(o.num)));
+  GridShape grid = parse_grid(o.grid);
+  std::int64_t most = o.num >= 0 ? o.num : grid.columns * grid.rows / 2;
+  if (most > 0) indices.resize(std::min(indices.size(), std::size_t(most)));
+  require_cells(o, 2 * std::int64_t(indices.size()));
   DataShape shape = loaded.data_shape();
   PictureSink sink(sink_options(o, loaded), shape.height, shape.width, shape.channels);
   std::vector<std::uint8_t> original(std::size_t(shape.height * shape.width * shape.channels));
@@ -94,6 +114,7 @@ void reconstruct(Loaded& loaded, const Options& o) {
       },
       o.batch_size);
   sink.finish();
+  return data.skipped;
 }
 
 }  // namespace
@@ -124,15 +145,17 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+    if (o.num == 0) throw UsageError("--num 0: expected at least 1");
+    if (o.held_out > 0 && o.reconstruct.empty())
+      throw UsageError("--held-out goes with --reconstruct");
     parse_grid(o.grid);
-    if (!o.seeds.empty()) seeds_of(o);
+    const std::string inputs[] = {o.model, o.reconstruct};
+    refuse_overwriting(o.output, inputs);
+    if (o.reconstruct.empty()) seeds_of(o);
     Loaded loaded(o.model, o.average);
     loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
-    if (o.reconstruct.empty()) {
-      draw(loaded, o);
-    } else {
-      reconstruct(loaded, o);
-    }
+    if (!o.reconstruct.empty()) return reconstruct(loaded, o) > 0 ? kExitSkipped : kExitDone;
+    draw(loaded, o);
     return kExitDone;
   });
 }

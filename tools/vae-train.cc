@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/tool.h"
 #include "data/dataset.h"
@@ -88,6 +89,9 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
+    std::vector<std::string> inputs = sources;
+    inputs.push_back(config.val_data);
+    refuse_overwriting(config.output, inputs);
     Sets sets = read_sets(sources, reading, config);
     model.fit({sets.train.height, sets.train.width, sets.train.channels, sets.train.num_classes()});
 
@@ -124,6 +128,8 @@ int main(int argc, char** argv) {
       }
       return Judgement{baseline_record(*base), judge(result, *base, binary)};
     };
-    return train(task, config, sets.data);
+    int status = train(task, config, sets.data);
+    bool skipped = sets.train.skipped + sets.held_out.skipped > 0;
+    return status == kExitDone && skipped ? kExitSkipped : status;
   });
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -204,5 +205,22 @@ void Mapping::drop(std::uint64_t offset, std::uint64_t bytes) const {
 }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+void refuse_overwriting(const std::string& output, std::span<const std::string> inputs) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path target = fs::canonical(output, error);
+  if (error || output == "-" || !fs::is_regular_file(target, error)) return;
+  for (const std::string& input : inputs) {
+    fs::path source = fs::canonical(input, error);
+    if (error || input == "-") continue;
+    bool below = fs::is_directory(source, error) &&
+                 std::mismatch(source.begin(), source.end(), target.begin(), target.end()).first ==
+                     source.end();
+    if (!below && !fs::equivalent(source, target, error)) continue;
+    throw UsageError("--output " + output + ": would replace " +
+                     (below ? "a file of " + input + ", which is read" : "what is read"));
+  }
+}
 
 }  // namespace atelier

@@ -65,6 +65,10 @@ class AtomicFile {
   Descriptor fd_;
 };
 
+// UsageError if writing `output` would replace one of `inputs`, or a file below an input folder;
+// "-" and outputs that do not exist yet are nobody's input.
+void refuse_overwriting(const std::string& output, std::span<const std::string> inputs);
+
 // Temporaries of AtomicFile are named ".NAME.PID.N.tmp" and locked while they are written; removes
 // those in `directory` and below that nobody has locked. Called when a run directory has been
 // locked.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -147,7 +148,12 @@ void PictureSink::finish() {
   if (s.format == "tar") s.put(std::string(1024, '\0'));
   if (s.format == "png") {
     GridShape grid = parse_grid(s.options.grid);
-    s.put(encode_png(make_grid(s.grid, s.count, s.height, s.width, s.channels, grid.columns),
+    std::int64_t columns = grid.columns;
+    if (columns == 0 && s.options.pairs) {
+      columns = std::int64_t(std::ceil(std::sqrt(double(std::max<std::int64_t>(s.count, 1)))));
+      columns += columns % 2;
+    }
+    s.put(encode_png(make_grid(s.grid, s.count, s.height, s.width, s.channels, columns),
                      s.options.text));
   }
   if (s.atomic) s.atomic->commit();

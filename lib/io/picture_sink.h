@@ -20,6 +20,7 @@ struct SinkOptions {
   std::string output;     // "-" is standard output
   std::string format;     // png ppm hdf5 tar; empty: by the suffix of output, png for "-"
   std::string grid;       // png: "8x8"; empty: nearly square
+  bool pairs = false;     // png: pictures two by two stay on one row, unless grid says otherwise
   bool force = false;     // binary to a terminal
   TextChunks text;        // png: written into the picture
   Attributes provenance;  // hdf5: attributes of /inputs

@@ -114,8 +114,12 @@ void Reports::remark(std::int64_t step, const Attributes& validation) {
   }
 }
 
-void Reports::summary(std::int64_t step) {
-  if (total_steps_ > 0) {
+void Reports::summary(std::int64_t step, const std::string& saved) {
+  if (!saved.empty()) {
+    logging::note(fmt::format("stopped at step {} of {}; {} holds the state: go on with {}", step,
+                              total_steps_, saved,
+                              config_.run_dir.empty() ? "--resume=" + saved : "--resume"));
+  } else if (total_steps_ > 0) {
     logging::note(
         fmt::format("{} steps, seed {}, {}", step, config_.seed, format_seconds(seconds())));
   }

@@ -26,7 +26,8 @@ class Reports {
   void validation(std::int64_t step, std::int64_t epoch, const std::vector<ReportedTerm>& terms);
   // Takes the time since `start` out of the speed: validating and saving is no training.
   void pause(Clock::time_point start) { last_record_ += Clock::now() - start; }
-  void summary(std::int64_t step);
+  // `saved`: where a run that was stopped can go on from; empty: it is done.
+  void summary(std::int64_t step, const std::string& saved);
   double seconds() const;  // since open()
 
  private:

@@ -59,7 +59,9 @@ class Trainer {
     int status = loop();
     logging::status_line("");
     finish(status == 0);
-    reports_.summary(now_.step);
+    std::string saved;
+    if (status != 0) saved = checkpoints_->has_run() ? checkpoints_->last_good() : config_.output;
+    reports_.summary(now_.step, saved);
     return status;
   }
 

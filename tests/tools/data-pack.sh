@@ -100,4 +100,16 @@ fi
 status 0 data-pack --help
 status 0 data-pack --version
 grep -q '^data-pack (atelier) ' stdout || fault 'another version line'
+
+# ---- what is read is never replaced
+mkdir own && data-pack -q --synthetic shapes --synthetic-count 3 --image-size 8 -o own.h5
+cp own.h5 own/set.h5 && cp own.h5 before.h5
+status 2 data-pack own.h5 --image-size 4 -o own.h5
+stderr_has 'would replace what is read'
+status 2 data-pack own -o own/set.h5
+stderr_has 'would replace a file of own'
+ln -s own.h5 link.h5
+status 2 data-pack link.h5 --image-size 4 -o own.h5
+status 0 cmp own.h5 before.h5
+status 0 cmp own/set.h5 before.h5
 finish

@@ -34,6 +34,15 @@ status 0 bash -c 'set -o pipefail; data-pack -q shapes.h5 -o - | vae-train -q - 
 status 0 test "$(head -c 4 chain.png | tail -c 3)" = PNG
 
 status 2 sample vae.h5 -n 4 --seeds 1 -o x.png
+status 2 sample vae.h5 -n 17 --grid 4x4 -o x.png
+stderr_has '16 cells for 17 pictures'
+status 2 sample vae.h5 -n 0 -o x.png
+status 2 sample vae.h5 --held-out 0.5 -o x.png
+cp vae.h5 kept.h5
+status 2 sample vae.h5 -n 2 --format png -o vae.h5
+stderr_has 'would replace what is read'
+status 2 sample vae.h5 --reconstruct shapes.h5 -o shapes.h5
+status 0 cmp vae.h5 kept.h5
 status 2 sample vae.h5 -n 4 --grid 4 -o x.png
 stderr_has "--grid '4'"
 status 2 sample vae.h5 --seeds 3- -o x.png

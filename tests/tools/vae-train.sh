@@ -96,6 +96,8 @@ status 2 vae-train shapes.h5 --steps 5 --ema-decay 2 -o x.h5
 echo 'lerning-rate = 1' >bad.toml
 status 2 vae-train -c bad.toml shapes.h5 --steps 5 -o x.h5
 stderr_has "bad.toml:1: unknown key 'lerning-rate'"
+status 2 vae-train shapes.h5 "${small[@]}" --steps 1 -o ./shapes.h5
+stderr_has 'would replace what is read'
 status 1 vae-train missing.h5 --steps 5 -o x.h5
 stderr_has 'missing.h5: '
 status 1 vae-train one.h5 --steps 5 -o x.h5
