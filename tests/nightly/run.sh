@@ -36,21 +36,21 @@ for item in "${items[@]}"; do
     echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc --all) CPUs, Debian $(cat /etc/debian_version)"
     echo "date: $(date -u +%Y-%m-%d)"
     echo
-  } >"nightly/$item/result"
-  bash "tests/nightly/$item.sh" "$PWD" "$build" "$PWD/nightly/$item" >>"nightly/$item/result" 2>"nightly/$item/log"
+  } >"nightly/$item.result"
+  bash "tests/nightly/$item.sh" "$PWD" "$build" "$PWD/nightly/$item" >>"nightly/$item.result" 2>"nightly/$item.log"
   case $? in
     0)
-      mv "nightly/$item/result" "$result"
+      mv "nightly/$item.result" "$result"
       sed -n '6,$p' "$result"
       passed=$((passed + 1))
       ;;
     77)
-      tail -n 1 "nightly/$item/result"
+      tail -n 1 "nightly/$item.result"
       skipped=$((skipped + 1))
       ;;
     *)
-      tail -n 12 "nightly/$item/result"
-      tail -n 3 "nightly/$item/log"
+      tail -n 12 "nightly/$item.result"
+      tail -n 3 "nightly/$item.log"
       echo "$item: failed"
       failed=$((failed + 1))
       ;;
