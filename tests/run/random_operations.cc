@@ -19,29 +19,23 @@ void Maker::apply() {
   (this->*kOperations[pick(std::int64_t(std::size(kOperations)))])();
 }
 
+// Any op of one operand: those before cast.
 void Maker::elementwise() {
   const Entry& from = entry(false);
   Expr x = from.e;
   double b = from.bound;
-  switch (pick(9)) {
-    case 0:
+  Op op = Op(int(Op::exp) + int(pick(int(Op::cast) - int(Op::exp))));
+  switch (op) {
+    case Op::exp:
       return push(exp(b > 2 ? x * (2 / b) : x), std::exp(std::min(b, 2.0)));
-    case 1:
+    case Op::log:
       return push(log(square(x) + 0.5), std::max(std::log(b * b + 0.5), 0.7));
-    case 2:
+    case Op::sqrt:
       return push(sqrt(square(x) + 0.1), b + 0.4);
-    case 3:
-      return push(tanh(x), 1);
-    case 4:
-      return push(sigmoid(x), 1);
-    case 5:
+    case Op::softplus:
       return push(softplus(x), b + 0.7);
-    case 6:
-      return push(erf(x), 1);
-    case 7:
-      return push(sin(x), 1);
-    default:
-      return push(cos(x), 1);
+    default:  // bounded, or growing no faster than the operand
+      return push(unary(op, x, Where::here()), std::max(b, 1.0));
   }
 }
 
