@@ -16,7 +16,7 @@ all: build
 build: packages-build
 	@cmake --preset release >build.log 2>&1 || { cat build.log; exit 1; }
 	@rm -f build.log
-	@cmake --build build --parallel $(JOBS)
+	@start=$$(date +%s); cmake --build build --parallel $(JOBS) && echo "build took $$(($$(date +%s) - start)) s"
 
 demo: build
 	@share/demo.sh build/bin

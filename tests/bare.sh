@@ -54,3 +54,4 @@ for verb in demo check; do
   echo "bare: make $verb took $(($(date +%s) - start)) s; its last lines:"
   tail -4 "$log"
 done
+grep -E '^(build|tests) took' "$log"
