@@ -170,6 +170,7 @@ void remove_stale_temporaries(const std::filesystem::path& directory) {
     Descriptor file(::open(walk->path().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file && lock_whole(file.get())) ::unlink(walk->path().c_str());
   }
+  if (error) throw_errno(directory, "cannot list", error.value());
 }
 
 Mapping::Mapping(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view name)

@@ -46,15 +46,18 @@ std::filesystem::path RunDirectory::checkpoint(std::int64_t step) const {
 
 std::vector<std::int64_t> RunDirectory::steps() const {
   std::vector<std::int64_t> found;
+  // A directory that cannot be listed must not pass for one without checkpoints.
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
-    std::string name = entry.path().filename().string();
+  auto entries = std::filesystem::directory_iterator(path_, error);
+  for (; !error && entries != std::filesystem::end(entries); entries.increment(error)) {
+    std::string name = entries->path().filename().string();
     if (!name.starts_with("step-") || !name.ends_with(".h5")) continue;
     std::int64_t step = 0;
     const char *first = name.data() + 5, *last = name.data() + name.size() - 3;
     auto [end, bad] = std::from_chars(first, last, step);
     if (bad == std::errc{} && end == last) found.push_back(step);
   }
+  if (error) throw_errno(path_, "cannot list", error.value());
   std::sort(found.begin(), found.end());
   return found;
 }

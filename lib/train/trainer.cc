@@ -209,7 +209,9 @@ class Trainer {
 
   void draw_grid() {
     std::filesystem::path directory = checkpoints_->in_run("samples");
-    std::filesystem::create_directories(directory);
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (error) throw_errno(directory, "cannot create", error.value());
     std::string path = (directory / fmt::format("step-{:08}.png", now_.step)).string();
     logging::detail(fmt::format("phase draw: {}", path));
     task_.sample_grid(store_, weights_prefix(), path);
