@@ -18,6 +18,6 @@ cat portion-* | sed -n 's/^nodes by op: //p' | awk '
   { for (i = 1; i < NF; i += 2) count[$i] += $(i + 1) }
   END { for (op in count) print count[op], op }' | sort -n >counts
 echo "ops: $(wc -l <counts)"
-awk '{ printf "%s%s %s", NR > 1 ? ", " : "nodes by op: ", $2, $1 } END { print "" }' counts
+awk '{ line = line (NR == 1 ? "nodes by op: " : ", ") $2 " " $1 } END { print line }' counts
 at_least "nodes of the rarest op" "$(head -1 counts | cut -d' ' -f1)" 1000
 [ "$misses" = 0 ]
