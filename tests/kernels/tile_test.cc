@@ -202,7 +202,9 @@ void check_bits(const BitsRow& row, const std::vector<Operand>& in, const Space&
       v[k] = in[k].value(i / space.columns, i % space.columns);
     const std::uint32_t got = std::bit_cast<std::uint32_t>(out[i]),
                         want = row.result(v[0], v[1], v[2]);
-    if (got != want) {
+    // A compiler may make one instruction of a maximum, which flushes what it hands on.
+    const auto tiny = std::bit_cast<std::uint32_t>(float(flushed(double(as_float(want)))));
+    if (got != want && !(std::string_view(row.name) == "max" && got == tiny)) {
       const std::string what = fmt::format("{} of {:#x} {:#x} {:#x}: got {:#x}, expected {:#x}",
                                            row.name, v[0], v[1], v[2], got, want);
       FAIL_CHECK(what);
