@@ -1,4 +1,4 @@
-// Help in groups, 79 columns, defaults with their origin; completion scripts for three shells.
+// Help in groups, 79 columns, defaults with their origin.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -60,12 +60,6 @@ std::string laid_out(std::string head, const std::string& body) {
   return out + line + "\n";
 }
 
-std::string escaped(std::string text, char quote) {
-  for (std::size_t i = 0; (i = text.find(quote, i)) != text.npos; i += 4)
-    text.replace(i, 1, "'\\''");
-  return text;
-}
-
 }  // namespace
 
 std::string help_text(const std::string& name, const std::string& summary,
@@ -91,86 +85,6 @@ std::string help_text(const std::string& name, const std::string& summary,
     }
   }
   return out + fmt::format("\nManual: man {}\n", name);
-}
-
-std::string completion_script(const std::string& name, const std::vector<OptionSpec>& options,
-                              const std::string& shell) {
-  std::string function = name;
-  std::replace(function.begin(), function.end(), '-', '_');
-  if (shell == "bash") {
-    std::string words, cases;
-    for (const OptionSpec& o : options) {
-      if (o.hidden) continue;
-      words += fmt::format("{}{}", words.empty() ? "" : " ", fmt::join(o.names, " "));
-      if (o.kind == OptionSpec::Kind::flag) continue;
-      std::string reply = o.field.choices.empty()
-                              ? "COMPREPLY=($(compgen -f -- \"$cur\"))"
-                              : fmt::format("COMPREPLY=($(compgen -W '{}' -- \"$cur\"))",
-                                            fmt::join(o.field.choices, " "));
-      cases += fmt::format("    {}) {}; return ;;\n", fmt::join(o.names, "|"), reply);
-    }
-    return fmt::format(
-        "_{0}() {{\n  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}\n  "
-        "case $prev in\n{2}  esac\n"
-        "  if [[ $cur == -* ]]; then\n    COMPREPLY=($(compgen -W '{3}' -- \"$cur\"))\n  else\n"
-        "    COMPREPLY=($(compgen -f -- \"$cur\"))\n  fi\n}}\ncomplete -o filenames -F _{0} {1}\n",
-        function, name, cases, words);
-  }
-  std::string out = shell == "zsh" ? fmt::format("#compdef {}\n_arguments", name) : "";
-  if (shell != "zsh" && shell != "fish")
-    throw UsageError(fmt::format("--completion '{}': expected bash, zsh or fish", shell));
-  for (const OptionSpec& o : options) {
-    if (o.hidden) continue;
-    std::string help = escaped(o.field.help, '\'');
-    for (const std::string& option : o.names) {
-      if (shell == "zsh") {
-        std::string shown = help;
-        std::replace(shown.begin(), shown.end(), ':', ' ');
-        std::replace(shown.begin(), shown.end(), '[', '(');
-        std::replace(shown.begin(), shown.end(), ']', ')');
-        std::string action = o.kind == OptionSpec::Kind::flag ? ""
-                             : o.field.choices.empty()
-                                 ? ":value:_files"
-                                 : fmt::format(":value:({})", fmt::join(o.field.choices, " "));
-        out += fmt::format(" \\\n  '{}[{}]{}'", option, shown, action);
-      } else {
-        std::string form =
-            option.starts_with("--") ? "-l " + option.substr(2) : "-s " + option.substr(1);
-        std::string choices =
-            o.field.choices.empty() ? "" : fmt::format(" -a '{}'", fmt::join(o.field.choices, " "));
-        out += fmt::format("complete -c {} {}{}{} -d '{}'\n", name, form,
-                           o.kind == OptionSpec::Kind::flag ? "" : " -r", choices, help);
-      }
-    }
-  }
-  return shell == "zsh" ? out + " \\\n  '*:file:_files'\n" : out;
-}
-
-std::string nearest(const std::string& name, const std::vector<OptionSpec>& options) {
-  std::string best;
-  std::size_t least = 3;  // more than two changes is another word
-  for (const OptionSpec& o : options) {
-    for (const std::string& candidate : o.names) {
-      if (!candidate.starts_with("--")) continue;
-      std::vector<std::size_t> row(candidate.size() + 1);
-      for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-      for (std::size_t i = 1; i <= name.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j < row.size(); ++j) {
-          std::size_t above = row[j];
-          row[j] =
-              std::min({row[j] + 1, row[j - 1] + 1, diagonal + (name[i - 1] != candidate[j - 1])});
-          diagonal = above;
-        }
-      }
-      if (row.back() < least) {
-        least = row.back();
-        best = candidate;
-      }
-    }
-  }
-  return best;
 }
 
 }  // namespace atelier

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fields.h"
@@ -10,7 +11,7 @@
 namespace atelier {
 
 struct OptionSpec {
-  enum class Kind { value, flag, optional_value };
+  enum class Kind { value, flag, count, optional_value };
   Kind kind = Kind::value;
   std::vector<std::string> names;  // "-o", "--output"
   BoundField field;                // target, bounds, choices, help, origin
@@ -34,6 +35,16 @@ struct OperandSpec {
   bool required = true;
 };
 
+// Sets the options that the words give and returns the operands. UsageError: an option is unknown,
+// given twice, without its value or with one that it does not take.
+std::vector<std::string> read_command_line(std::vector<std::string> words,
+                                           std::vector<OptionSpec>& options);
+OptionSpec* find_option(std::string_view name, std::vector<OptionSpec>& options);  // null: none
+// `shown` stands for the option in messages: the name that was written, or a variable.
+void set_option(OptionSpec& option, const std::string& value, int source, std::string_view shown);
+// The name nearest to a mistyped one, or nothing.
+std::string nearest(const std::string& name, const std::vector<OptionSpec>& options);
+
 std::string help_text(const std::string& name, const std::string& summary,
                       const std::vector<OperandSpec>& operands,
                       const std::vector<OptionSpec>& options);
@@ -44,7 +55,5 @@ std::string completion_script(const std::string& name, const std::vector<OptionS
 void read_config(const std::string& path, std::vector<OptionSpec>& options);
 // The options that differ in meaning from "not given", as TOML that reads back.
 std::string write_config(const std::vector<OptionSpec>& options);
-// The name nearest to a mistyped one, or nothing.
-std::string nearest(const std::string& name, const std::vector<OptionSpec>& options);
 
 }  // namespace atelier

@@ -41,12 +41,9 @@ struct Tool::Impl {
   std::vector<std::pair<std::string, Attributes>> presets;
   bool has_config = false, help = false, version = false, quiet = false, debug = false;
   std::int64_t verbose = 0, threads = 0;
-  std::string config, preset, completion, color = "auto";
+  std::string config, preset, completion;
 
   OptionSpec& add(std::string names, OptionSpec spec);
-  OptionSpec* find(std::string_view name);
-  void parse(int argc, char** argv);
-  void take(OptionSpec& option, const std::string& value, int source, std::string_view shown);
   void environment();
   void apply_preset();
   void operands_from(const std::vector<std::string>& words);
@@ -78,7 +75,8 @@ OptionSpec spec_of(T& value, std::string metavar, std::string help, std::string 
 OptionSpec& Tool::Impl::add(std::string names, OptionSpec spec) {
   spec.names = split_names(names);
   for (const std::string& name : spec.names) {
-    if (find(name)) throw std::logic_error(fmt::format("option {} is declared twice", name));
+    if (find_option(name, options))
+      throw std::logic_error(fmt::format("option {} is declared twice", name));
   }
   if (spec.field.name.empty()) {
     spec.field.name = spec.key();
@@ -86,13 +84,6 @@ OptionSpec& Tool::Impl::add(std::string names, OptionSpec spec) {
   }
   options.push_back(std::move(spec));
   return options.back();
-}
-
-OptionSpec* Tool::Impl::find(std::string_view name) {
-  for (OptionSpec& o : options) {
-    if (std::find(o.names.begin(), o.names.end(), name) != o.names.end()) return &o;
-  }
-  return nullptr;
 }
 
 Tool::Tool(std::string name, std::string summary) : impl_(std::make_unique<Impl>()) {
@@ -176,90 +167,11 @@ void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
 bool Tool::given(std::string_view long_name) const {
   std::string name(long_name);
   if (!name.starts_with("--")) name = "--" + name;
-  const OptionSpec* option = impl_->find(name);
+  const OptionSpec* option = find_option(name, impl_->options);
   return option && option->source >= 2;
 }
 
 std::string Tool::resolved_toml() const { return write_config(impl_->options); }
-
-void Tool::Impl::take(OptionSpec& option, const std::string& value, int source,
-                      std::string_view shown) {
-  try {
-    option.field.set_text(value);
-  } catch (const UsageError& error) {
-    std::string text = error.what(), flag = option.field.flag();
-    if (text.starts_with(flag) && shown != flag)
-      text = std::string(shown) + text.substr(flag.size());
-    throw UsageError(text);
-  }
-  option.source = source;
-}
-
-void Tool::Impl::parse(int argc, char** argv) {
-  std::vector<std::string> words;
-  bool options_end = false;
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    if (options_end || word == "-" || !word.starts_with('-')) {
-      words.push_back(word);
-      continue;
-    }
-    if (word == "--") {
-      options_end = true;
-      continue;
-    }
-    std::string name = word, value;
-    bool attached = false;
-    if (word.starts_with("--")) {
-      if (auto equals = word.find('='); equals != word.npos) {
-        name = word.substr(0, equals);
-        value = word.substr(equals + 1);
-        attached = true;
-      }
-    } else if (word.size() > 2) {  // -b32, or -vv
-      name = word.substr(0, 2);
-      value = word.substr(2);
-      attached = true;
-    }
-    OptionSpec* option = find(name);
-    if (!option && !attached && name.starts_with("--no-")) {
-      option = find("--" + name.substr(5));
-      if (option && option->kind == OptionSpec::Kind::flag && option->source != 4) {
-        take(*option, "false", 4, name);
-        continue;
-      }
-      option = nullptr;
-    }
-    if (!option) {
-      std::string near = nearest(name, options);
-      throw UsageError(fmt::format("unknown option '{}'{}", name,
-                                   near.empty() ? "" : fmt::format("; is it {}?", near)));
-    }
-    if (name == "-v" || name == "--verbose") {
-      verbose += 1 + std::int64_t(name == "-v" ? value.size() : 0);
-      continue;
-    }
-    if (option->source == 4) throw UsageError(fmt::format("{}: given twice", option->long_name()));
-    if (option->kind == OptionSpec::Kind::flag) {
-      if (attached && name.size() == 2) {  // -qj2: the rest are options of their own
-        throw UsageError(fmt::format("{}: takes no value, found '{}'", name, value));
-      }
-      take(*option, attached ? value : "true", 4, name);
-      continue;
-    }
-    if (!attached && option->kind == OptionSpec::Kind::optional_value) {
-      take(*option, option->without, 4, name);
-      continue;
-    }
-    if (!attached) {
-      if (i + 1 >= argc)
-        throw UsageError(fmt::format("{}: needs a value ({})", name, option->metavar));
-      value = argv[++i];
-    }
-    take(*option, value, 4, name);
-  }
-  if (!help && !version && completion.empty()) operands_from(words);
-}
 
 void Tool::Impl::operands_from(const std::vector<std::string>& words) {
   std::size_t next = 0;
@@ -280,7 +192,7 @@ void Tool::Impl::environment() {
   for (OptionSpec& o : options) {
     if (o.hidden || o.source > 3 || o.group == "Common") continue;
     const char* value = std::getenv(o.variable().c_str());
-    if (value) take(o, value, 3, o.variable());
+    if (value) set_option(o, value, 3, o.variable());
   }
 }
 
@@ -337,15 +249,11 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   if (!occupy_descriptors()) return kExitFailed;
   // A limit of file size fails as a full disk does, with a message and without leftovers.
   ::signal(SIGXFSZ, SIG_IGN);
-  // A limit on file sizes is an error like a full disk, not the end of the process.
-  ::signal(SIGXFSZ, SIG_IGN);
   if (!t.presets.empty()) {
     OptionSpec spec =
         spec_of(t.preset, "NAME", "a named set of options, which flags override", "Configuration");
     for (const auto& p : t.presets) spec.field.choices.push_back(p.first);
-    spec.field.choices.push_back("");
     t.add("--preset", spec);
-    t.options.back().field.choices.pop_back();
   }
   if (t.has_config)
     option("-c,--config", t.config, "FILE", "read options from a TOML file, keys as long flags",
@@ -354,15 +262,16 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
          "threads; 0: OMP_NUM_THREADS, SLURM_CPUS_PER_TASK, or all CPUs allowed", "Common");
   flag("-q,--quiet", t.quiet, "only errors", "Common");
   option("-v,--verbose", t.verbose, "", "say more; twice: still more", "Common");
-  t.options.back().kind = OptionSpec::Kind::flag;
+  t.options.back().kind = OptionSpec::Kind::count;
   t.options.back().shown_default.clear();
   flag("--debug", t.debug, "say everything", "Common");
-  option("--completion", t.completion, "SHELL", "print a completion script for bash, zsh or fish",
-         "Common");
-  flag("--help", t.help, "print this help", "Common");
+  option("--completion", t.completion, "SHELL", "print a completion script", "Common");
+  t.options.back().field.choices = {"bash", "zsh", "fish"};
+  flag("-h,--help", t.help, "print this help", "Common");
   flag("--version", t.version, "print the version", "Common");
   try {
-    t.parse(argc, argv);
+    std::vector<std::string> words =
+        read_command_line({argv + std::min(argc, 1), argv + argc}, t.options);
     if (t.help) {
       print(help_text(t.name, t.summary, t.operands, t.options));
       return closed(kExitDone);
@@ -375,8 +284,9 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
       print(completion_script(t.name, t.options, t.completion));
       return closed(kExitDone);
     }
+    t.operands_from(words);
     t.environment();
-    if (!t.config.empty()) read_config(t.config, t.options);
+    if (given("config")) read_config(t.config, t.options);
     t.apply_preset();
     logging::set_level(t.quiet         ? logging::Level::error
                        : t.debug       ? logging::Level::debug
