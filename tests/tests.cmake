@@ -1,4 +1,5 @@
-set(sanitizer_options "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0")
+set(sanitizer_options
+  "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks.txt:print_suppressions=0")
 # tests/<floor>/*.cc become the program <floor>_test, linked to that floor and those it may include.
 file(STRINGS ${PROJECT_SOURCE_DIR}/tests/floors.txt floor_rows REGEX "^[a-z]")
 foreach(row IN LISTS floor_rows)
