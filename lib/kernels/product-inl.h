@@ -1,11 +1,14 @@
 // The loops around the tile: how one product C = A B is cut into tasks, and how a task runs.
 //
 // A `Rows` says where A's rows come from and where C's rows go:
-//   static constexpr bool kGathered         columns of A are copied to [k][8] first (stride of k !=
-//   1) void load(m, count, k0, k1, buffer, a)  rows m..m+count of A from k0: a[r] at row r;
-//   gathered:
-//                                           a[t] at tile t, of at most two
-//   void outputs(m, count, c)               c[r] at row m + r of C, column 0
+//
+//     static constexpr bool kGathered;  // true: load() copies columns of A, as [k][kPackStride]
+//     void load(m, count, k0, k1, buffer, a) const;
+//     void outputs(m, count, c) const;
+//
+// load() makes elements [k0, k1) of rows [m, m + count) readable, in `buffer` or where they are:
+// a[r] points at element k0 of row m + r; if gathered, a[t] at the columns of tile t of kTileRows
+// rows, of at most two. outputs() sets c[r] to column 0 of row m + r of C.
 #if defined(ATELIER_KERNELS_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATELIER_KERNELS_PRODUCT_INL_H_
 #undef ATELIER_KERNELS_PRODUCT_INL_H_

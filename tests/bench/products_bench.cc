@@ -1,5 +1,5 @@
 // Speed of the product kernels on the layer shapes of the VAE benchmarks, one thread: GFLOP/s with
-// padding counted. Not built by default; see the last lines for how.
+// padding counted. Not built by default: ninja products_bench.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -140,8 +140,6 @@ void all(Level level) {
 }  // namespace
 }  // namespace atelier
 
-// cmake --build BUILD --target atelier
-// g++ -std=c++20 -O2 -Ilib tests/bench/products_bench.cc -LBUILD -latelier -lfmt -o products_bench
 int main() {
   for (atelier::Level level : {atelier::Level::avx2, atelier::Level::avx512}) {
     if (atelier::cpu_has(level)) atelier::all(level);
