@@ -181,8 +181,16 @@ std::vector<std::int32_t> indices(std::int64_t count, std::int64_t rows, std::ui
   return index;
 }
 
+// Rows of 1 to 70 elements, and around the length from which the C library copies.
+std::vector<std::int64_t> row_lengths() {
+  std::vector<std::int64_t> all;
+  for (std::int64_t n = 1; n <= 70; ++n) all.push_back(n);
+  all.insert(all.end(), {255, 256, 257, 1027});
+  return all;
+}
+
 TEST_CASE("gather copies rows of any width; an index outside gives NaN") {
-  for (std::int64_t row = 1; row <= 70; ++row) {
+  for (std::int64_t row : row_lengths()) {
     const std::int64_t rows = 1 + row % 9, count = 1 + row * 5 % 41;
     const Floats in = values(rows * row, std::uint64_t(row));
     const std::vector<std::int32_t> index = indices(count, rows, std::uint64_t(row));
@@ -207,7 +215,7 @@ TEST_CASE("gather copies rows of any width; an index outside gives NaN") {
 
 TEST_CASE("scatter-add sums rows in their order and leaves out indices outside") {
   Ledger worst("put_add");
-  for (std::int64_t row = 1; row <= 70; ++row) {
+  for (std::int64_t row : row_lengths()) {
     const std::int64_t rows = 1 + row % 9, count = 1 + row * 5 % 97;
     const Floats in = values(count * row, std::uint64_t(row));
     const std::vector<std::int32_t> index = indices(count, rows, std::uint64_t(row));
@@ -231,6 +239,26 @@ TEST_CASE("scatter-add sums rows in their order and leaves out indices outside")
           for (std::size_t i = 0; i < sum.size(); ++i)
             worst[level].check(double(out[0][i]), sum[i], size[i], 1e-6);
         });
+  }
+}
+
+TEST_CASE("gather copies rows of any number of bytes") {
+  for (Level level : levels()) {
+    for (std::int64_t bytes = 1; bytes <= 140; ++bytes) {
+      constexpr std::int32_t index[] = {2, 0, 2, 1};
+      GuardedBuffer<std::byte> in(std::size_t(3 * bytes)), out(std::size_t(4 * bytes));
+      fill_bytes(in, std::uint64_t(bytes));
+      run(level, KernelId::take, TakeArgs{out.data(), in.data(), index, 4, 3, bytes},
+          1 + int(bytes % 3));
+      long wrong = 0;
+      for (std::int64_t i = 0; i < 4; ++i) {
+        wrong += std::memcmp(out.data() + i * bytes, in.data() + index[i] * bytes,
+                             std::size_t(bytes)) == 0
+                     ? 0
+                     : 1;
+      }
+      CHECK(wrong == 0);
+    }
   }
 }
 
