@@ -303,9 +303,13 @@ struct AliasPair {
 std::span<const AliasPair> alias_pairs(KernelId id);
 
 // ---- helpers outside the graph
-// Antialiased separable resampling with Pillow's rules: u8 in, u8 out, [H,W,C] (data loading).
+// Antialiased separable resampling with Pillow's rules: u8 in, u8 out, [H,W,C] (data loading). The
+// same bytes at every level; without one, the host's.
 enum class Filter : std::uint8_t { nearest, box, bilinear, bicubic, lanczos };
 void resample(std::uint8_t* out, std::int64_t out_height, std::int64_t out_width,
+              const std::uint8_t* in, std::int64_t height, std::int64_t width,
+              std::int64_t channels, Filter filter);
+void resample(Level level, std::uint8_t* out, std::int64_t out_height, std::int64_t out_width,
               const std::uint8_t* in, std::int64_t height, std::int64_t width,
               std::int64_t channels, Filter filter);
 

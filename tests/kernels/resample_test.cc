@@ -120,24 +120,55 @@ void check(const FilterRow& f, const Size& from, const Size& to, std::int64_t ch
     in[i] = word % 3 ? std::uint8_t(word >> 8 & 255) : std::uint8_t(word % 2 ? 255 : 0);
     image.v.push_back(double(in[i]));
   }
-  resample(out.data(), to.height, to.width, in.data(), from.height, from.width, channels, f.filter);
   const Image exact = resampled(f, std::move(image), to);
-  double worst = 0;
-  for (std::size_t i = 0; i < out.size(); ++i, ++figures.checked)
-    worst = std::max(worst, std::abs(double(out[i]) - exact.v[i]));
-  INFO(f.name, " ", from.height, "x", from.width, " to ", to.height, "x", to.width);
-  CHECK(worst <= exact.room);
-  figures.worst = std::max(figures.worst, worst);
+  std::vector<std::uint8_t> first;
+  for (Level level : levels()) {
+    resample(level, out.data(), to.height, to.width, in.data(), from.height, from.width, channels,
+             f.filter);
+    if (first.empty()) first.assign(out.span().begin(), out.span().end());
+    double worst = 0;
+    for (std::size_t i = 0; i < out.size(); ++i, ++figures.checked)
+      worst = std::max(worst, std::abs(double(out[i]) - exact.v[i]));
+    INFO(f.name, " ", from.height, "x", from.width, " to ", to.height, "x", to.width, " ",
+         std::string(name(level)));
+    CHECK(worst <= exact.room);
+    const bool same = std::equal(first.begin(), first.end(), out.data());
+    CHECK(same);
+    figures.worst = std::max(figures.worst, worst);
+  }
 }
 
 TEST_CASE("resampling by every filter, sizes odd and even, within rounding of double precision") {
   for (const FilterRow& f : kFilters) {
     Figures figures;
     for (const auto& [from, to] : sizes()) {
-      for (std::int64_t channels : {1, 3, 4}) check(f, from, to, channels, figures);
+      for (std::int64_t channels : {1, 2, 3, 4, 7}) check(f, from, to, channels, figures);
     }
     fmt::print("summary: resample {}: worst error {:.3f} levels of {}\n", f.name, figures.worst,
                figures.checked);
+  }
+}
+
+TEST_CASE("the largest and the smallest sums are clipped, not wrapped") {
+  constexpr std::int64_t pairs[][2] = {{4, 197}, {197, 4}, {2, 9}, {300, 17}, {33, 65}};
+  for (const FilterRow& f : kFilters) {
+    for (const auto& [from, to] : pairs) {
+      for (std::int64_t x = 0; x < to; ++x) {
+        // White where the weight of output x is positive, black elsewhere, and the reverse.
+        std::vector<std::uint8_t> most, least, out(static_cast<std::size_t>(to));
+        for (double w : weights(f, x, to, from)) {
+          most.push_back(w > 0 ? 255 : 0);
+          least.push_back(w > 0 ? 0 : 255);
+        }
+        for (Level level : levels()) {
+          INFO(f.name, " ", from, " to ", to, " at ", x, " ", std::string(name(level)));
+          resample(level, out.data(), 1, to, most.data(), 1, from, 1, f.filter);
+          CHECK(int(out[std::size_t(x)]) == 255);
+          resample(level, out.data(), to, 1, least.data(), from, 1, 1, f.filter);
+          CHECK(int(out[std::size_t(x)]) == 0);
+        }
+      }
+    }
   }
 }
 
