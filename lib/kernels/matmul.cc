@@ -33,7 +33,7 @@ void matmul_with(const MatmulArgs& args, Rows rows, int thread, int threads) {
 
 void matmul(const void* untyped, int, int thread, int threads) noexcept {
   const auto& args = *static_cast<const MatmulArgs*>(untyped);
-  if (args.n == 0) return;
+  if (args.n == 0 || args.batch == 0) return;
   if (args.a_k_stride == 1 || args.k <= 1) {
     matmul_with(args, DirectRows{args.a, args.a_row_stride, args.c, args.n}, thread, threads);
   } else {

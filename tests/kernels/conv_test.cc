@@ -1,8 +1,5 @@
 // conv, conv_dx and conv_dw against sums in double precision.
-#include <string>
-#include <vector>
-
-#include "kernels/support.h"
+#include "kernels/everywhere.h"
 
 namespace atelier {
 namespace {
@@ -37,12 +34,12 @@ ConvGeometry geometry(const Shape2& s) {
 }
 
 struct Sizes {
-  std::size_t x, w, y;
+  std::int64_t x, w, y;
 };
 Sizes sizes(const ConvGeometry& g) {
-  return {std::size_t(g.batch * g.height * g.width * g.channels),
-          std::size_t(g.kernel[0] * g.kernel[1] * (g.channels / g.groups) * g.out_channels),
-          std::size_t(g.batch * g.out_height * g.out_width * g.out_channels)};
+  return {g.batch * g.height * g.width * g.channels,
+          g.kernel[0] * g.kernel[1] * (g.channels / g.groups) * g.out_channels,
+          g.batch * g.out_height * g.out_width * g.out_channels};
 }
 
 // Calls f(index in x, in w, in y) for every product of the convolution, taps ascending.
@@ -76,13 +73,11 @@ struct Oracle {
     sum[at] += double(a) * double(b);
     magnitude[at] += std::abs(double(a) * double(b));
   }
-  void finish(const Epilogue& epilogue, std::size_t channels) {
+  // Bias and relu.
+  void finish(const Floats& bias, std::size_t channels) {
     for (std::size_t i = 0; i < sum.size(); ++i) {
-      if (epilogue.bias) {
-        sum[i] += double(epilogue.bias[i % channels]);
-        magnitude[i] += std::abs(double(epilogue.bias[i % channels]));
-      }
-      if (epilogue.relu) sum[i] = std::max(sum[i], 0.0);
+      magnitude[i] += std::abs(double(bias[i % channels]));
+      sum[i] = std::max(sum[i] + double(bias[i % channels]), 0.0);
     }
   }
 };
@@ -92,108 +87,82 @@ struct Job {
   KernelId id;
   PackFormat format;
   ConvGeometry geometry;
-  const float *packed_from, *in;
-  Epilogue epilogue;
+  const Floats &packed_from, &in, &bias;
+  bool epilogue;
 };
 
-void check_job(const Job& job, const Oracle& oracle, std::vector<Worst>& worst) {
-  std::vector<float> first;
-  std::size_t at = 0;
-  for (Level level : levels()) {
-    for (int threads : {1, 2, 3}) {
-      PackArgs pack{};
-      pack.format = job.format;
-      pack.conv = job.geometry;
-      pack.src = job.packed_from;
-      GuardedBuffer<> packed(std::size_t(packed_count(pack)), 1), out(oracle.sum.size(), 1);
-      pack.dst = packed.data();
-      run(level, KernelId::pack, pack, threads);
-      run(level, job.id,
-          ConvArgs{out.data(), job.in, packed.data(), nullptr, job.geometry, job.epilogue},
-          threads);
-      for (std::size_t i = 0; threads == 1 && i < out.size(); ++i) {
-        worst[at].check(double(out[i]), oracle.sum[i], oracle.magnitude[i], 1e-6);
-      }
-      if (first.empty()) first.assign(out.span().begin(), out.span().end());
-      CHECK(same_bytes(first, out.span()));
-    }
-    ++at;
-  }
+void check_job(const Job& job, const Oracle& oracle) {
+  Ledger worst(std::string(name(job.id)), kOfProducts);
+  PackArgs pack{};
+  pack.format = job.format;
+  pack.conv = job.geometry;
+  run_everywhere(
+      job.id, {job.in, packed_of(pack, job.packed_from), job.bias},
+      {std::int64_t(oracle.sum.size())},
+      [&](const auto& from, const auto& to) {
+        const Epilogue epilogue{job.epilogue ? from[2] : nullptr, job.epilogue};
+        return ConvArgs{to[0], from[0], from[1], nullptr, job.geometry, epilogue};
+      },
+      [&](Level level, const std::vector<Floats>& out) {
+        for (std::size_t i = 0; i < out[0].size(); ++i)
+          worst[level].check(double(out[0][i]), oracle.sum[i], oracle.magnitude[i], 1e-6);
+      });
 }
 
-struct AllWorst {
-  std::vector<Worst> conv, dx, dw;
-  AllWorst() {
-    for (auto* list : {&conv, &dx, &dw}) list->reserve(4);
-    for (Level level : levels()) {
-      conv.emplace_back("conv", level);
-      dx.emplace_back("conv_dx", level);
-      dw.emplace_back("conv_dw", level);
-    }
-  }
-};
-
-void check_all(const Shape2& shape, AllWorst& worst, bool epilogue = false) {
+void check_all(const Shape2& shape, bool epilogue = false) {
   const ConvGeometry g = geometry(shape);
   INFO("x ", g.batch, " ", g.height, " ", g.width, " ", g.channels, " y ", g.out_height, " ",
        g.out_width, " ", g.out_channels, " kernel ", g.kernel[0], " ", g.kernel[1], " stride ",
        g.stride[0], " ", g.stride[1], " groups ", g.groups);
   const Sizes n = sizes(g);
-  GuardedBuffer<> x(n.x, 1), w(n.w, 1), y(n.y, 1);
-  GuardedBuffer<> bias(std::size_t(std::max(g.channels, g.out_channels)), 1);
-  fill(x.span(), 1);
-  fill(w.span(), 2);
-  fill(y.span(), 3);
-  fill(bias.span(), 4);
-  const Epilogue with{epilogue ? bias.data() : nullptr, epilogue};
-  Oracle conv(n.y), dx(n.x), dw(n.w);
+  const Floats x = values(n.x, 1), w = values(n.w, 2), y = values(n.y, 3);
+  const Floats bias = values(std::max(g.channels, g.out_channels), 4);
+  Oracle conv(y.size()), dx(x.size()), dw(w.size());
   for_products(g, [&](std::size_t i, std::size_t j, std::size_t k) {
     conv.add(k, x[i], w[j]);
     dx.add(i, y[k], w[j]);
     dw.add(j, x[i], y[k]);
   });
-  conv.finish(with, std::size_t(g.out_channels));
-  dx.finish(with, std::size_t(g.channels));
-  check_job({KernelId::conv, PackFormat::conv, g, w.data(), x.data(), with}, conv, worst.conv);
-  check_job({KernelId::conv_dx, PackFormat::conv_dx, g, w.data(), y.data(), with}, dx, worst.dx);
-  check_job({KernelId::conv_dw, PackFormat::conv_dw, g, y.data(), x.data(), {}}, dw, worst.dw);
+  if (epilogue) {
+    conv.finish(bias, std::size_t(g.out_channels));
+    dx.finish(bias, std::size_t(g.channels));
+  }
+  check_job({KernelId::conv, PackFormat::conv, g, w, x, bias, epilogue}, conv);
+  check_job({KernelId::conv_dx, PackFormat::conv_dx, g, w, y, bias, epilogue}, dx);
+  check_job({KernelId::conv_dw, PackFormat::conv_dw, g, y, x, bias, false}, dw);
 }
 
 TEST_CASE("convolutions and their gradients sum over the taps: common layers") {
-  AllWorst worst;
-  check_all({2, 8, 8, 3, 33, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
-  check_all({2, 7, 9, 16, 20, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
-  check_all({3, 6, 6, 24, 40, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1}, worst);
-  check_all({2, 8, 8, 70, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
-  check_all({2, 16, 16, 1, 5, {5, 5}, {2, 2}, {2, 2, 2, 2}, {1, 1}, 1}, worst);
-  check_all({5, 4, 4, 12, 9, {4, 4}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1}, worst);
+  check_all({2, 8, 8, 3, 33, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, true);
+  check_all({2, 7, 9, 16, 20, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, true);
+  check_all({3, 6, 6, 24, 40, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1});
+  check_all({2, 8, 8, 70, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, true);
+  check_all({2, 16, 16, 1, 5, {5, 5}, {2, 2}, {2, 2, 2, 2}, {1, 1}, 1});
+  check_all({5, 4, 4, 12, 9, {4, 4}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1});
 }
 
 TEST_CASE("convolutions take any stride, padding, dilation and groups") {
-  AllWorst worst;
-  check_all({1, 9, 7, 4, 6, {3, 2}, {2, 3}, {2, 0, 0, 1}, {1, 1}, 1}, worst, true);
-  check_all({1, 11, 10, 4, 6, {3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}, 2}, worst, true);
-  check_all({2, 11, 10, 6, 6, {3, 3}, {2, 2}, {2, 1, 3, 0}, {2, 3}, 3}, worst);
-  check_all({1, 12, 12, 5, 4, {2, 2}, {4, 4}, {0, 0, 0, 0}, {3, 2}, 1}, worst);
-  check_all({1, 10, 10, 8, 8, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 8}, worst, true);
-  check_all({1, 7, 7, 3, 4, {1, 1}, {3, 2}, {0, 0, 0, 0}, {1, 1}, 1}, worst, true);
-  check_all({1, 3, 3, 2, 2, {3, 3}, {1, 1}, {4, 4, 4, 4}, {1, 1}, 1}, worst);
-  check_all({1, 5, 40, 2, 35, {2, 6}, {3, 4}, {1, 2, 5, 0}, {2, 6}, 1}, worst);
+  check_all({1, 9, 7, 4, 6, {3, 2}, {2, 3}, {2, 0, 0, 1}, {1, 1}, 1}, true);
+  check_all({1, 11, 10, 4, 6, {3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}, 2}, true);
+  check_all({2, 11, 10, 6, 6, {3, 3}, {2, 2}, {2, 1, 3, 0}, {2, 3}, 3});
+  check_all({1, 12, 12, 5, 4, {2, 2}, {4, 4}, {0, 0, 0, 0}, {3, 2}, 1});
+  check_all({1, 10, 10, 8, 8, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 8}, true);
+  check_all({1, 7, 7, 3, 4, {1, 1}, {3, 2}, {0, 0, 0, 0}, {1, 1}, 1}, true);
+  check_all({1, 3, 3, 2, 2, {3, 3}, {1, 1}, {4, 4, 4, 4}, {1, 1}, 1});
+  check_all({1, 5, 40, 2, 35, {2, 6}, {3, 4}, {1, 2, 5, 0}, {2, 6}, 1});
 }
 
 TEST_CASE("gradients towards a few channels sum over the pixels of y") {
-  AllWorst worst;
-  check_all({3, 8, 8, 3, 64, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
-  check_all({2, 12, 11, 1, 16, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1}, worst, true);
-  check_all({1, 9, 13, 8, 17, {3, 2}, {3, 2}, {0, 2, 1, 0}, {2, 3}, 1}, worst);
-  check_all({1, 30, 4, 4, 40, {8, 8}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1}, worst, true);
+  check_all({3, 8, 8, 3, 64, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, true);
+  check_all({2, 12, 11, 1, 16, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1}, true);
+  check_all({1, 9, 13, 8, 17, {3, 2}, {3, 2}, {0, 2, 1, 0}, {2, 3}, 1});
+  check_all({1, 30, 4, 4, 40, {8, 8}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1}, true);
 }
 
 TEST_CASE("convolutions with K in blocks give the same sums") {
-  AllWorst worst;
-  check_all({1, 5, 5, 180, 33, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst, true);
-  check_all({1, 5, 6, 35, 200, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst);
-  check_all({3, 20, 21, 5, 7, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, worst);
+  check_all({1, 5, 5, 180, 33, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, true);
+  check_all({1, 5, 6, 35, 200, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1});
+  check_all({3, 20, 21, 5, 7, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1});
 }
 
 }  // namespace

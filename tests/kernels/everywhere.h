@@ -3,7 +3,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <utility>
 
 #include "kernels/support.h"
@@ -64,17 +63,19 @@ void run_everywhere(KernelId id, const std::vector<Floats>& in,
   }
 }
 
-// The worst error of one result of a kernel, by level.
-class Ledger {
- public:
-  explicit Ledger(std::string what) : what_(std::move(what)) {}
-  Worst& operator[](Level level) {
-    return by_level_.try_emplace(level, what_, level).first->second;
-  }
-
- private:
-  std::string what_;
-  std::map<Level, Worst> by_level_;
-};
+// What pack makes of `src`, at every level.
+inline Floats packed_of(PackArgs args, const Floats& src) {
+  Floats packed;
+  run_everywhere(
+      KernelId::pack, {src}, {packed_count(args)},
+      [&](const auto& from, const auto& to) {
+        PackArgs bound = args;
+        bound.src = from[0];
+        bound.dst = to[0];
+        return bound;
+      },
+      [&](Level, const std::vector<Floats>& out) { packed = out[0]; });
+  return packed;
+}
 
 }  // namespace atelier::test

@@ -21,12 +21,14 @@ struct Inputs {
 struct Ledgers {
   Ledger y, mean, spread;
   explicit Ledgers(const std::string& kernel, const std::string& second)
-      : y(kernel), mean(kernel + " mean"), spread(kernel + " " + second) {}
+      : y(kernel), mean(kernel, kOfMagnitudes, "mean"), spread(kernel, kOfMagnitudes, second) {}
 };
 struct GradLedgers {
   Ledger dx, dscale, dshift;
   explicit GradLedgers(const std::string& kernel)
-      : dx(kernel + " dx"), dscale(kernel + " dscale"), dshift(kernel + " dshift") {}
+      : dx(kernel, kOfMagnitudes, "dx"),
+        dscale(kernel, kOfMagnitudes, "dscale"),
+        dshift(kernel, kOfMagnitudes, "dshift") {}
 };
 
 template <class Bind>

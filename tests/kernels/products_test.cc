@@ -1,57 +1,86 @@
 // pack and matmul against sums in double precision.
-#include <vector>
-
-#include "kernels/support.h"
+#include "kernels/everywhere.h"
 
 namespace atelier {
 namespace {
 using namespace test;
 
-struct Case {
-  std::int64_t batch, m, n, k;
-  bool ta, tb, one_b, bias, relu;
+// A matrix [batch][rows][columns] as the graph's views have them: any strides, also 0 and negative.
+struct View {
+  std::int64_t batch, rows, columns;
+  std::int64_t batch_stride, row_stride, column_stride;
+
+  // Element (0, 0, 0) of the least memory that holds the view, and its size.
+  std::int64_t first() const {
+    return below(batch, batch_stride) + below(rows, row_stride) + below(columns, column_stride);
+  }
+  std::int64_t size() const {
+    if (batch * rows * columns == 0) return 0;
+    return 1 + (batch - 1) * std::abs(batch_stride) + (rows - 1) * std::abs(row_stride) +
+           (columns - 1) * std::abs(column_stride);
+  }
+  std::int64_t at(std::int64_t b, std::int64_t row, std::int64_t column) const {
+    return first() + b * batch_stride + row * row_stride + column * column_stride;
+  }
+  static std::int64_t below(std::int64_t extent, std::int64_t stride) {
+    return extent > 0 && stride < 0 ? (1 - extent) * stride : 0;
+  }
 };
 
-PackArgs pack_of(const Case& c, float* dst, const float* b) {
+View dense(std::int64_t batch, std::int64_t rows, std::int64_t columns, bool transposed) {
+  return {batch, rows, columns, rows * columns, transposed ? 1 : columns, transposed ? rows : 1};
+}
+
+struct Case {
+  View a, b;  // [batch][m][k], [batch][k][n]
+  bool bias, relu;
+};
+
+// Dense operands, each as it is or transposed; `one_b` serves the whole batch.
+Case dense_case(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k, bool ta,
+                bool tb, bool one_b, bool bias, bool relu) {
+  return {dense(batch, m, k, ta), dense(one_b ? 1 : batch, k, n, tb), bias, relu};
+}
+
+PackArgs pack_of(const View& b) {
   PackArgs p{};
-  p.dst = dst;
-  p.src = b;
   p.format = PackFormat::matmul;
-  p.batch = c.one_b ? 1 : c.batch;
-  p.k = c.k;
-  p.n = c.n;
-  p.batch_stride = c.k * c.n;
-  p.k_stride = c.tb ? 1 : c.n;
-  p.n_stride = c.tb ? c.k : 1;
+  p.batch = b.batch;
+  p.k = b.rows;
+  p.n = b.columns;
+  p.batch_stride = b.batch_stride;
+  p.k_stride = b.row_stride;
+  p.n_stride = b.column_stride;
   return p;
 }
 
-MatmulArgs matmul_of(const Case& c, const PackArgs& pack, const float* a, const float* bias) {
+MatmulArgs matmul_of(const Case& c, float* out, const float* a, const float* packed,
+                     const float* bias) {
   MatmulArgs args{};
-  args.a = a;
-  args.b = pack.dst;
-  args.batch = c.batch;
-  args.m = c.m;
-  args.n = c.n;
-  args.k = c.k;
-  args.a_batch_stride = c.m * c.k;
-  args.a_row_stride = c.ta ? 1 : c.k;
-  args.a_k_stride = c.ta ? c.m : 1;
-  args.b_batch_stride = c.one_b ? 0 : panels(c.n) * c.k * kPanel;
+  args.c = out;
+  args.a = a + c.a.first();
+  args.b = packed;
+  args.batch = c.a.batch;
+  args.m = c.a.rows;
+  args.n = c.b.columns;
+  args.k = c.a.columns;
+  args.a_batch_stride = c.a.batch_stride;
+  args.a_row_stride = c.a.row_stride;
+  args.a_k_stride = c.a.column_stride;
+  args.b_batch_stride = c.b.batch == 1 ? 0 : panels(c.b.columns) * c.b.rows * kPanel;
   args.epilogue = {c.bias ? bias : nullptr, c.relu};
   return args;
 }
 
-void compare(const Case& c, const GuardedBuffer<>& a, const GuardedBuffer<>& b,
-             const GuardedBuffer<>& bias, std::span<const float> out, Worst& worst) {
-  for (std::int64_t i = 0; i < c.batch * c.m * c.n; ++i) {
-    const std::int64_t batch = i / (c.m * c.n), row = i / c.n % c.m, column = i % c.n;
-    const float* a0 = a.data() + batch * c.m * c.k;
-    const float* b0 = b.data() + (c.one_b ? 0 : batch * c.k * c.n);
+void compare(const Case& c, const Floats& a, const Floats& b, const Floats& bias, const Floats& out,
+             Worst& worst) {
+  const std::int64_t m = c.a.rows, n = c.b.columns;
+  for (std::int64_t i = 0; i < c.a.batch * m * n; ++i) {
+    const std::int64_t batch = i / (m * n), row = i / n % m, column = i % n;
     double sum = 0, magnitude = 0;
-    for (std::int64_t k = 0; k < c.k; ++k) {
-      const double p = double(c.ta ? a0[k * c.m + row] : a0[row * c.k + k]) *
-                       double(c.tb ? b0[column * c.k + k] : b0[k * c.n + column]);
+    for (std::int64_t k = 0; k < c.a.columns; ++k) {
+      const double p = double(a[std::size_t(c.a.at(batch, row, k))]) *
+                       double(b[std::size_t(c.b.at(c.b.batch == 1 ? 0 : batch, k, column))]);
       sum += p;
       magnitude += std::abs(p);
     }
@@ -64,102 +93,121 @@ void compare(const Case& c, const GuardedBuffer<>& a, const GuardedBuffer<>& b,
   }
 }
 
-// Runs the case at every level and with teams of 1 to 3; all must give the same bytes.
-void check_case(const Case& c, std::vector<Worst>& worst) {
-  INFO("batch ", c.batch, " m ", c.m, " n ", c.n, " k ", c.k, " ta ", c.ta, " tb ", c.tb);
-  const std::int64_t b_batches = c.one_b ? 1 : c.batch;
-  GuardedBuffer<> a(std::size_t(c.batch * c.m * c.k), 1), b(std::size_t(b_batches * c.k * c.n), 1);
-  GuardedBuffer<> bias(std::size_t(c.n), 1);
-  fill(a.span(), 1);
-  fill(b.span(), 2);
-  fill(bias.span(), 3);
-  std::vector<float> first;
-  std::size_t at = 0;
-  for (Level level : levels()) {
-    for (int threads : {1, 2, 3}) {
-      PackArgs pack = pack_of(c, nullptr, b.data());
-      GuardedBuffer<> packed(std::size_t(packed_count(pack)), 3);
-      pack.dst = packed.data();
-      run(level, KernelId::pack, pack, threads);
-      GuardedBuffer<> out(std::size_t(c.batch * c.m * c.n), 1);
-      MatmulArgs args = matmul_of(c, pack, a.data(), bias.data());
-      args.c = out.data();
-      run(level, KernelId::matmul, args, threads);
-      if (threads == 1) compare(c, a, b, bias, out.span(), worst[at]);
-      if (first.empty()) first.assign(out.span().begin(), out.span().end());
-      CHECK(same_bytes(first, out.span()));
-    }
-    ++at;
-  }
-}
-
-std::vector<Worst> worst_of(const char* what) {
-  std::vector<Worst> worst;
-  worst.reserve(4);
-  for (Level level : levels()) worst.emplace_back(what, level);
-  return worst;
+void check_case(const Case& c) {
+  INFO("batch ", c.a.batch, " m ", c.a.rows, " n ", c.b.columns, " k ", c.a.columns, " a strides ",
+       c.a.batch_stride, " ", c.a.row_stride, " ", c.a.column_stride, " b strides ",
+       c.b.batch_stride, " ", c.b.row_stride, " ", c.b.column_stride);
+  Ledger worst("matmul", kOfProducts);
+  const Floats a = values(c.a.size(), 1), b = values(c.b.size(), 2), bias = values(c.b.columns, 3);
+  PackArgs pack = pack_of(c.b);
+  // Packing starts at element (0, 0): the view's first.
+  Floats packed;
+  run_everywhere(
+      KernelId::pack, {b}, {packed_count(pack)},
+      [&](const auto& from, const auto& to) {
+        pack.src = from[0] + c.b.first();
+        pack.dst = to[0];
+        return pack;
+      },
+      [&](Level, const std::vector<Floats>& out) { packed = out[0]; });
+  run_everywhere(
+      KernelId::matmul, {a, packed, bias}, {c.a.batch * c.a.rows * c.b.columns},
+      [&](const auto& from, const auto& to) {
+        return matmul_of(c, to[0], from[0], from[1], from[2]);
+      },
+      [&](Level level, const std::vector<Floats>& out) {
+        compare(c, a, b, bias, out[0], worst[level]);
+      });
 }
 
 TEST_CASE("matmul is the sequential sum for every shape, orientation and epilogue") {
-  auto worst = worst_of("matmul");
   for (bool ta : {false, true}) {
     for (bool tb : {false, true}) {
       for (bool epilogue : {false, true}) {
-        check_case({1, 1, 1, 1, ta, tb, false, epilogue, epilogue}, worst);
-        check_case({1, 1, 100, 37, ta, tb, false, epilogue, false}, worst);
-        check_case({1, 7, 33, 5, ta, tb, false, epilogue, epilogue}, worst);
-        check_case({1, 13, 65, 130, ta, tb, false, false, epilogue}, worst);
-        check_case({3, 9, 31, 17, ta, tb, false, epilogue, epilogue}, worst);
-        check_case({5, 3, 8, 6, ta, tb, true, epilogue, epilogue}, worst);
-        check_case({1, 50, 17, 600, ta, tb, false, epilogue, epilogue}, worst);
+        check_case(dense_case(1, 1, 1, 1, ta, tb, false, epilogue, epilogue));
+        check_case(dense_case(1, 1, 100, 37, ta, tb, false, epilogue, false));
+        check_case(dense_case(1, 7, 33, 5, ta, tb, false, epilogue, epilogue));
+        check_case(dense_case(1, 13, 65, 130, ta, tb, false, false, epilogue));
+        check_case(dense_case(3, 9, 31, 17, ta, tb, false, epilogue, epilogue));
+        check_case(dense_case(5, 3, 8, 6, ta, tb, true, epilogue, epilogue));
+        check_case(dense_case(1, 50, 17, 600, ta, tb, false, epilogue, epilogue));
       }
     }
   }
 }
 
 TEST_CASE("matmul with few rows, few columns and K in blocks is the same sum") {
-  auto worst = worst_of("matmul, long");
   for (std::int64_t m : {1, 2, 3, 4, 5, 6, 7, 8}) {
-    check_case({1, m, 70, 40, false, false, false, true, false}, worst);
-    check_case({1, 40, m, 40, true, false, false, false, true}, worst);
+    check_case(dense_case(1, m, 70, 40, false, false, false, true, false));
+    check_case(dense_case(1, 40, m, 40, true, false, false, false, true));
   }
-  check_case({1, 11, 40, 3000, false, true, false, true, true}, worst);
-  check_case({1, 11, 40, 1700, true, false, false, true, true}, worst);
-  check_case({1, 500, 7, 1537, false, false, false, true, false}, worst);
+  check_case(dense_case(1, 11, 40, 3000, false, true, false, true, true));
+  check_case(dense_case(1, 11, 40, 1700, true, false, false, true, true));
+  check_case(dense_case(1, 500, 7, 1537, false, false, false, true, false));
+}
+
+TEST_CASE("matmul takes operands of any strides") {
+  // Few and many rows, also more than two tiles; K in one block and in several.
+  for (const auto& [batch, m, n, k] : std::vector<std::array<std::int64_t, 4>>{
+           {1, 1, 5, 1}, {2, 5, 33, 7}, {3, 17, 8, 45}, {1, 29, 40, 800}, {2, 6, 3, 1600}}) {
+    const View dense_b = dense(batch, k, n, false);
+    for (const View& a : {
+             View{batch, m, k, m * (k + 5), k + 5, 1},      // padded rows
+             View{batch, m, k, k * (m + 3) + 1, 1, m + 3},  // transposed and padded
+             View{batch, m, k, 2 * m * k, 2 * k, 2},        // every second k
+             View{batch, m, k, 3 * m * k, 3, 3 * m},        // every third row, transposed
+             View{batch, m, k, 2 * m * (3 * k + 1), 2 * (3 * k + 1), 3},
+             View{batch, m, k, m * k, -k, 1},    // rows from the last to the first
+             View{batch, m, k, m * k, k, -1},    // and k
+             View{batch, m, k, -m * k, -1, -m},  // everything
+             View{batch, m, k, 0, k, 1},         // one a for the batch
+             View{batch, m, k, 0, 1, m},         //
+             View{batch, m, k, k, 0, 1},         // one row for all
+             View{batch, m, k, m, 1, 0},         // one column for all
+             View{batch, m, k, 1, 0, 0},
+         }) {
+      check_case({a, dense_b, true, false});
+    }
+    const View dense_a = dense(batch, m, k, false);
+    for (const View& b :
+         {View{batch, k, n, k * (n + 5), n + 5, 1}, View{batch, k, n, n * (k + 2), 1, k + 2},
+          View{batch, k, n, 3 * k * n, 3 * n, 3}, View{batch, k, n, k * n, -n, 1},
+          View{batch, k, n, -k * n, n, -1}, View{batch, k, n, 0, n, 1}, View{batch, k, n, n, 0, 1},
+          View{batch, k, n, k, 1, 0}}) {
+      check_case({dense_a, b, false, true});
+    }
+  }
 }
 
 TEST_CASE("matmul without any k gives the bias, and without rows nothing") {
-  auto worst = worst_of("matmul, empty");
-  check_case({1, 4, 40, 0, false, false, false, true, true}, worst);
-  check_case({1, 4, 40, 0, true, false, false, false, false}, worst);
-  check_case({1, 0, 40, 3, false, false, false, true, true}, worst);
-  check_case({2, 4, 0, 3, false, false, false, true, true}, worst);
+  check_case(dense_case(1, 4, 40, 0, false, false, false, true, true));
+  check_case(dense_case(1, 4, 40, 0, true, false, false, false, false));
+  check_case(dense_case(3, 20, 1, 0, true, true, false, true, false));
+  check_case(dense_case(1, 0, 40, 3, false, false, false, true, true));
+  check_case(dense_case(2, 4, 0, 3, false, false, false, true, true));
+  check_case(dense_case(0, 4, 5, 3, false, false, false, true, true));
 }
 
 TEST_CASE("relu at the store keeps NaN") {
-  for (Level level : levels()) {
-    GuardedBuffer<> packed(kPanel), out(2);
-    const float nan = std::nanf(""), a[2] = {nan, -1}, b = 1;
-    PackArgs pack = pack_of({1, 2, 1, 1, false, false, false, false, true}, packed.data(), &b);
-    run(level, KernelId::pack, pack, 1);
-    MatmulArgs args = matmul_of({1, 2, 1, 1, false, false, false, false, true}, pack, a, nullptr);
-    args.c = out.data();
-    run(level, KernelId::matmul, args, 1);
-    CHECK(std::isnan(out[0]));
-    CHECK(out[1] == 0);
-  }
+  const Case c = dense_case(1, 2, 1, 1, false, false, false, false, true);
+  const Floats a{NAN, -1}, packed = packed_of(pack_of(c.b), {1});
+  run_everywhere(
+      KernelId::matmul, {a, packed}, {2},
+      [&](const auto& from, const auto& to) {
+        return matmul_of(c, to[0], from[0], from[1], nullptr);
+      },
+      [](Level, const std::vector<Floats>& out) {
+        CHECK(std::isnan(out[0][0]));
+        CHECK(out[0][1] == 0);
+      });
 }
 
 TEST_CASE("panels hold 32 columns, k by k, padded with zeros") {
-  for (Level level : levels()) {
-    const Case c{1, 0, 33, 3, false, true, false, false, false};
-    GuardedBuffer<> b(99), packed(2 * 3 * 32);
-    fill(b.span(), 4);
-    run(level, KernelId::pack, pack_of(c, packed.data(), b.data()), 2);
-    for (std::size_t k = 0; k < 3; ++k) {
-      for (std::size_t n = 0; n < 64; ++n) {
-        CHECK(packed[(n / 32 * 3 + k) * 32 + n % 32] == (n < 33 ? b[n * 3 + k] : 0.0f));
-      }
+  const Floats b = values(99, 4), packed = packed_of(pack_of(dense(1, 3, 33, true)), b);
+  REQUIRE(packed.size() == 2 * 3 * 32);
+  for (std::size_t k = 0; k < 3; ++k) {
+    for (std::size_t n = 0; n < 64; ++n) {
+      CHECK(packed[(n / 32 * 3 + k) * 32 + n % 32] == (n < 33 ? b[n * 3 + k] : 0.0f));
     }
   }
 }

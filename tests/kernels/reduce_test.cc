@@ -21,6 +21,7 @@ std::vector<Layout> layouts() {
                          {3, 4097, 1},
                          {1, 8193, 1},
                          {1, 300007, 1},
+                         {1, 20000, 64},
                          {1, 63, 5},
                          {2, 64, 3},
                          {1, 65, 17},
@@ -43,7 +44,7 @@ const float* first_of(const Layout& l, const Floats& x, std::int64_t out) {
 }
 
 TEST_CASE("sums and means over rows, columns and middle axes of any length") {
-  Ledger worst("reduce sum");
+  Ledger worst("reduce");
   for (const Layout& l : layouts()) {
     const Floats x = values(l.outer * l.reduce * l.inner, std::uint64_t(l.reduce * 131 + l.inner));
     for (float scale : {1.0f, 1.0f / float(l.reduce)}) {
@@ -75,7 +76,8 @@ TEST_CASE("a sum over nothing is 0") {
 }
 
 // Maxima: the first of equal ones.
-void check_tops(const Layout& l, const Floats& x, long& checked) {
+void check_tops(const Layout& l, const Floats& x) {
+  Ledger exact("reduce", kOfMagnitudes, "top");
   std::vector<std::int64_t> where;
   for (std::int64_t o = 0; o < l.outer * l.inner; ++o) {
     const float* from = first_of(l, x, o);
@@ -85,25 +87,24 @@ void check_tops(const Layout& l, const Floats& x, long& checked) {
     }
     where.push_back(best);
   }
-  const auto each = [&](ReduceOp op, const Floats& out) {
+  const auto each = [&](ReduceOp op, Level level, const Floats& out) {
     long wrong = 0;
-    for (std::size_t o = 0; o < where.size(); ++o, ++checked) {
+    for (std::size_t o = 0; o < where.size(); ++o) {
       const float top = first_of(l, x, std::int64_t(o))[where[o] * l.inner];
       const bool right = op == ReduceOp::top ? same_values({&top, 1}, {&out[o], 1})
                                              : *ints(&out[o]) == std::int32_t(where[o]);
       wrong += right ? 0 : 1;
     }
     INFO(l.outer, " ", l.reduce, " ", l.inner);
-    CHECK(wrong == 0);
+    exact[level].exact(wrong, std::int64_t(where.size()));
   };
   for (ReduceOp op : {ReduceOp::top, ReduceOp::argtop}) {
     run_everywhere(KernelId::reduce, {x}, {l.outer * l.inner}, bind_reduce(l, op, 1),
-                   [&](Level, const std::vector<Floats>& out) { each(op, out[0]); });
+                   [&](Level level, const std::vector<Floats>& out) { each(op, level, out[0]); });
   }
 }
 
 TEST_CASE("maxima and their first positions, with ties, infinities and zeros of both signs") {
-  long checked = 0;
   for (const Layout& l : layouts()) {
     Floats x = values(l.outer * l.reduce * l.inner, std::uint64_t(l.reduce * 17 + l.inner));
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -111,9 +112,8 @@ TEST_CASE("maxima and their first positions, with ties, infinities and zeros of 
       x[i] = l.inner % 2 ? std::round(x[i] * 8) : x[i];  // ties
       if (mix64(i + std::uint64_t(l.reduce)) % 9 == 0) x[i] = special[mix64(i) % 7];
     }
-    check_tops(l, x, checked);
+    check_tops(l, x);
   }
-  fmt::print("summary: reduce top and argtop: worst error 0 of {}\n", checked);
 }
 
 TEST_CASE("sums carry infinity and NaN into their own result alone, denormals count as 0") {

@@ -58,7 +58,7 @@ const auto bind_softmax = [](const RowShape& s) {
 };
 
 TEST_CASE("softmax of rows of any width") {
-  Ledger worst("softmax");
+  Ledger worst("softmax", "of y (1 + top - x)");
   for (const RowShape& s : row_shapes()) {
     const Floats x = logits_of(s);
     run_everywhere(KernelId::softmax, {x}, {s.count()}, bind_softmax(s),
@@ -91,7 +91,7 @@ TEST_CASE("softmax takes huge, tiny and infinite values, and NaN stays in its ro
 }
 
 TEST_CASE("cross-entropy of any number of classes; labels outside give NaN") {
-  Ledger losses("cross_entropy"), sums("cross_entropy lse");
+  Ledger losses("cross_entropy"), sums("cross_entropy", kOfMagnitudes, "lse");
   for (const RowShape& s : row_shapes()) {
     const Floats x = logits_of(s);
     std::vector<std::int32_t> labels;
@@ -165,7 +165,8 @@ AdamKernelArgs adam_args(const AdamCase& c, const std::vector<const float*>& fro
 }
 
 struct AdamLedgers {
-  Ledger p{"adam"}, m{"adam m"}, v{"adam v"}, average{"adam average"};
+  Ledger p{"adam"}, m{"adam", kOfMagnitudes, "m"}, v{"adam", kOfMagnitudes, "v"},
+      average{"adam", kOfMagnitudes, "average"};
 };
 
 void check_adam(const AdamCase& c, const std::vector<Floats>& in, Level level,

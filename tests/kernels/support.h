@@ -10,10 +10,12 @@
 #include <cmath>
 #include <cstring>
 #include <initializer_list>
+#include <map>
 #include <new>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/memory.h"
@@ -148,31 +150,85 @@ inline bool same_values(std::span<const float> a, std::span<const float> b) {
   return true;
 }
 
-// The worst relative figure of a kernel at a level, printed when the test ends.
+// The worst figure of each kernel at each level, printed when the program ends: one line each.
+struct SummaryLine {
+  std::string measure;  // what errors are shares or numbers of
+  double worst = 0;
+  long elements = 0;
+};
+class Summary {
+ public:
+  static SummaryLine& of(const std::string& kernel, Level level, const std::string& measure) {
+    static Summary summary;
+    SummaryLine& line =
+        summary.lines_.try_emplace({kernel, level}, SummaryLine{measure}).first->second;
+    REQUIRE(line.measure == measure);
+    return line;
+  }
+  Summary(const Summary&) = delete;
+  Summary& operator=(const Summary&) = delete;
+
+ private:
+  Summary() = default;
+  ~Summary() {
+    for (const auto& [key, line] : lines_)
+      fmt::print("summary: kernel {} {}: worst error {:.3g} {} over {} elements\n", key.first,
+                 name(key.second), line.worst, line.measure, line.elements);
+  }
+  std::map<std::pair<std::string, Level>, SummaryLine> lines_;
+};
+
+inline constexpr const char* kOfMagnitudes = "of the sum of magnitudes";
+inline constexpr const char* kOfProducts = "of the sum of |a b|";
+inline constexpr const char* kUlp = "ulp";
+inline constexpr const char* kExact = "(exact)";
+
+// Compares results of a kernel at a level.
 class Worst {
  public:
-  Worst(std::string what, Level level) : what_(std::move(what)), level_(level) {}
-  ~Worst() {
-    fmt::print("summary: {} {}: worst error {:.2e} of {}\n", what_, name(level_), worst_, checked_);
-  }
+  Worst(std::string what, SummaryLine& line) : what_(std::move(what)), line_(line) {}
   // |got - expected| <= limit * magnitude.
   void check(double got, double expected, double magnitude, double limit) {
     const double error = std::abs(got - expected);
     const double share = error == 0 ? 0 : error / magnitude;
-    if (!(share <= worst_)) worst_ = share;
-    ++checked_;
+    if (!(share <= line_.worst)) line_.worst = share;
+    ++line_.elements;
     if (!(share <= limit)) {  // also NaN
-      const std::string place = fmt::format("{} {}: got {}, expected {}, magnitude {}", what_,
-                                            name(level_), got, expected, magnitude);
+      const std::string place =
+          fmt::format("{}: got {}, expected {}, magnitude {}", what_, got, expected, magnitude);
       FAIL_CHECK(place);
     }
+  }
+  // `wrong` of `elements` results differ where none may.
+  void exact(std::int64_t wrong, std::int64_t elements) {
+    line_.elements += long(elements);
+    if (wrong != 0) line_.worst = INFINITY;
+    INFO(what_);
+    CHECK(wrong == 0);
   }
 
  private:
   std::string what_;
-  Level level_;
-  double worst_ = 0;
-  long checked_ = 0;
+  SummaryLine& line_;
+};
+
+// The same at every level. Several results of a kernel share its line; `result` tells failures
+// apart.
+class Ledger {
+ public:
+  explicit Ledger(std::string kernel, std::string measure = kOfMagnitudes, std::string result = "")
+      : kernel_(std::move(kernel)), measure_(std::move(measure)), result_(std::move(result)) {}
+  Worst& operator[](Level level) {
+    const auto found = by_level_.find(level);
+    if (found != by_level_.end()) return found->second;
+    const std::string what =
+        fmt::format("{}{}{} {}", kernel_, result_.empty() ? "" : " ", result_, name(level));
+    return by_level_.try_emplace(level, what, Summary::of(kernel_, level, measure_)).first->second;
+  }
+
+ private:
+  std::string kernel_, measure_, result_;
+  std::map<Level, Worst> by_level_;
 };
 
 }  // namespace atelier::test
