@@ -10,12 +10,16 @@ namespace atelier {
 struct Where {
   const char* file = "";
   unsigned line = 0;
+  bool adjoint = false;  // of what gradient() derived from the call
   static constexpr Where here(const char* f = __builtin_FILE(), unsigned l = __builtin_LINE()) {
     return {f, l};
   }
 };
 
-// Base name and line: "vae.cc:41".
+// The same place, said of the adjoints of a call that was made there.
+constexpr Where gradient_of(Where where) { return {where.file, where.line, true}; }
+
+// Base name and line: "vae.cc:41", "gradient of vae.cc:41".
 std::string to_string(Where where);
 
 // Something went wrong (exit status 1). The message names the culprit first, says what was

@@ -13,7 +13,7 @@ Graph expand_composites(const Graph& from, const std::function<bool(NodeId)>& re
   auto find = [&](Value v) { return mapped[v.node][v.part]; };
   for (NodeId id = 0; id < from.size(); ++id) {
     const Node& n = from.node(id);
-    to.set_scope(from.scope(id));
+    At at(to, from.scope(id), from.site(id));
     if (n.op == Op::input) {
       const Type& t = from.type({id, 0});
       mapped[id] = {to.input(from.name_of(id), t.dtype, t.shape, from.site(id))};

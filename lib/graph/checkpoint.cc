@@ -44,14 +44,12 @@ class Clone {
     return op == Op::slot || op == Op::constant || op == Op::iota;
   }
   NodeId copy(NodeId id) {
+    At at(g_, g_.scope(id), g_.site(id));
     std::vector<Expr> x;
     std::vector<Value> operands(g_.operands(id).begin(), g_.operands(id).end());
     for (Value v : operands) x.push_back(twin(v));
     std::vector<std::int64_t> attributes(g_.attributes(id).begin(), g_.attributes(id).end());
-    std::string former = g_.set_scope(g_.scope(id));
-    NodeId made = g_.put(g_.node(id).op, x, attributes, g_.site(id)).node;
-    g_.set_scope(former);
-    return made;
+    return g_.put(g_.node(id).op, x, attributes).node;
   }
 
   Graph& g_;
@@ -67,6 +65,7 @@ void sweep_region(Graph& g, const Region& region, const Path& path, Terms& terms
   std::vector<std::pair<Value, Expr>> arrived;
   for (NodeId id = region.first; id <= region.last; ++id) {
     if (g.node(id).operands == 0) continue;
+    At at(g, g.scope(id), gradient_of(g.site(id)));
     for (std::uint16_t part = 0; part < g.node(id).parts; ++part) {
       if (Expr total = terms.total({id, part})) arrived.push_back({{id, part}, total});
     }

@@ -116,6 +116,8 @@ void collect(Terms& terms, std::span<const Expr> wrt, NodeId first, NodeId last,
              std::vector<Expr>& result) {
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     if (wrt[i].node < first || wrt[i].node > last || result[i]) continue;
+    Graph& g = *wrt[i].graph;
+    At at(g, g.scope(wrt[i].node), gradient_of(g.site(wrt[i].node)));
     Expr total = terms.total(wrt[i].value());
     for (std::size_t k = i; k < wrt.size(); ++k) {
       if (wrt[k] == wrt[i]) result[k] = total;
@@ -152,6 +154,7 @@ std::vector<Expr> sweep(Graph& g, std::span<const Seed> seeds, std::span<const E
       continue;
     }
     if (!path.at(id) || !terms.any(id)) continue;
+    At at(g, g.scope(id), gradient_of(g.site(id)));
     std::vector<Expr> adjoints;
     for (std::uint16_t part = 0; part < g.node(id).parts; ++part) {
       adjoints.push_back(terms.total({id, part}));
@@ -161,9 +164,7 @@ std::vector<Expr> sweep(Graph& g, std::span<const Seed> seeds, std::span<const E
       if (wrt[i].node == id) result[i] = adjoints[wrt[i].part];
     }
     if ((is_wrt && wrt_are_leaves) || blocks(g, id) || g.node(id).operands == 0) continue;
-    std::string former = g.set_scope(g.scope(id));
     std::vector<Expr> in = adjoints_of(g, id, adjoints);
-    g.set_scope(former);
     for (std::size_t k = 0; k < in.size(); ++k) {
       Value operand = g.operands(id)[k];
       if (in[k] && path.at(operand.node)) terms.add(operand, in[k]);
@@ -177,10 +178,8 @@ std::vector<Expr> decompose(Graph& g, NodeId id) {
   if (!r.decompose) throw ShapeError(fmt::format("{} does not decompose", r.name));
   std::vector<Expr> x = operands_of(g, id);
   std::vector<std::int64_t> attributes(g.attributes(id).begin(), g.attributes(id).end());
-  std::string former = g.set_scope(g.scope(id));
-  std::vector<Expr> y = r.decompose(g, x, attributes);
-  g.set_scope(former);
-  return y;
+  At at(g, g.scope(id), g.site(id));
+  return r.decompose(g, x, attributes);
 }
 
 std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where where) {
@@ -193,6 +192,7 @@ std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where where) {
     if (w.graph != &g) g.refuse("gradient", "a variable is absent or of another graph", {}, where);
     if (!is_float(w.dtype())) g.refuse("gradient", "a variable is no float", {&w, 1}, where);
   }
+  At at(g, where);
   Expr one = broadcast(g.constant(1, loss.dtype()), loss.shape());
   Seed seed{loss.value(), one};
   std::vector<Expr> result = sweep(g, {&seed, 1}, wrt, false);

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 #include "graph/op_table.h"
 
@@ -29,6 +30,7 @@ struct Graph::Impl {
   std::vector<Where> sites;  // one a node
   std::vector<std::string> scopes{""};
   std::uint32_t scope = 0;
+  Where site;  // in place of the builders'; none: line 0
   std::map<std::string, std::uint32_t, std::less<>> scope_index{{"", 0}};
   std::vector<std::string> names;  // of inputs and slots
   std::map<std::string, NodeId, std::less<>> inputs, slots;
@@ -40,7 +42,8 @@ struct Graph::Impl {
   std::uint64_t hash(Op op, std::span<const Value> in, std::span<const std::int64_t> attrs) const;
   bool same(NodeId id, Op op, std::span<const Value> in, std::span<const std::int64_t> attrs) const;
   NodeId append(Op op, std::span<const Value> in, std::span<const std::int64_t> attrs,
-                std::span<const Type> results, Where site);
+                std::span<const Type> results, Where given);
+  Where place(Where given) const { return site.line ? site : given; }
 };
 
 std::uint64_t Graph::Impl::hash(Op op, std::span<const Value> in,
@@ -61,7 +64,7 @@ bool Graph::Impl::same(NodeId id, Op op, std::span<const Value> in,
 }
 
 NodeId Graph::Impl::append(Op op, std::span<const Value> in, std::span<const std::int64_t> attrs,
-                           std::span<const Type> results, Where site) {
+                           std::span<const Type> results, Where given) {
   Node node{};
   node.op = op;
   node.parts = std::uint8_t(results.size());
@@ -75,7 +78,7 @@ NodeId Graph::Impl::append(Op op, std::span<const Value> in, std::span<const std
   operands.insert(operands.end(), in.begin(), in.end());
   attributes.insert(attributes.end(), attrs.begin(), attrs.end());
   types.insert(types.end(), results.begin(), results.end());
-  sites.push_back(site);
+  sites.push_back(place(given));
   nodes.push_back(node);
   return NodeId(nodes.size() - 1);
 }
@@ -107,7 +110,7 @@ void Graph::refuse(std::string_view what, std::string_view reason, std::span<con
   for (std::size_t i = 0; i < operands.size(); ++i) {
     text += (i ? ", " : "; ") + to_string(operands[i].type());
   }
-  throw ShapeError(text + fmt::format(" ({})", to_string(site)));
+  throw ShapeError(text + fmt::format(" ({})", to_string(impl_->place(site))));
 }
 
 Expr Graph::put(Op op, std::span<const Expr> operands, std::span<const std::int64_t> attributes,
@@ -160,7 +163,9 @@ Expr Graph::leaf(Op op, std::string_view label, const Type& wanted, Where site) 
   auto& known = op == Op::input ? g.inputs : g.slots;
   if (auto found = known.find(label); found != known.end()) {
     const Type& before = type({found->second, 0});
-    if (before != wanted) leaf_conflict(op, label, wanted, site, before, this->site(found->second));
+    if (before != wanted) {
+      leaf_conflict(op, label, wanted, g.place(site), before, this->site(found->second));
+    }
     return {this, found->second, 0};
   }
   try {
@@ -182,9 +187,9 @@ Expr Graph::slot(std::string_view label, Type wanted, Where site) {
   return leaf(Op::slot, label, wanted, site);
 }
 
-Expr Graph::constant(double value, DType dtype) {
+Expr Graph::constant(double value, DType dtype, Where site) {
   std::int64_t attributes[] = {double_to_bits(value), std::int64_t(dtype)};
-  return put(Op::constant, {}, attributes);
+  return put(Op::constant, {}, attributes, site);
 }
 
 void Graph::output(std::string_view label, Expr e, Where site) {
@@ -212,7 +217,7 @@ void Graph::update(Expr slot, Expr next, Where site) {
                                    to_string(u.site), to_string(site)));
     }
   }
-  impl_->updates.push_back({slot.value(), next.value(), site});
+  impl_->updates.push_back({slot.value(), next.value(), impl_->place(site)});
 }
 
 std::string Graph::set_scope(std::string path) {
@@ -223,6 +228,8 @@ std::string Graph::set_scope(std::string path) {
   g.scope = it->second;
   return former;
 }
+
+Where Graph::set_site(Where site) { return std::exchange(impl_->site, site); }
 
 NodeId Graph::size() const { return NodeId(impl_->nodes.size()); }
 const Node& Graph::node(NodeId id) const { return impl_->nodes[id]; }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -76,7 +77,7 @@ class Graph {
   Expr input(std::string_view name, DType, Shape, Where = Where::here());
   // A named tensor of the Store, as it was at the start of the run.
   Expr slot(std::string_view name, Type, Where = Where::here());
-  Expr constant(double value, DType = DType::f32);
+  Expr constant(double value, DType = DType::f32, Where = Where::here());
   // Names a value that the caller reads after the run.
   void output(std::string_view name, Expr, Where = Where::here());
   // Commits `next` to the slot at the end of the run. Two writers of one slot: ShapeError that
@@ -88,6 +89,9 @@ class Graph {
            Where = Where::here());
   // Scope path recorded on nodes that are added while it is set; for messages and explain().
   std::string set_scope(std::string path);  // returns the former one
+  // Call site of nodes that are added and of refusals while it is set, whatever the builders say;
+  // Where{}: theirs again. Returns the former one. See At.
+  Where set_site(Where site);
 
   // Throws the ShapeError of a builder: "conv encoder.down0: <reason>; f32[8,32,32,3],
   // f32[4,4,4,64] (vae.cc:41)", with the scope that is set and the types of the operands.
@@ -117,6 +121,29 @@ class Graph {
   Expr leaf(Op op, std::string_view label, const Type& wanted, Where site);
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// While it lives, nodes that are added to the graph belong to one place: what is derived from a
+// call (adjoints, decompositions, the inside of a layer) is reported as that call.
+class At {
+ public:
+  At(Graph& graph, Where site) : graph_(graph), site_(graph.set_site(site)) {}
+  At(Graph& graph, std::string scope, Where site) : At(graph, site) {
+    scope_ = graph.set_scope(std::move(scope));
+    scoped_ = true;
+  }
+  ~At() {
+    graph_.set_site(site_);
+    if (scoped_) graph_.set_scope(std::move(scope_));
+  }
+  At(const At&) = delete;
+  At& operator=(const At&) = delete;
+
+ private:
+  Graph& graph_;
+  Where site_;
+  bool scoped_ = false;
+  std::string scope_;
 };
 
 double bits_to_double(std::int64_t bits);

@@ -30,8 +30,8 @@ Expr put(Expr like, Op op, std::initializer_list<Expr> operands, Where where) {
   return like.graph->put(op, std::span<const Expr>(operands.begin(), operands.size()), {}, where);
 }
 
-Expr full(Graph& graph, double value, const Type& type) {
-  return broadcast(graph.constant(value, type.dtype), type.shape);
+Expr full(Graph& graph, double value, const Type& type, Where where) {
+  return broadcast(graph.constant(value, type.dtype, where), type.shape, where);
 }
 
 // Common shape of two operands: size-1 and missing leading axes stretch. Nothing: they differ.
@@ -65,8 +65,8 @@ Pair paired(Op op, const Operand& a, const Operand& b) {
   }
   Graph& graph = a.expr ? *a.expr.graph : *b.expr.graph;
   if (a.expr && b.expr) graph_of(op, {a.expr, b.expr}, where);
-  Expr x = a.expr ? a.expr : graph.constant(a.number, b.expr.dtype());
-  Expr y = b.expr ? b.expr : graph.constant(b.number, a.expr.dtype());
+  Expr x = a.expr ? a.expr : graph.constant(a.number, b.expr.dtype(), where);
+  Expr y = b.expr ? b.expr : graph.constant(b.number, a.expr.dtype(), where);
   if (x.dtype() != y.dtype()) mismatch(op, x, y, "operands have different types", where);
   auto shape = common(x.shape(), y.shape());
   if (!shape) mismatch(op, x, y, "shapes do not broadcast", where);
@@ -93,7 +93,7 @@ std::optional<double> fold(Op op, Expr a, Expr b) {
 
 Expr binary(Op op, const Operand& left, const Operand& right) {
   auto [a, b, where] = paired(op, left, right);
-  if (auto value = fold(op, a, b)) return full(*a.graph, *value, a.type());
+  if (auto value = fold(op, a, b)) return full(*a.graph, *value, a.type(), where);
   auto x = scalar_of(a), y = scalar_of(b);
   if (op == Op::add && x == 0.0) return b;
   if ((op == Op::add || op == Op::sub) && y == 0.0) return a;

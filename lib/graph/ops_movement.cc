@@ -197,7 +197,7 @@ Expr mean(Expr x, std::vector<int> axes, Where where) {
 }
 
 Expr logsumexp(Expr x, int axis, Where where) {
-  Expr largest = stop_gradient(top(x, {axis}, where));
+  Expr largest = stop_gradient(top(x, {axis}, where), where);
   Expr total = sum(exp(Operand(x, where) - Operand(largest, where), where), {axis}, where);
   return Operand(log(total, where), where) + Operand(largest, where);
 }

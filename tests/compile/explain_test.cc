@@ -28,7 +28,8 @@ Graph training_graph() {
 std::string explained(Level level) {
   Program p = lower(training_graph(), {.level = level});
   layout(p, 2);
-  return std::regex_replace(explain(p), std::regex(" *\\([a-z_]+\\.(cc|h):[0-9]+\\)"), "");
+  return std::regex_replace(explain(p),
+                            std::regex(" *\\((gradient of )?[a-z_]+\\.(cc|h):[0-9]+\\)"), "");
 }
 
 }  // namespace
