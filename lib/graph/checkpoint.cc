@@ -2,6 +2,7 @@
 // again for the backward pass instead of being kept.
 #include <map>
 
+#include "graph/builders.h"
 #include "graph/ops.h"
 #include "graph/sweep.h"
 
@@ -89,9 +90,8 @@ void sweep_region(Graph& g, const Region& region, const Path& path, Terms& terms
 
 // The nodes that f appends are recorded as a region; gradient() differentiates a clone of them.
 std::vector<Expr> checkpoint(const std::function<std::vector<Expr>(std::span<const Expr>)>& f,
-                             std::span<const Expr> inputs) {
-  if (inputs.empty() || !inputs[0]) throw ShapeError("checkpoint: an input is absent");
-  Graph& g = *inputs[0].graph;
+                             std::span<const Expr> inputs, Where where) {
+  Graph& g = builders::graph_of("checkpoint", inputs, where);
   NodeId first = g.size();
   std::vector<Expr> outputs = f(inputs);
   if (g.size() > first) g.add_region({first, g.size() - 1});

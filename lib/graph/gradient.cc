@@ -1,13 +1,13 @@
 // Reverse-mode differentiation as a graph transform: appends the adjoint expressions.
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "graph/builders.h"
 #include "graph/op_table.h"
 #include "graph/ops.h"
 #include "graph/sweep.h"
 
 namespace atelier {
+using builders::graph_of;
 namespace {
 
 bool blocks(const Graph& g, NodeId id) {
@@ -175,21 +175,20 @@ std::vector<Expr> sweep(Graph& g, std::span<const Seed> seeds, std::span<const E
 
 std::vector<Expr> decompose(Graph& g, NodeId id) {
   const OpRow& r = row(g.node(id).op);
-  if (!r.decompose) throw ShapeError(fmt::format("{} does not decompose", r.name));
   std::vector<Expr> x = operands_of(g, id);
+  if (!r.decompose) g.refuse(r.name, "does not decompose", x, g.site(id));
   std::vector<std::int64_t> attributes(g.attributes(id).begin(), g.attributes(id).end());
   At at(g, g.scope(id), g.site(id));
   return r.decompose(g, x, attributes);
 }
 
 std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where where) {
-  if (!loss) throw ShapeError(fmt::format("gradient: the loss is absent ({})", to_string(where)));
-  Graph& g = *loss.graph;
+  Graph& g = graph_of("gradient", {loss}, where);
   if (loss.shape().count() != 1 || !is_float(loss.dtype())) {
     g.refuse("gradient", "the loss must be one float", {&loss, 1}, where);
   }
   for (const Expr& w : wrt) {
-    if (w.graph != &g) g.refuse("gradient", "a variable is absent or of another graph", {}, where);
+    graph_of("gradient", {loss, w}, where);
     if (!is_float(w.dtype())) g.refuse("gradient", "a variable is no float", {&w, 1}, where);
   }
   At at(g, where);

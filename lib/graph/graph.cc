@@ -90,13 +90,13 @@ Graph& Graph::operator=(Graph&&) noexcept = default;
 
 namespace {
 
-// Not max: on ties its slope goes to the first operand, and a NaN passes only from there.
 void require_elements(const Type& t) {
   for (std::int32_t extent : t.shape.axes()) {
     if (extent < 1) throw std::invalid_argument("an axis has no elements in " + to_string(t));
   }
 }
 
+// Not max: on ties its slope goes to the first operand, and a NaN passes only from there.
 bool commutative(Op op) { return op == Op::add || op == Op::mul || op == Op::equal; }
 
 }  // namespace
@@ -108,7 +108,7 @@ void Graph::refuse(std::string_view what, std::string_view reason, std::span<con
   if (!scope.empty()) text += " " + scope;
   text += fmt::format(": {}", reason);
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    text += (i ? ", " : "; ") + to_string(operands[i].type());
+    text += (i ? ", " : "; ") + (operands[i] ? to_string(operands[i].type()) : "absent");
   }
   throw ShapeError(text + fmt::format(" ({})", to_string(impl_->place(site))));
 }
@@ -119,8 +119,8 @@ Expr Graph::put(Op op, std::span<const Expr> operands, std::span<const std::int6
   std::vector<Value> in;
   in.reserve(operands.size());
   for (const Expr& e : operands) {
-    if (!e) refuse(name(op), "an operand is absent", {}, site);
-    if (e.graph != this) refuse(name(op), "an operand belongs to another graph", {&e, 1}, site);
+    if (!e) refuse(name(op), "an operand is absent", operands, site);
+    if (e.graph != this) refuse(name(op), "an operand belongs to another graph", operands, site);
     in.push_back(e.value());
   }
   if (commutative(op) && in.size() == 2 && in[1].node < in[0].node) std::swap(in[0], in[1]);
@@ -192,30 +192,35 @@ Expr Graph::constant(double value, DType dtype, Where site) {
   return put(Op::constant, {}, attributes, site);
 }
 
+void Graph::require_own(std::string_view what, std::span<const Expr> operands, Where site) const {
+  for (const Expr& e : operands) {
+    if (!e) refuse(what, "the expression is absent", operands, site);
+    if (e.graph != this) refuse(what, "the expression is of another graph", operands, site);
+  }
+}
+
 void Graph::output(std::string_view label, Expr e, Where site) {
+  std::string what = fmt::format("output '{}'", label);
+  require_own(what, {&e, 1}, site);
   for (const NamedValue& o : impl_->outputs) {
-    if (o.name == label) {
-      throw ShapeError(fmt::format("output '{}' is named twice ({})", label, to_string(site)));
-    }
+    if (o.name != label) continue;
+    Expr both[] = {expr(o.value), e};
+    refuse(what, "is named twice", both, site);
   }
   impl_->outputs.push_back({std::string(label), e.value()});
 }
 
 void Graph::update(Expr slot, Expr next, Where site) {
+  Expr both[] = {slot, next};
+  require_own("update", both, site);
   if (node(slot.node).op != Op::slot) {
-    throw ShapeError(
-        fmt::format("update: {} is no slot ({})", name(node(slot.node).op), to_string(site)));
+    refuse("update", fmt::format("{} is no slot", name(node(slot.node).op)), both, site);
   }
-  const std::string& label = name_of(slot.node);
-  if (slot.type() != next.type()) {
-    throw ShapeError(fmt::format("update of slot '{}': {} given, but it is {} ({})", label,
-                                 to_string(next.type()), to_string(slot.type()), to_string(site)));
-  }
+  std::string what = fmt::format("update of slot '{}'", name_of(slot.node));
+  if (slot.type() != next.type()) refuse(what, "the next value has another type", both, site);
   for (const Update& u : impl_->updates) {
-    if (u.slot == slot.value()) {
-      throw ShapeError(fmt::format("slot '{}' is updated twice: at {} and at {}", label,
-                                   to_string(u.site), to_string(site)));
-    }
+    if (u.slot != slot.value()) continue;
+    refuse(what, fmt::format("it is updated already at {}", to_string(u.site)), both, site);
   }
   impl_->updates.push_back({slot.value(), next.value(), impl_->place(site)});
 }

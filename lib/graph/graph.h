@@ -77,6 +77,7 @@ class Graph {
   Expr input(std::string_view name, DType, Shape, Where = Where::here());
   // A named tensor of the Store, as it was at the start of the run.
   Expr slot(std::string_view name, Type, Where = Where::here());
+  // A scalar. ShapeError for a number that an integer type does not have.
   Expr constant(double value, DType = DType::f32, Where = Where::here());
   // Names a value that the caller reads after the run.
   void output(std::string_view name, Expr, Where = Where::here());
@@ -94,7 +95,8 @@ class Graph {
   Where set_site(Where site);
 
   // Throws the ShapeError of a builder: "conv encoder.down0: <reason>; f32[8,32,32,3],
-  // f32[4,4,4,64] (vae.cc:41)", with the scope that is set and the types of the operands.
+  // f32[4,4,4,64] (vae.cc:41)", with the scope that is set and the types of the operands
+  // ("absent" for an absent one).
   [[noreturn]] void refuse(std::string_view what, std::string_view reason,
                            std::span<const Expr> operands, Where site) const;
 
@@ -118,6 +120,7 @@ class Graph {
   std::string text() const;
 
  private:
+  void require_own(std::string_view what, std::span<const Expr> operands, Where site) const;
   Expr leaf(Op op, std::string_view label, const Type& wanted, Where site);
   struct Impl;
   std::unique_ptr<Impl> impl_;

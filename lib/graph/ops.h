@@ -249,7 +249,7 @@ std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where = Where::
 Expr gradient(Expr loss, Expr wrt, Where = Where::here());
 // f(inputs) whose inner values are computed again for the backward pass instead of being kept.
 std::vector<Expr> checkpoint(const std::function<std::vector<Expr>(std::span<const Expr>)>& f,
-                             std::span<const Expr> inputs);
+                             std::span<const Expr> inputs, Where = Where::here());
 
 // ---- attributes
 // Attributes are a list of i64 beside each node; these structs are their meaning.

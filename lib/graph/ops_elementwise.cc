@@ -57,16 +57,23 @@ struct Pair {
   Where where;
 };
 
+// A number as a constant of the other operand's type, which must have it.
+Expr constant_beside(Op op, Expr other, double number, Where where) {
+  if (!builders::keeps(other.dtype(), number)) {
+    other.graph->refuse(name(op), builders::not_kept(other.dtype(), number), {&other, 1}, where);
+  }
+  return other.graph->constant(number, other.dtype(), where);
+}
+
 // Numbers become constants of the other operand's type; both get one shape.
 Pair paired(Op op, const Operand& a, const Operand& b) {
   Where where = a.expr ? a.where : b.where;
   if ((!a.expr && a.absent) || (!b.expr && b.absent) || (!a.expr && !b.expr)) {
     graph_of(op, {a.expr, b.expr}, where);
   }
-  Graph& graph = a.expr ? *a.expr.graph : *b.expr.graph;
   if (a.expr && b.expr) graph_of(op, {a.expr, b.expr}, where);
-  Expr x = a.expr ? a.expr : graph.constant(a.number, b.expr.dtype(), where);
-  Expr y = b.expr ? b.expr : graph.constant(b.number, a.expr.dtype(), where);
+  Expr x = a.expr ? a.expr : constant_beside(op, b.expr, a.number, where);
+  Expr y = b.expr ? b.expr : constant_beside(op, a.expr, b.number, where);
   if (x.dtype() != y.dtype()) mismatch(op, x, y, "operands have different types", where);
   auto shape = common(x.shape(), y.shape());
   if (!shape) mismatch(op, x, y, "shapes do not broadcast", where);
@@ -124,6 +131,10 @@ Expr min(Operand a, Operand b) {
 
 Expr where(Expr mask, Operand yes, Operand no, Where site) {
   graph_of(Op::where, {mask}, site);
+  if (!yes.expr && !yes.absent && !no.expr && !no.absent) {
+    mask.graph->refuse(name(Op::where), "two numbers have no type: give one as an expression",
+                       {&mask, 1}, site);
+  }
   auto [a, b, unused] = paired(Op::where, yes, no);
   auto shape = common(mask.shape(), a.shape());
   if (!shape) mismatch(Op::where, mask, a, "shapes do not broadcast", site);

@@ -123,7 +123,6 @@ Expr pad(Expr x, int axis, std::int64_t lo, std::int64_t hi, std::int64_t gap, W
 }
 
 Expr concat(std::span<const Expr> pieces, int axis, Where where) {
-  if (pieces.empty()) throw ShapeError(fmt::format("concat: nothing given ({})", to_string(where)));
   graph_of(Op::concat, pieces, where);
   if (pieces.size() == 1) return pieces[0];
   std::int64_t at = axis_of(Op::concat, pieces[0], axis, where);

@@ -1,5 +1,6 @@
 // Leaves: values that come from outside or from nothing.
 #include "base/random.h"
+#include "graph/builders.h"
 #include "graph/rows.h"
 
 namespace atelier {
@@ -9,7 +10,12 @@ namespace {
 // input and slot are typed by Graph itself; put() never makes them.
 std::vector<Type> untyped(const NodeView&) { refuse("is made by Graph::input or Graph::slot"); }
 
-std::vector<Type> constant_types(const NodeView& n) { return {{DType(n.attributes[1]), {}}}; }
+std::vector<Type> constant_types(const NodeView& n) {
+  double number = bits_to_double(n.attributes[0]);
+  DType type = DType(n.attributes[1]);
+  require(builders::keeps(type, number), builders::not_kept(type, number));
+  return {{type, {}}};
+}
 void constant_oracle(const NodeView& n, Ins, Outs out) {
   double value = bits_to_double(n.attributes[0]);
   out[0].v[0] = n.results[0].dtype == DType::f32 ? double(float(value)) : value;
