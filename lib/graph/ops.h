@@ -93,7 +93,6 @@ inline constexpr int kNumOps = int(Op::count_);
 inline constexpr int kNumPrimitives = int(Op::all_reduce) + 1;
 constexpr bool is_primitive(Op op) { return op <= Op::all_reduce; }
 constexpr bool is_composite(Op op) { return op >= Op::normal && op <= Op::adam; }
-constexpr bool is_lowered(Op op) { return op >= Op::fma; }
 constexpr bool is_elementwise(Op op) { return (op >= Op::exp && op <= Op::where) || op == Op::fma; }
 
 std::string_view name(Op op);
@@ -142,7 +141,6 @@ Expr leaky_relu(Expr x, double slope, Where = Where::here());
 Expr silu(Expr x, Where = Where::here());
 Expr gelu(Expr x, Where = Where::here());  // erf form (Hendrycks and Gimpel 2016)
 Expr gelu_tanh(Expr x, Where = Where::here());
-Expr safe_log(Expr x, double floor = 1e-30, Where = Where::here());  // log(max(x, floor))
 // sqrt(sum of squares over axes + eps): finite slope everywhere.
 Expr safe_norm(Expr x, std::vector<int> axes, double eps = 1e-12, Where = Where::here());
 Expr cast(Expr x, DType to, Where = Where::here());

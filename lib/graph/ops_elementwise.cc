@@ -163,10 +163,6 @@ Expr gelu_tanh(Expr x, Where w) {
   return Operand(0.5, w) * Operand(Operand(x, w) * (Operand(inner, w) + Operand(1.0, w)), w);
 }
 
-Expr safe_log(Expr x, double floor, Where w) {
-  return log(max(Operand(x, w), Operand(floor, w)), w);
-}
-
 Expr safe_norm(Expr x, std::vector<int> axes, double eps, Where w) {
   return sqrt(Operand(sum(square(x, w), std::move(axes), w), w) + Operand(eps, w), w);
 }
