@@ -10,22 +10,26 @@ Init or_default(const Init& init, std::int64_t fan_in) {
   return init ? init : fan_in_uniform(fan_in);
 }
 
-[[noreturn]] void refuse(const Scope& scope, std::string_view layer, std::string_view reason,
-                         Expr x, Where where) {
-  throw ShapeError(fmt::format("{} {}: {}; {} ({})", layer, scope.path(), reason,
-                               to_string(x.type()), to_string(where)));
+// What a layer needs of its input x, which may be absent or of another graph.
+void require(bool fits, const Scope& scope, std::string_view layer, std::string_view reason, Expr x,
+             Where where) {
+  Graph& graph = scope.graph();
+  if (x && x.graph != &graph) graph.refuse(layer, "x is of another graph", {&x, 1}, where);
+  if (!fits) graph.refuse(layer, reason, {&x, 1}, where);
 }
-
 void require_pictures(const Scope& scope, std::string_view layer, Expr x, Where where) {
-  if (x.shape().rank() != 4) refuse(scope, layer, "expected [N,H,W,C]", x, where);
+  require(x && x.shape().rank() == 4, scope, layer, "expected [N,H,W,C]", x, where);
+}
+void require_channels(const Scope& scope, std::string_view layer, Expr x, Where where) {
+  require(x && x.shape().rank() >= 1, scope, layer, "expected [.., C]", x, where);
 }
 
 }  // namespace
 
 Expr linear(const Scope& scope, Expr x, std::int64_t outputs, const LinearArgs& args, Where where) {
-  Within within(scope);
+  Within within(scope, where);
+  require(x && x.shape().rank() >= 1, scope, "linear", "expected [.., in]", x, where);
   const Shape shape = x.shape();
-  if (shape.rank() < 1) refuse(scope, "linear", "expected [.., in]", x, where);
   std::int64_t inputs = shape[-1];
   Expr weight =
       scope.param("weight", {inputs, outputs}, or_default(args.weight_init, inputs), where);
@@ -40,12 +44,10 @@ Expr linear(const Scope& scope, Expr x, std::int64_t outputs, const LinearArgs& 
 
 Expr conv2d(const Scope& scope, Expr x, std::int64_t channels, const Conv2dArgs& args,
             Where where) {
-  Within within(scope);
+  Within within(scope, where);
   require_pictures(scope, "conv2d", x, where);
-  if (args.groups < 1 || x.shape()[3] % args.groups != 0) {
-    refuse(scope, "conv2d", fmt::format("{} groups do not divide the channels", args.groups), x,
-           where);
-  }
+  require(args.groups >= 1 && x.shape()[3] % args.groups == 0, scope, "conv2d",
+          fmt::format("{} groups do not divide the channels", args.groups), x, where);
   Shape weight_shape{args.kernel, args.kernel, x.shape()[3] / args.groups, channels};
   std::int64_t fan_in = fan_in_of(weight_shape);
   Expr weight = scope.param("weight", weight_shape, or_default(args.weight_init, fan_in), where);
@@ -62,7 +64,7 @@ Expr conv2d(const Scope& scope, Expr x, std::int64_t channels, const Conv2dArgs&
 
 Expr conv2d_transpose(const Scope& scope, Expr x, std::int64_t channels,
                       const ConvTranspose2dArgs& args, Where where) {
-  Within within(scope);
+  Within within(scope, where);
   require_pictures(scope, "conv2d_transpose", x, where);
   Shape weight_shape{args.kernel, args.kernel, channels, x.shape()[3]};
   std::int64_t fan_in = fan_in_of(weight_shape);
@@ -80,7 +82,8 @@ Expr conv2d_transpose(const Scope& scope, Expr x, std::int64_t channels,
 }
 
 Expr layer_norm(const Scope& scope, Expr x, double norm_eps, Where where) {
-  Within within(scope);
+  Within within(scope, where);
+  require_channels(scope, "layer_norm", x, where);
   std::int64_t width = x.shape()[-1];
   Expr scale = scope.param("weight", {width}, ones(), where);
   Expr shift = scope.param("bias", {width}, zeros(), where);
@@ -88,7 +91,8 @@ Expr layer_norm(const Scope& scope, Expr x, double norm_eps, Where where) {
 }
 
 Expr group_norm(const Scope& scope, Expr x, std::int64_t groups, double norm_eps, Where where) {
-  Within within(scope);
+  Within within(scope, where);
+  require_channels(scope, "group_norm", x, where);
   std::int64_t width = x.shape()[-1];
   Expr scale = scope.param("weight", {width}, ones(), where);
   Expr shift = scope.param("bias", {width}, zeros(), where);
@@ -96,7 +100,8 @@ Expr group_norm(const Scope& scope, Expr x, std::int64_t groups, double norm_eps
 }
 
 Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where where) {
-  Within within(scope);
+  Within within(scope, where);
+  require_channels(scope, "batch_norm", x, where);
   std::int64_t width = x.shape()[-1], rows = x.shape().count() / width;
   Expr scale = scope.param("weight", {width}, ones(), where);
   Expr shift = scope.param("bias", {width}, zeros(), where);
@@ -106,9 +111,7 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
     Expr factor = scale / sqrt(variance + args.norm_eps, where);
     return Operand(x, where) * factor + (shift - mean * factor);
   }
-  if (rows < 2) {
-    refuse(scope, "batch_norm", "training needs more than one value a channel", x, where);
-  }
+  require(rows >= 2, scope, "batch_norm", "training needs more than one value a channel", x, where);
   Normed normed = batch_norm(x, scale, shift, args.norm_eps, where);
   double unbiased = double(rows) / double(rows - 1);
   scope.update(mean, mean + args.momentum * (normed.mean - mean), where);
@@ -119,11 +122,13 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
 
 Expr embedding(const Scope& scope, Expr index, std::int64_t rows, std::int64_t dim,
                const Init& init, Where where) {
-  Within within(scope);
+  Within within(scope, where);
   return take(scope.param("weight", {rows, dim}, init, where), index, where);
 }
 
 Expr dropout(const Scope& scope, Expr x, double prob, Where where) {
+  Within within(scope, where);
+  require_channels(scope, "dropout", x, where);
   if (!scope.training() || prob == 0) return x;
   Expr dropped = less(scope.uniform("mask", x.shape(), where), prob);
   return atelier::where(dropped, 0.0, x * (1 / (1 - prob)), where);

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "graph/builders.h"
+
 namespace atelier {
 namespace {
 
@@ -29,11 +31,13 @@ Expr slot_beside(const Scope& root, const std::string& name, const Type& type,
   return root.graph().slot(name, type, where);
 }
 
-void require_one_each(const std::vector<Expr>& params, std::span<const Expr> grads, Where where) {
-  if (params.size() != grads.size()) {
-    throw ShapeError(fmt::format("{} gradients for {} parameters ({})", grads.size(), params.size(),
-                                 to_string(where)));
-  }
+void require_one_each(const Scope& root, std::string_view what, std::span<const Expr> grads,
+                      Where where) {
+  std::vector<Expr> params = root.params();
+  if (params.size() == grads.size()) return;
+  root.graph().refuse(what,
+                      fmt::format("{} gradients for {} parameters", grads.size(), params.size()),
+                      grads, where);
 }
 
 // 1 - e^(-y) for y >= 0 without the cancellation that f32 would suffer for small y.
@@ -83,17 +87,17 @@ int count_emas(const Store& store) {
 }
 
 Expr global_norm(std::span<const Expr> values, Where where) {
+  At at(builders::graph_of("global_norm", values, where), where);
   Expr total;
   for (Expr value : values) {
     Expr squares = reshape(sum(square(value, where), {}, where), {}, where);
     total = total ? total + squares : squares;
   }
-  if (!total) throw ShapeError(fmt::format("the norm of no values ({})", to_string(where)));
   return sqrt(total, where);
 }
 
-Expr optimizer_step(const Scope& root) {
-  return slot_beside(root, std::string(kStep), {DType::f32, {}}, "", Where::here());
+Expr optimizer_step(const Scope& root, Where where) {
+  return slot_beside(root, std::string(kStep), {DType::f32, {}}, "", where);
 }
 
 OptimizerResult apply_optimizer(const Scope& root, std::span<const Expr> grads, Expr rate,
@@ -101,9 +105,10 @@ OptimizerResult apply_optimizer(const Scope& root, std::span<const Expr> grads, 
   Graph& graph = root.graph();
   std::vector<Expr> params = root.params();
   std::vector<std::string> names = root.param_names();
-  require_one_each(params, grads, where);
+  require_one_each(root, "apply_optimizer", grads, where);
+  At at(graph, where);
 
-  Expr before = optimizer_step(root);
+  Expr before = optimizer_step(root, where);
   OptimizerResult result{{}, before + 1.0};
   graph.update(before, result.step, where);
   Expr c1 = bias_correction(args.adam.beta1, result.step, where);
@@ -148,7 +153,8 @@ Expr accumulated(const Scope& root, const std::string& name, const Type& type, W
 void accumulate_gradients(const Scope& root, std::span<const Expr> grads, Where where) {
   std::vector<Expr> params = root.params();
   std::vector<std::string> names = root.param_names();
-  require_one_each(params, grads, where);
+  require_one_each(root, "accumulate_gradients", grads, where);
+  At at(root.graph(), where);
   for (std::size_t i = 0; i < params.size(); ++i) {
     Expr sum_so_far = accumulated(root, names[i], params[i].type(), where);
     root.graph().update(sum_so_far, sum_so_far + grads[i], where);
@@ -159,7 +165,8 @@ std::vector<Expr> accumulated_mean(const Scope& root, std::span<const Expr> grad
                                    Where where) {
   std::vector<Expr> params = root.params();
   std::vector<std::string> names = root.param_names();
-  require_one_each(params, grads, where);
+  require_one_each(root, "accumulated_mean", grads, where);
+  At at(root.graph(), where);
   std::vector<Expr> means;
   for (std::size_t i = 0; i < params.size(); ++i) {
     Expr sum_so_far = accumulated(root, names[i], params[i].type(), where);

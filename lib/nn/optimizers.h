@@ -31,7 +31,7 @@ struct OptimizerResult {
 };
 
 // f32 []: updates done before this run; also what Batch::step should hold.
-Expr optimizer_step(const Scope& root);
+Expr optimizer_step(const Scope& root, Where = Where::here());
 
 // Adds one Adam(W) update of every parameter of `root` (adam() in graph/ops.h) with
 // gradients in the order of root.params(), learning rate `rate` f32 [], and then of the averages:

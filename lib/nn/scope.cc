@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/random.h"
+#include "graph/builders.h"
 
 namespace atelier {
 
@@ -79,7 +80,7 @@ Expr Scope::param(std::string_view name, Shape shape, const Init& init, Where wh
   std::string from = store_prefix_ + full;
   if (!store_->has(from)) from = full;
   require_type(store_->at(from), type, where);
-  Within within(*this);
+  Within within(*this, where);
   Expr slot = graph_->slot(from, type, where);
   auto& params = shared_->params;
   bool known =
@@ -105,10 +106,13 @@ Expr Scope::state(std::string_view name, Shape shape, double start, Where where)
 
 void Scope::update(Expr state, Expr next, Where where) const {
   if (!training() || frozen_) return;
-  const std::string& slot = graph_->name_of(state.node);
-  auto found = shared_->state_names.find(slot);
+  Expr both[] = {state, next};
+  builders::graph_of("update", both, where);
+  auto found = graph_->node(state.node).op == Op::slot
+                   ? shared_->state_names.find(graph_->name_of(state.node))
+                   : shared_->state_names.end();
   if (found == shared_->state_names.end()) {
-    throw ShapeError(fmt::format("'{}' is no state of this scope ({})", slot, to_string(where)));
+    graph_->refuse("update", "this is no state of the scope", both, where);
   }
   graph_->update(state, next, where);
   shared_->updates.push_back({found->second, state, next});
@@ -117,14 +121,14 @@ void Scope::update(Expr state, Expr next, Where where) const {
 Expr Scope::uniform(std::string_view name, Shape shape, Where where) const {
   std::string full = joined(path_, name);
   require_noise(noise_, full, where);
-  Within within(*this);
+  Within within(*this, where);
   return random(noise_.ids, noise_.clock, shape, stream_of(full), where);
 }
 
 Expr Scope::normal(std::string_view name, Shape shape, Where where) const {
   std::string full = joined(path_, name);
   require_noise(noise_, full, where);
-  Within within(*this);
+  Within within(*this, where);
   return atelier::normal(noise_.ids, noise_.clock, shape, stream_of(full), where);
 }
 

@@ -80,18 +80,11 @@ class Scope {
   std::shared_ptr<Shared> shared_;
 };
 
-// While it lives, nodes of the graph are recorded as belonging to the scope's path.
-class Within {
+// While it lives, nodes of the graph are recorded as belonging to the scope's path and, in a layer,
+// to the place that the layer was called at; without one, to the places of their builders.
+class Within : public At {
  public:
-  explicit Within(const Scope& scope)
-      : graph_(scope.graph()), former_(graph_.set_scope(scope.path())) {}
-  ~Within() { graph_.set_scope(former_); }
-  Within(const Within&) = delete;
-  Within& operator=(const Within&) = delete;
-
- private:
-  Graph& graph_;
-  std::string former_;
+  explicit Within(const Scope& scope, Where where = {}) : At(scope.graph(), scope.path(), where) {}
 };
 
 }  // namespace atelier
