@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "base/error.h"
 
@@ -89,6 +90,13 @@ Descriptor open_spool() {
   return Descriptor(fd);
 }
 
+void write_spool(int spool, int fd, std::string_view name) {
+  if (::lseek(spool, 0, SEEK_SET) != 0) throw_errno(name, "cannot rewind the spool", errno);
+  std::vector<std::byte> buffer(1 << 20);
+  while (std::size_t n = read_some(spool, buffer, name))
+    write_all(fd, std::span(buffer).first(n), name);
+}
+
 namespace {
 
 // A lock of the open file description, which vanishes with the last process that has it open.
@@ -112,22 +120,54 @@ bool is_temporary_name(std::string_view name) {
   return name.size() > 1;
 }
 
+// Where links end, whether or not anything is there.
+std::filesystem::path without_links(std::filesystem::path path) {
+  std::error_code error;
+  // As many as the system follows: others may be at work on them.
+  for (int links = 0; links < 40 && std::filesystem::is_symlink(path, error); ++links) {
+    std::filesystem::path next = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / next;
+  }
+  return path;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   static std::atomic<int> counter{0};
-  if (std::error_code error; std::filesystem::is_directory(path_, error))
-    throw_errno(path_, "cannot write", EISDIR);
+  struct stat old {};
+  bool exists = ::stat(path_.c_str(), &old) == 0;
+  if (!exists && errno != ENOENT) throw_errno(path_, "cannot write", errno);
+  if (exists && S_ISDIR(old.st_mode)) throw_errno(path_, "cannot write", EISDIR);
+  target_ = without_links(path_);
+  if (exists) {
+    // /dev/stdout may lead to a file that has lost its name.
+    struct stat named {};
+    bool replaceable = S_ISREG(old.st_mode) && ::lstat(target_.c_str(), &named) == 0 &&
+                       named.st_ino == old.st_ino && named.st_dev == old.st_dev;
+    if (!replaceable) {
+      node_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+      if (!node_) throw_errno(path_, "cannot write", errno);
+      fd_ = open_spool();
+      return;
+    }
+    mode_ = old.st_mode & 0777;
+  }
   // Again if a dead process of the same number, as containers have them, left this name, or if
   // somebody who tidied up removed the file before it was locked.
   for (;;) {
     std::string name =
-        fmt::format(".{}.{}.{}.tmp", path_.filename().string(), ::getpid(), counter++);
-    temporary_ = path_.parent_path() / name;
-    int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fmt::format(".{}.{}.{}.tmp", target_.filename().string(), ::getpid(), counter++);
+    temporary_ = target_.parent_path() / name;
+    // Never open to more people than the old file; its own mode comes at the end.
+    int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_ ? 0600 : 0666);
     if (fd < 0 && errno == EEXIST) continue;
     if (fd < 0) throw_errno(path_, "cannot write", errno);
     fd_ = Descriptor(fd);
+    if (mode_ && ::fchown(fd, old.st_uid, old.st_gid) != 0) {
+      // Only root gives files away; those of others become ours, as with any new file.
+    }
     lock_whole(fd);  // where locks are unknown, nobody can take the file for a dead one either
     struct stat status {};
     if (::fstat(fd, &status) != 0 || status.st_nlink > 0) return;
@@ -135,13 +175,22 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 AtomicFile::~AtomicFile() {
-  if (fd_) ::unlink(temporary_.c_str());
+  if (fd_ && !temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::write(std::span<const std::byte> bytes) { write_all(fd(), bytes, path_.string()); }
-void AtomicFile::write(std::string_view text) { write_all(fd(), text, path_.string()); }
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  write_all(fd(), bytes, path_.string() + (node_ ? " (spool)" : ""));
+}
+void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
 void AtomicFile::commit() {
+  if (node_) {
+    write_spool(fd(), node_.get(), path_.string());
+    if (::close(node_.release()) != 0) throw_errno(path_, "cannot write", errno);
+    fd_ = Descriptor();
+    return;
+  }
+  if (mode_) ::fchmod(fd(), *mode_);  // fails where files have no modes
   if (::fsync(fd()) != 0) throw_errno(path_, "cannot write", errno);
   // Keeps the lock until the temporary name is gone.
   Descriptor locked(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
@@ -151,12 +200,12 @@ void AtomicFile::commit() {
     ::unlink(temporary_.c_str());
     throw_errno(path_, "cannot write", error);
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     int error = errno;
     ::unlink(temporary_.c_str());
     throw_errno(path_, "cannot replace", error);
   }
-  std::filesystem::path directory = path_.parent_path().empty() ? "." : path_.parent_path();
+  std::filesystem::path directory = target_.parent_path().empty() ? "." : target_.parent_path();
   Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent || (::fsync(parent.get()) != 0 && errno != EINVAL))
     throw_errno(path_, "replaced, but its directory cannot be synced", errno);

@@ -1,9 +1,12 @@
 // POSIX files without surprises: EINTR and short transfers handled, errno kept, replacement atomic.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,11 +45,15 @@ std::string read_text(const std::filesystem::path& path, std::size_t limit = 64 
 // An unlinked temporary file in $TMPDIR (or /tmp): spools for pipes. Its path is gone; libhdf5
 // reaches it through our own driver by descriptor.
 Descriptor open_spool();
+// Writes all of a spool, from its start, to `fd`.
+void write_spool(int spool, int fd, std::string_view name);
 
 // Replaces `path` whole or not at all: the bytes go to a temporary name in the same directory,
 // commit() does fsync, rename and fsync of the directory; without commit() the temporary is
-// unlinked. Failures throw Error("vae.h5: cannot write: No space left on device") and leave the
-// old file as it was.
+// unlinked. Of a link the file that it leads to is replaced; the new file has the mode of the old.
+// What cannot be replaced (a device, FIFO or socket, /dev/stdout) is written to: the bytes go to a
+// spool and commit() sends them. Failures throw Error("vae.h5: cannot write: No space left on
+// device") and leave the old file as it was.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -55,14 +62,16 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   int fd() const { return fd_.get(); }
   const std::filesystem::path& path() const { return path_; }
+  // Empty if nothing is replaced.
   const std::filesystem::path& temporary() const { return temporary_; }
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
   void commit();
 
  private:
-  std::filesystem::path path_, temporary_;
-  Descriptor fd_;
+  std::filesystem::path path_, target_, temporary_;
+  std::optional<mode_t> mode_;  // of the old file
+  Descriptor fd_, node_;        // `node_`: what is written to at the end
 };
 
 // UsageError if writing `output` would replace one of `inputs`, or a file below an input folder;

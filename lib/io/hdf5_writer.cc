@@ -20,7 +20,9 @@ struct Hdf5Writer::Impl {
   Handle access, file;
 
   void check() {
-    if (driver.error) throw_errno(name, driver.operation, driver.error);
+    bool spooled = !atomic || atomic->temporary().empty();
+    if (driver.error)
+      throw_errno(spooled ? name + " (spool)" : name, driver.operation, driver.error);
   }
 };
 
@@ -286,12 +288,7 @@ void Hdf5Writer::commit() {
     w.atomic->commit();
     return;
   }
-  if (::lseek(w.spool.get(), 0, SEEK_SET) != 0)
-    throw_errno(w.name, "cannot rewind the spool", errno);
-  std::vector<std::byte> buffer(1 << 20);
-  while (std::size_t n = read_some(w.spool.get(), buffer, w.name)) {
-    write_all(STDOUT_FILENO, std::span(buffer).first(n), w.name);
-  }
+  write_spool(w.spool.get(), STDOUT_FILENO, w.name);
 }
 
 }  // namespace atelier

@@ -1,0 +1,196 @@
+// Files that are replaced, and what cannot be: links, devices, FIFOs, modes.
+#include "base/file.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "base/error.h"
+
+using namespace atelier;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "atelier-base-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()));
+    root_ = pattern;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
+  }
+  fs::path operator/(const char* name) const { return root_ / name; }
+  std::size_t entries() const {
+    return std::size_t(std::distance(fs::directory_iterator(root_), fs::directory_iterator{}));
+  }
+
+ private:
+  fs::path root_;
+};
+
+void put(const fs::path& path, std::string_view text) { std::ofstream(path) << text; }
+std::string got(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+void replace(const fs::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+mode_t mode_of(const fs::path& path) {
+  struct stat status {};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  return status.st_mode;
+}
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("of a link the file that it leads to is replaced, also where there is none yet") {
+  Folder folder;
+  fs::create_directory(folder / "far");
+  put(folder / "far/real", "old");
+  fs::create_symlink("far/real", folder / "link");
+  fs::create_symlink(folder / "link", folder / "far/back");
+  fs::create_symlink("far/fresh", folder / "dangling");
+  for (const char* name : {"link", "far/back", "dangling"}) {
+    CAPTURE(name);
+    replace(folder / name, std::string("new ") + name);
+    CHECK(fs::is_symlink(folder / name));
+    CHECK(got(folder / name) == std::string("new ") + name);
+  }
+  CHECK(got(folder / "far/real") == "new far/back");
+  CHECK(S_ISREG(mode_of(folder / "far/real")));
+  CHECK(S_ISREG(mode_of(folder / "far/fresh")));
+  CHECK(folder.entries() == 3);
+  CHECK(fs::exists(folder / "far/fresh"));
+  {
+    AtomicFile dropped(folder / "link");
+    dropped.write("never");
+    // Beside the file itself: another directory may be another file system.
+    CHECK(dropped.temporary().parent_path() == folder / "far");
+  }
+  CHECK(got(folder / "link") == "new far/back");
+  fs::create_symlink("round", folder / "round");
+  CHECK(message_of([&] { replace(folder / "round", "x"); }) ==
+        (folder / "round").string() + ": cannot write: Too many levels of symbolic links");
+}
+
+TEST_CASE("the new file has the mode of the old, and no more people see it before") {
+  Folder folder;
+  mode_t before = ::umask(022);
+  for (mode_t mode : {0600, 0640, 0664, 0444, 0755}) {
+    put(folder / "file", "old");
+    REQUIRE(::chmod((folder / "file").c_str(), mode) == 0);
+    {
+      AtomicFile file(folder / "file");
+      CHECK((mode_of(file.temporary()) & 07777) == 0600);
+      file.write("new");
+      file.commit();
+    }
+    CHECK((mode_of(folder / "file") & 07777) == mode);
+    CHECK(got(folder / "file") == "new");
+    fs::remove(folder / "file");
+  }
+  replace(folder / "fresh", "new");
+  CHECK((mode_of(folder / "fresh") & 07777) == 0644);
+  ::umask(before);
+}
+
+TEST_CASE("the file of another user stays theirs when root replaces it") {
+  if (::geteuid() != 0) return void(fmt::print("skipped: files of other users: not root\n"));
+  Folder folder;
+  put(folder / "theirs", "old");
+  REQUIRE(::chown((folder / "theirs").c_str(), 65534, 65533) == 0);
+  replace(folder / "theirs", "new");
+  struct stat status {};
+  REQUIRE(::stat((folder / "theirs").c_str(), &status) == 0);
+  CHECK(status.st_uid == 65534);
+  CHECK(status.st_gid == 65533);
+}
+
+TEST_CASE("a device is written to and stays a device") {
+  Folder folder;
+  fs::path null = folder / "null", full = folder / "full";
+  if (::mknod(null.c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0 ||
+      ::mknod(full.c_str(), S_IFCHR | 0666, makedev(1, 7)) != 0 ||
+      !Descriptor(::open(null.c_str(), O_WRONLY | O_CLOEXEC)))
+    return void(fmt::print("skipped: devices: mknod is not allowed here\n"));
+  replace(null, "gone");
+  CHECK(S_ISCHR(mode_of(null)));
+  CHECK(message_of([&] { replace(full, "x"); }) ==
+        full.string() + ": cannot write: No space left on device");
+  CHECK(S_ISCHR(mode_of(full)));
+  CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("a FIFO gets the whole at the end, or nothing") {
+  Folder folder;
+  fs::path fifo = folder / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const std::string large(300'000, 'x');  // more than a pipe holds
+  for (bool commit : {true, false}) {
+    std::string heard;
+    std::thread reader([&] { heard = got(fifo); });
+    {
+      AtomicFile file(fifo);
+      CHECK(file.temporary().empty());
+      file.write("head ");
+      file.write(large);
+      if (commit) file.commit();
+    }
+    reader.join();
+    CHECK(heard == (commit ? "head " + large : ""));
+    CHECK(S_ISFIFO(mode_of(fifo)));
+  }
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a descriptor by name is written to: a pipe, and a file that has lost its name") {
+  Folder folder;
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  replace(fmt::format("/proc/self/fd/{}", ends[1]), "through");
+  char heard[16];
+  CHECK(::read(ends[0], heard, sizeof heard) == 7);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  put(folder / "file", "");
+  Descriptor file(::open((folder / "file").c_str(), O_RDWR | O_CLOEXEC));
+  fs::path by_number = fmt::format("/proc/self/fd/{}", file.get());
+  fs::remove(folder / "file");
+  replace(by_number, "nameless");
+  CHECK(::pread(file.get(), heard, sizeof heard, 0) == 8);
+  CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("directories are refused") {
+  Folder folder;
+  fs::create_directory(folder / "inner");
+  fs::create_symlink("inner", folder / "link");
+  for (const char* name : {"inner", "link"})
+    CHECK(message_of([&] { replace(folder / name, "x"); }) ==
+          (folder / name).string() + ": cannot write: Is a directory");
+  CHECK(folder.entries() == 2);
+}
