@@ -58,6 +58,50 @@ DType memory_type(const Hdf5Reader& file, const DatasetInfo& info) {
   }
 }
 
+// "nan" or "inf" if there is one among floating point numbers, else "". `exponent`: its bits, which
+// are all set in what is not finite.
+template <class Bits>
+std::string_view first_not_finite(const std::byte* at, std::size_t count, Bits exponent) {
+  auto number = reinterpret_cast<const Bits*>(at);  // of a store: aligned
+  constexpr std::size_t kPiece = 1024;              // without an exit inside: done in vectors
+  std::size_t first = 0;
+  for (; first + kPiece <= count; first += kPiece) {
+    Bits found = 0;
+    for (std::size_t i = 0; i < kPiece; ++i)
+      found = Bits(found | Bits((number[first + i] & exponent) == exponent));
+    if (found) break;
+  }
+  for (; first < count; ++first) {
+    if ((number[first] & exponent) != exponent) continue;
+    return number[first] & Bits((exponent & (~exponent + 1)) - 1) ? "nan" : "inf";
+  }
+  return "";
+}
+
+std::string_view first_not_finite(const StoredTensor& tensor) {
+  std::size_t count = tensor.bytes() / size_of(tensor.type.dtype);
+  switch (tensor.type.dtype) {
+    case DType::f32:
+      return first_not_finite<std::uint32_t>(tensor.data(), count, 0x7f800000);
+    case DType::bf16:
+      return first_not_finite<std::uint16_t>(tensor.data(), count, 0x7f80);
+    case DType::f64:
+      return first_not_finite<std::uint64_t>(tensor.data(), count, 0x7ff0000000000000);
+    case DType::i32:
+    case DType::u8:
+      return "";
+  }
+  return "";
+}
+
+// Weights and their averages only: a moment of the optimizer may overflow and recover.
+void require_finite(const std::string& file, const std::string& path, const StoredTensor& tensor) {
+  if (!path.starts_with("/model/") && !path.starts_with("/ema")) return;
+  std::string_view found = first_not_finite(tensor);
+  if (!found.empty())
+    throw Error(fmt::format("{}: {} holds {}; values must be finite", file, path, found));
+}
+
 void read_tensor(const Hdf5Reader& file, const std::string& path, const std::string& label,
                  Store& store) {
   DatasetInfo info = file.info(path);
@@ -75,6 +119,7 @@ void read_tensor(const Hdf5Reader& file, const std::string& path, const std::str
   StoredTensor& tensor = store.has(label) ? store.at(label) : store.create(label, type);
   Mapping bytes = file.map(path);
   std::copy(bytes.bytes().begin(), bytes.bytes().end(), tensor.data());
+  require_finite(file.name(), path, tensor);
   ++tensor.version;
 }
 
@@ -113,6 +158,7 @@ void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, c
   for (const std::string& name : names) {
     if (wanted && !wanted(name)) continue;
     const StoredTensor& tensor = store.at(name);
+    require_finite(output, path_of(name), tensor);
     std::vector<std::int64_t> dims(tensor.type.shape.axes().begin(),
                                    tensor.type.shape.axes().end());
     file.dataset(path_of(name), stored_type(tensor.type.dtype), dims,

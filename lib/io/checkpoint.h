@@ -24,12 +24,13 @@ struct Checkpoint {
   std::string model() const;  // config attribute `model`
 };
 
-// Writes `checkpoint` and those tensors of `store` that `wanted` accepts (all if empty).
+// Writes `checkpoint` and those tensors of `store` that `wanted` accepts (all if empty). Weights
+// and averages that are not finite are never written: Error("x.h5: /model/w holds nan; ..").
 void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, const Store& store,
                       const std::function<bool(std::string_view name)>& wanted = {});
 
 // Reads the attributes and, verified by checksum, the tensors into `store` (created or, if present,
-// overwritten after a check of shape and type).
+// overwritten after a check of shape and type). Weights and averages must be finite.
 Checkpoint read_checkpoint(const Hdf5Reader& file, Store& store,
                            const std::function<bool(std::string_view name)>& wanted = {});
 Checkpoint read_checkpoint_attributes(const Hdf5Reader& file);
