@@ -151,8 +151,7 @@ PictureFormat sniff_picture(std::span<const std::byte> b) {
   if (starts(b, "\xff\xd8\xff")) return PictureFormat::jpeg;
   if (starts(b, "RIFF") && starts(b, "WEBP", 8)) return PictureFormat::webp;
   if (starts(b, "BM") && b.size() > 26 && small(b, 6, 4) == 0) return PictureFormat::bmp;
-  bool pnm = b.size() > 2 && at(b, 0) == 'P' &&
-             (at(b, 1) == '2' || at(b, 1) == '3' || at(b, 1) == '5' || at(b, 1) == '6');
+  bool pnm = b.size() > 2 && at(b, 0) == 'P' && at(b, 1) >= '1' && at(b, 1) <= '6';
   if (pnm && std::isspace(at(b, 2))) return PictureFormat::pnm;
   return PictureFormat::unknown;
 }

@@ -22,7 +22,7 @@ std::string refusal(std::span<const std::byte> bytes, const DecodeLimits& limits
 
 }  // namespace
 
-TEST_CASE("plain and raw, grey and colour, of 8 and 16 bits are read") {
+TEST_CASE("plain and raw, grey and colour, of 1, 8 and 16 bits are read") {
   struct Case {
     Bytes bytes;
     std::int64_t height, width, channels;
@@ -39,7 +39,15 @@ TEST_CASE("plain and raw, grey and colour, of 8 and 16 bits are read") {
       {pnm("P6\n1 2\n255\n", {1, 2, 3, 4, 5, 6}), 2, 1, 3, {1, 2, 3, 4, 5, 6}},
       {pnm("P6\n1 1\n65535\n", {1, 1, 2, 2, 3, 3}), 1, 1, 3, {1, 2, 3}},
       {pnm("P5 # by hand\n# width\n2\n#height\r\n\t1 #top\n255\n", {7, 8}), 1, 2, 1, {7, 8}},
-      {pnm("P5\n1 1\n100\n", {50}), 1, 1, 1, {128}}};
+      {pnm("P5\n1 1\n100\n", {50}), 1, 1, 1, {128}},
+      {pnm("P1\n# a comment\n3 2\n101\n0 1 0"), 2, 3, 1, {0, 255, 0, 255, 0, 255}},
+      {pnm("P1 2 1 1 0\n"), 1, 2, 1, {0, 255}},
+      {pnm("P4\n3 2\n", {0xa0, 0x5f}), 2, 3, 1, {0, 255, 0, 255, 0, 255}},
+      {pnm("P4 9 2\n", {0x00, 0x80, 0xff, 0x7f}),
+       2,
+       9,
+       1,
+       {255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255}}};
   for (const Case& c : cases) {
     Picture picture = decode_picture(c.bytes);
     CHECK(picture.height == c.height);
@@ -51,7 +59,8 @@ TEST_CASE("plain and raw, grey and colour, of 8 and 16 bits are read") {
 
 TEST_CASE("a PNM cut anywhere is refused") {
   const Bytes cases[] = {pnm("P6\n2 2\n255\n", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}),
-                         pnm("P5\n2 1\n65535\n", {1, 2, 3, 4}), pnm("P3\n1 2\n9\n1 2 3 4 5 6")};
+                         pnm("P5\n2 1\n65535\n", {1, 2, 3, 4}), pnm("P3\n1 2\n9\n1 2 3 4 5 6"),
+                         pnm("P1\n3 2\n101010"), pnm("P4\n9 2\n", {1, 0, 2, 0})};
   for (const Bytes& whole : cases) {
     for (std::size_t length = 0; length < whole.size(); ++length) {
       if (refusal(std::span(whole).first(length)).empty()) FAIL_CHECK("cut to " << length);
@@ -73,7 +82,11 @@ TEST_CASE("PNM headers that make no sense are refused by reason") {
       {pnm("P6\n16000 16000\n255\n", {1}), "oversized picture: 16000x16000"},
       {pnm("P5\n1 1\n100\n", {101}), "a value above its maximum"},
       {pnm("P2\n1 1\n9\n10\n"), "a value above its maximum"},
-      {pnm("P4\n8 1\n", {1}), "not a picture that is read (PNG, JPEG, WebP, BMP, PNM)"},
+      {pnm("P1\n2 1\n02"), "a value above its maximum"},
+      {pnm("P1\n2 1\n0x"), "a number is missing"},
+      {pnm("P4\n0 1\n", {1}), "bad header"},
+      {pnm("P4\n16000 16000\n", {1}), "oversized picture: 16000x16000"},
+      {pnm("P8\n8 1\n", {1}), "not a picture that is read (PNG, JPEG, WebP, BMP, PNM)"},
       {pnm("P7\nWIDTH 1\n"), "not a picture that is read"},
       {pnm("P5"), "not a picture that is read"},
       {Bytes{}, "the file is empty"}};
