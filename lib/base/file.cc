@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
 
 #include "base/error.h"
 
@@ -256,7 +255,8 @@ void Mapping::drop(std::uint64_t offset, std::uint64_t bytes) const {
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
-void refuse_overwriting(const std::string& output, std::span<const std::string> inputs) {
+void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
+                        std::string_view option) {
   namespace fs = std::filesystem;
   std::error_code error;
   fs::path target = fs::canonical(output, error);
@@ -268,8 +268,9 @@ void refuse_overwriting(const std::string& output, std::span<const std::string> 
                  std::mismatch(source.begin(), source.end(), target.begin(), target.end()).first ==
                      source.end();
     if (!below && !fs::equivalent(source, target, error)) continue;
-    throw UsageError("--output " + output + ": would replace " +
-                     (below ? "a file of " + input + ", which is read" : "what is read"));
+    throw UsageError(
+        fmt::format("{} {}: would replace {}", option, output,
+                    below ? "a file of " + input + ", which is read" : "what is read"));
   }
 }
 

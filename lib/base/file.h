@@ -10,6 +10,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <vector>
 
 namespace atelier {
 
@@ -74,9 +76,26 @@ class AtomicFile {
   Descriptor fd_, node_;        // `node_`: what is written to at the end
 };
 
-// UsageError if writing `output` would replace one of `inputs`, or a file below an input folder;
-// "-" and outputs that do not exist yet are nobody's input.
-void refuse_overwriting(const std::string& output, std::span<const std::string> inputs);
+// UsageError if writing `output`, the value of `option`, would replace one of `inputs`, or a file
+// below an input folder; "-", "" and outputs that do not exist yet are nobody's input.
+void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
+                        std::string_view option = "--output");
+
+// The paths of all options that read, given as strings and as lists of strings:
+// paths_of(sources, reading.labels, config.init).
+template <class... Inputs>
+std::vector<std::string> paths_of(const Inputs&... inputs) {
+  std::vector<std::string> paths;
+  auto add = [&](const auto& input) {
+    if constexpr (std::is_convertible_v<decltype(input), std::string>) {
+      paths.emplace_back(input);
+    } else {
+      paths.insert(paths.end(), std::begin(input), std::end(input));
+    }
+  };
+  (add(inputs), ...);
+  return paths;
+}
 
 // Temporaries of AtomicFile are named ".NAME.PID.N.tmp" and locked while they are written; removes
 // those in `directory` and below that nobody has locked. Called when a run directory has been

@@ -194,3 +194,29 @@ TEST_CASE("directories are refused") {
           (folder / name).string() + ": cannot write: Is a directory");
   CHECK(folder.entries() == 2);
 }
+
+TEST_CASE("no option may replace what another reads, by whatever name") {
+  Folder folder;
+  fs::create_directory(folder / "pictures");
+  for (const char* name : {"labels.csv", "data.h5", "init.h5", "pictures/a.png"})
+    put(folder / name, "x");
+  fs::create_symlink("init.h5", folder / "alias");
+  fs::create_hard_link(folder / "data.h5", folder / "twin");
+  auto path = [&](const char* name) { return (folder / name).string(); };
+  const std::vector<std::string> sources{path("data.h5"), path("pictures"), "-"};
+  const std::vector<std::string> inputs =
+      paths_of(sources, path("labels.csv"), std::string(), path("init.h5"), "auto");
+  CHECK(inputs.size() == 7);
+  for (const char* name : {"data.h5", "twin", "labels.csv", "init.h5", "alias"})
+    CHECK(message_of([&] { refuse_overwriting(path(name), inputs); }) ==
+          "--output " + path(name) + ": would replace what is read");
+  CHECK(message_of([&] { refuse_overwriting(path("alias"), inputs, "--metrics"); }) ==
+        "--metrics " + path("alias") + ": would replace what is read");
+  CHECK(message_of([&] { refuse_overwriting(path("pictures/a.png"), inputs); }) ==
+        "--output " + path("pictures/a.png") + ": would replace a file of " + path("pictures") +
+            ", which is read");
+  put(folder / "other.h5", "x");
+  for (const std::string& free :
+       {path("other.h5"), path("pictures/new.png"), path("new"), std::string("-"), std::string()})
+    CHECK(message_of([&] { refuse_overwriting(free, inputs); }) == "");
+}
