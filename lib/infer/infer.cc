@@ -87,7 +87,7 @@ Plan Loaded::Impl::plan_of(std::int64_t rows,
   std::size_t before = store->names().size();
   try {
     graph.output("y", build(store_prefix.empty() ? scope : scope.reading(store_prefix)));
-  } catch (const ShapeError& error) {
+  } catch (const std::invalid_argument& error) {  // shapes and axes that cannot be
     if (!owned) throw;
     throw Error(fmt::format("{}: {}", name, error.what()));
   }

@@ -36,6 +36,31 @@ stderr_has() {
   checks=$((checks + 1))
   grep -qF -e "$1" "$tmp/stderr" || fault "expected '$1' on standard error"
 }
+# refused TEXT TOOL...: status 1, one line on standard error that begins with the tool's name and
+# holds TEXT; x.h5 is as it was and nothing is left beside it. The words of `as` run the tool.
+as=()
+refused() {
+  local text=$1
+  shift
+  echo 'the old file' >x.h5
+  status 1 ${as[@]+"${as[@]}"} "$@"
+  stderr_has "$text"
+  checks=$((checks + 1))
+  if [ "$(wc -l <stderr)" != 1 ] || ! grep -q "^${1##*/}: " stderr; then
+    fault 'expected one line with the name of the tool'
+  fi
+  grep -qx 'the old file' x.h5 || fault 'the old file is gone'
+  [ -z "$(find . -name '.*.tmp')" ] || fault "left: $(find . -name '.*.tmp')"
+}
+# unread COMMAND...: with standard output a pipe that nobody reads any more.
+unread() {
+  local got=0
+  exec 9> >(:)
+  wait $!
+  "$@" >&9 9>&- || got=$?
+  exec 9>&-
+  return $got
+}
 finish() {
   echo "summary: ${0##*/}: $checks checks, $faults faults"
   [ "$faults" = 0 ]
