@@ -12,7 +12,7 @@ foreach(row IN LISTS floor_rows)
     add_executable(${floor}_test ${test_sources} tests/support/main.cc)
     target_include_directories(${floor}_test PRIVATE tests)
     target_link_libraries(${floor}_test PRIVATE atelier_flags OpenMP::OpenMP_CXX hwy::hwy
-      ${io_libraries} LibArchive::LibArchive Eigen3::Eigen
+      ${io_libraries} ${data_libraries} Eigen3::Eigen
       tomlplusplus::tomlplusplus doctest::doctest dl)
     foreach(used IN LISTS floor below)
       get_target_property(type floor_${used} TYPE)

@@ -6,72 +6,62 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "data/source.h"
+#include "data/tsv.h"
 
 namespace atelier {
 namespace {
 
-// Splits off the part before `separator` (all if there is none).
-std::string_view take(std::string_view& text, char separator) {
-  std::size_t end = text.find(separator);
-  std::string_view part = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return part;
+constexpr std::size_t kNone = std::size_t(-1);
+
+std::size_t column_of(std::span<const std::string> header, std::string_view name) {
+  auto found = std::find(header.begin(), header.end(), name);
+  return found == header.end() ? kNone : std::size_t(found - header.begin());
 }
 
-std::string_view without_return(std::string_view line) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
+// A caption is one line of text.
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  line.erase(std::remove(line.begin(), line.end(), '\r'), line.end());
+  std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
-}
-
-struct Columns {
-  int path = -1, title = -1;
-};
-
-Columns header_columns(std::string_view header) {
-  Columns columns;
-  for (int i = 0; !header.empty(); ++i) {
-    std::string_view word = take(header, '\t');
-    if (word == "filepath") columns.path = i;
-    if (word == "title") columns.title = i;
-  }
-  return columns;
 }
 
 }  // namespace
 
-void CaptionTable::add(std::string_view key, std::string_view caption) {
-  entries_.push_back({text_.size(), std::uint32_t(key.size()), std::uint32_t(caption.size())});
+void CaptionTable::add(std::string_view key, std::string_view caption, bool from_table) {
+  entries_.push_back({text_.size(), std::uint32_t(key.size()), std::uint32_t(caption.size()),
+                      from_table, /*used=*/false});
   text_.append(key).append(caption);
   sorted_ = false;
 }
 
 void CaptionTable::add_tsv(std::string_view text, std::string_view folder,
                            const std::string& name) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
-  Columns columns = header_columns(without_return(take(text, '\n')));
-  if (columns.path < 0 || columns.title < 0) {
-    throw Error(name + ": line 1: expected the header filepath<TAB>title");
-  }
-  text_.reserve(text_.size() + text.size());
+  std::size_t path_column = kNone, title_column = kNone;
   std::string path;
-  for (int line = 2; !text.empty(); ++line) {
-    std::string_view row = without_return(take(text, '\n'));
-    if (row.empty()) continue;
-    path.clear();
-    std::string_view title;
-    int column = 0;
-    for (; !row.empty(); ++column) {
-      std::string_view cell = take(row, '\t');
-      if (column == columns.path) path = cell;
-      if (column == columns.title) title = cell;
+  text_.reserve(text_.size() + text.size());
+  read_tsv(text, name, [&](std::span<const std::string> cells, int line) {
+    if (path_column == kNone) {
+      path_column = column_of(cells, "filepath");
+      title_column = column_of(cells, "title");
+      if (path_column != kNone && title_column != kNone) return;
+      throw Error(fmt::format("{}: line {}: expected the header filepath<TAB>title", name, line));
     }
-    if (path.empty() || column <= columns.path) {
+    if (std::max(path_column, title_column) >= cells.size() || cells[path_column].empty()) {
       throw Error(fmt::format("{}: line {}: expected a path and a title", name, line));
     }
+    if (!is_utf8(cells[title_column])) {
+      throw Error(fmt::format("{}: line {}: expected a title in UTF-8", name, line));
+    }
+    path = cells[path_column];
     if (path.starts_with("./")) path.erase(0, 2);
     if (!folder.empty()) path = fmt::format("{}/{}", folder, path);
-    add(path, title);
+    add(path, one_line(cells[title_column]), /*from_table=*/true);
+  });
+  if (path_column == kNone) {
+    throw Error(name + ": line 1: expected the header filepath<TAB>title");
   }
 }
 
@@ -79,10 +69,8 @@ void CaptionTable::add_text(std::string_view path, std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   std::size_t first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return;
-  std::string caption(text.substr(first, text.find_last_not_of(kSpace) - first + 1));
-  caption.erase(std::remove(caption.begin(), caption.end(), '\r'), caption.end());
-  std::replace(caption.begin(), caption.end(), '\n', ' ');
-  add(without_suffix(path), caption);
+  text = text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  add(without_suffix(path), one_line(text), /*from_table=*/false);
 }
 
 std::string_view CaptionTable::key_of(const Entry& entry) const {
@@ -94,6 +82,9 @@ std::string_view CaptionTable::find_key(std::string_view key) const {
       entries_.begin(), entries_.end(), key,
       [this](const Entry& entry, std::string_view wanted) { return key_of(entry) < wanted; });
   if (found == entries_.end() || key_of(*found) != key) return {};
+  for (auto same = found; same != entries_.end() && key_of(*same) == key; ++same) {
+    same->used = true;
+  }
   return std::string_view(text_).substr(found->offset + found->key, found->caption);
 }
 
@@ -105,6 +96,19 @@ std::string_view CaptionTable::find(std::string_view path) const {
   }
   std::string_view caption = find_key(path);
   return caption.empty() ? find_key(without_suffix(path)) : caption;
+}
+
+void CaptionTable::warn_unused(const std::string& source) const {
+  std::int64_t unused = 0;
+  std::string_view first;
+  for (const Entry& entry : entries_) {
+    if (!entry.from_table || entry.used) continue;
+    if (unused++ == 0) first = key_of(entry);
+  }
+  if (unused == 0) return;
+  logging::warning(fmt::format("{}: {} of captions.tsv {} no picture here, such as {}", source,
+                               unused == 1 ? "1 row" : fmt::format("{} rows", unused),
+                               unused == 1 ? "has" : "have", first));
 }
 
 }  // namespace atelier

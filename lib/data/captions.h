@@ -11,9 +11,9 @@ namespace atelier {
 
 class CaptionTable {
  public:
-  void add(std::string_view key, std::string_view caption);
   // A table with the header filepath<TAB>title (the columns may stand in any order among others);
-  // paths are relative to `folder`. Throws Error("captions.tsv: ...") with the line.
+  // paths are relative to `folder`. Throws Error("captions.tsv: ...") with the line: a row without
+  // path or title, quotes that do not fit, a title that is not UTF-8.
   void add_tsv(std::string_view text, std::string_view folder, const std::string& name);
   // The text of a file beside the picture of the same stem.
   void add_text(std::string_view path, std::string_view text);
@@ -21,11 +21,15 @@ class CaptionTable {
   bool empty() const { return entries_.empty(); }
   // Of a picture by its path: from a table, else from a text file; empty: none.
   std::string_view find(std::string_view path) const;
+  // Once all pictures of `source` have been looked up: one warning of rows that nobody asked for.
+  void warn_unused(const std::string& source) const;
 
  private:
+  void add(std::string_view key, std::string_view caption, bool from_table);
   struct Entry {
     std::uint64_t offset;
     std::uint32_t key, caption;  // lengths; the caption follows the key
+    bool from_table, used;
   };
   std::string_view key_of(const Entry& entry) const;
   std::string_view find_key(std::string_view key) const;

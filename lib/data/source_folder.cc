@@ -117,7 +117,10 @@ class FolderSource final : public CheckedSource {
 
  protected:
   bool advance(Item& item) override {
-    if (index_ == pictures_.size()) return false;
+    if (index_ == pictures_.size()) {
+      captions_.warn_unused(source());
+      return false;
+    }
     item.name = pictures_[index_++];
     item.label = classes_.label_of(item.name);
     item.caption = captions_.find(item.name);

@@ -105,7 +105,10 @@ class TarSource final : public CheckedSource {
  protected:
   bool advance(Item& item) override {
     do {
-      if (!tar_->next()) return false;
+      if (!tar_->next()) {
+        captions_.warn_unused(source());
+        return false;
+      }
     } while (!has_picture_suffix(tar_->path()));
     item.name = tar_->path();
     item.label = classes_.label_of(item.name);

@@ -53,6 +53,20 @@ status 0 cmp set.h5 tar.h5
 status 0 data-pack set/cat/1.ppm set/cat/2.ppm -o two.h5
 stderr_has '2 pictures'
 
+# Rows that no picture asks for are counted once, not when the limit hides the rest.
+cp -r set rows
+printf 'cat/3.ppm\t"a ""red""\nball"\ndog/0.ppm\tnone\n' >>rows/captions.tsv
+status 0 data-pack rows -o rows.h5
+stderr_has 'rows: 2 rows of captions.tsv have no picture here, such as cat/3.ppm'
+[ "$(grep -c 'no picture here' stderr)" = 1 ] || fault 'expected one warning'
+tar -C rows --sort=name -cf rows.tar .
+status 0 data-pack rows.tar -o rows2.h5
+stderr_has 'rows.tar: 2 rows of captions.tsv have no picture here, such as cat/3.ppm'
+status 0 cmp rows.h5 rows2.h5
+status 0 cmp rows.h5 set.h5
+status 0 data-pack rows --limit 1 -o rows.h5
+status 1 grep -q 'no picture here' stderr
+
 # What the files hold, as the tools of HDF5 see it.
 if command -v h5ls >/dev/null; then
   status 0 h5ls -r set.h5

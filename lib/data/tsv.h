@@ -1,0 +1,19 @@
+// Tables of cells divided by tabs, quoted where they must be, as csv modules write them (RFC 4180);
+// private to this floor.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace atelier {
+
+// Calls `row` with the cells of each row that is not empty and the line, from 1, that it begins on.
+// Throws Error("name: line 3: ...") for quotes that do not fit.
+void read_tsv(std::string_view text, const std::string& name,
+              const std::function<void(std::span<const std::string> cells, int line)>& row);
+
+bool is_utf8(std::string_view text);
+
+}  // namespace atelier

@@ -1,0 +1,74 @@
+// Tables of captions as programs write them: quotes, line breaks, rows that do not fit.
+#include <doctest/doctest.h>
+
+#include "base/error.h"
+#include "data/tsv.h"
+#include "files.h"
+
+using namespace atelier;
+using namespace atelier::test;
+
+namespace {
+
+struct Pictures : Folder {
+  Pictures() {
+    for (const char* name : {"a.png", "b.png", "c.png"}) png(name, make_picture(4, 4, 1, name[0]));
+  }
+  std::vector<std::string> captions(std::string_view table) const {
+    write("captions.tsv", table);
+    return read(path()).captions;
+  }
+  std::string refused(std::string_view table) const {
+    return message_of<Error>([&] { captions(table); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("quotes and line breaks of a caption table are those of csv writers") {
+  Pictures pictures;
+  using Texts = std::vector<std::string>;
+  // csv.writer(file, delimiter="\t") of Python 3
+  CHECK(pictures.captions("filepath\ttitle\r\n"
+                          "a.png\t\"a \"\"red\"\" ball\"\r\n"
+                          "b.png\t\"two\r\nlines\"\r\n"
+                          "\"c.png\"\t\"a\ttab\"\r\n") ==
+        Texts{"a \"red\" ball", "two lines", "a\ttab"});
+  CHECK(pictures.captions("title\tfilepath\n a 5\" nail \ta.png\n\n\n\tb.png\n\"\"\tc.png") ==
+        Texts{" a 5\" nail ", "", ""});
+  CHECK(pictures.captions("\xef\xbb\xbf\"filepath\"\t\"title\"\na.png\t\xc3\xa9t\xc3\xa9\n") ==
+        Texts{"\xc3\xa9t\xc3\xa9", "", ""});
+  // A row behind one of several lines is a row, and the first of two for one picture counts.
+  CHECK(pictures.captions("filepath\ttitle\na.png\t\"1\n2\n3\"\nb.png\tfour\nb.png\tfive\n") ==
+        Texts{"1 2 3", "four", ""});
+}
+
+TEST_CASE("rows of a caption table that do not fit are named by the line they begin on") {
+  Pictures pictures;
+  const std::string head = "filepath\ttitle\na.png\t\"one\ntwo\"\n";
+  CHECK(contains(pictures.refused(head + "b.png\n"),
+                 "captions.tsv: line 4: expected a path and a title"));
+  CHECK(contains(pictures.refused(head + "\ttitle\n"), "line 4: expected a path and a title"));
+  CHECK(contains(pictures.refused(head + "b.png\t\"red\" ball\nc.png\t\"blue\" sky\n"),
+                 "line 4: expected a tab or the line's end behind a closing quote"));
+  CHECK(contains(pictures.refused(head + "b.png\t\"red\nc.png\tblue\n"),
+                 "line 4: its last quote is not closed"));
+  CHECK(contains(pictures.refused(head + "b.png\tcaf\xe9\n"), "line 4: expected a title in UTF-8"));
+  CHECK(contains(pictures.refused(""), "line 1: expected the header filepath<TAB>title"));
+  CHECK(contains(pictures.refused("filepath\na.png\n"), "line 1: expected the header"));
+}
+
+TEST_CASE("UTF-8 is told from what looks like it") {
+  for (const char* text : {"", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8e\xa8", "\xef\xbf\xbf",
+                           "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+    CAPTURE(std::string(text));
+    CHECK(is_utf8(text));
+  }
+  // a lone follower, a cut form, overlong forms, a surrogate, beyond U+10FFFF, a wrong follower
+  for (const char* text :
+       {"\x80", "a\xc3", "\xe2\x82", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
+        "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3(", "\xe2\x82("}) {
+    CAPTURE(std::string(text));
+    CHECK(!is_utf8(text));
+  }
+}
