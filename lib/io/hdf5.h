@@ -46,6 +46,7 @@ struct DatasetInfo {
   std::uint64_t offset = 0;      // from the start of the HDF5 image
   std::uint64_t text_bytes = 0;  // fixed length of a text element
   std::string checksum;          // attribute xxh3, or empty
+  bool boolean = false;          // FALSE and TRUE of other programs, in numbers of `type`
   std::int64_t count() const;
 };
 

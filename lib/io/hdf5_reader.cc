@@ -208,6 +208,7 @@ DatasetInfo Hdf5Reader::info(std::string_view path) const {
   DatasetInfo info;
   info.path = rooted(path);
   info.type = file_type(type);
+  info.boolean = is_boolean(type);
   if (info.type == FileType::text && H5Tis_variable_str(type) <= 0)
     info.text_bytes = H5Tget_size(type);
   int rank = H5Sget_simple_extent_ndims(space);

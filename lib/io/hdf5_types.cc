@@ -90,6 +90,18 @@ FileType file_type(hid_t type) {
   return FileType::other;
 }
 
+bool is_boolean(hid_t type) {
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1) return false;
+  if (H5Tget_nmembers(type) != 2) return false;
+  for (const char* name : {"FALSE", "TRUE"}) {
+    char value = 0;
+    int member = H5Tget_member_index(type, name);
+    if (member < 0 || H5Tget_member_value(type, unsigned(member), &value) < 0) return false;
+    if (value != (std::string_view(name) == "TRUE")) return false;
+  }
+  return true;
+}
+
 Handle text_type(std::size_t bytes) {
   Handle type(H5Tcopy(H5T_C_S1));
   H5Tset_size(type, bytes ? bytes : 1);

@@ -32,8 +32,9 @@ class Handle {
   hid_t id_ = -1;
 };
 
-Handle type_of(FileType type);        // little-endian file type; f16 and bf16 as custom floats
-FileType file_type(hid_t type);       // FileType::other for what we do not read
+Handle type_of(FileType type);   // little-endian file type; f16 and bf16 as custom floats
+FileType file_type(hid_t type);  // FileType::other for what we do not read
+bool is_boolean(hid_t type);     // an enumeration of FALSE 0 and TRUE 1 in one byte, as of h5py
 Handle text_type(std::size_t bytes);  // fixed length, UTF-8, padded with zeros
 
 }  // namespace atelier
