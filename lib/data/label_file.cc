@@ -47,6 +47,7 @@ LabelFile read_idx_labels(const std::string& path) {
     left -= count;
   }
   reader.expect_end();
+  require_labels(labels.values, path);
   return labels;
 }
 
@@ -84,6 +85,10 @@ LabelFile read_text_labels(const std::string& path) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (numbers) {
       parse_label(lines[i], value);
+      if (value < 0) {
+        throw Error(fmt::format("{}: line {}: expected a label of at least 0, found {}", path,
+                                i + 1, value));
+      }
       labels.values.push_back(value);
     } else {
       auto found = std::lower_bound(labels.names.begin(), labels.names.end(), lines[i]);
@@ -105,6 +110,13 @@ bool is_idx(const std::string& path) {
 }
 
 }  // namespace
+
+void require_labels(std::span<const std::int32_t> labels, const std::string& where) {
+  auto wrong = std::find_if(labels.begin(), labels.end(), [](std::int32_t v) { return v < 0; });
+  if (wrong == labels.end()) return;
+  throw Error(fmt::format("{}: label {} is {}, expected at least 0", where, wrong - labels.begin(),
+                          *wrong));
+}
 
 LabelFile read_label_file(const std::string& path) {
   LabelFile labels = is_idx(path) ? read_idx_labels(path) : read_text_labels(path);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct LabelFile {
   std::vector<std::int32_t> values;
   std::vector<std::string> names;  // of classes, if the file holds names: sorted
 };
+
+// Error("where: label 3 is -1, ...") unless all are numbers of classes, from 0.
+void require_labels(std::span<const std::int32_t> labels, const std::string& where);
 
 // Throws Error naming file and line.
 LabelFile read_label_file(const std::string& path);

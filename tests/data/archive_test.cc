@@ -148,16 +148,37 @@ TEST_CASE("--labels gives labels to any source: idx, numbers or names") {
   CHECK(set.labels == std::vector<std::int32_t>{1, 0, 1});
   CHECK(set.label_names == std::vector<std::string>{"cat", "dog"});
   // big-endian i32
-  std::vector<std::uint8_t> wide = {0, 0, 1, 0, 0, 0, 0, 5, 255, 255, 255, 255};
+  std::vector<std::uint8_t> wide = {0, 0, 1, 0, 0, 0, 0, 5, 0, 1, 0, 0};
   options.labels = folder.path("wide.idx");
   write_idx(options.labels, {3}, wide, 0x0c);
-  CHECK(read(folder.path("p"), options).labels == std::vector<std::int32_t>{256, 5, -1});
+  CHECK(read(folder.path("p"), options).labels == std::vector<std::int32_t>{256, 5, 65536});
   for (const char* text : {"1\n2\n", "1\n2\n3\n4\n"}) {
     options.labels = folder.write("wrong.txt", text);
     std::string message = message_of<Error>([&] { read(folder.path("p"), options); });
     CHECK(contains(message, "wrong.txt: has "));
     CHECK(contains(message, " pictures"));
   }
+}
+
+TEST_CASE("labels below 0 are refused, and where they stand is said") {
+  Folder folder;
+  for (int i = 0; i < 3; ++i) {
+    folder.png("p/" + std::to_string(i) + ".png", make_picture(4, 4, 1, i));
+  }
+  ReadOptions options;
+  options.labels = folder.write("text", "3\n-1\n2\n");
+  CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }),
+                 "text: line 2: expected a label of at least 0, found -1"));
+  options.labels = folder.path("wide");
+  write_idx(options.labels, {3},
+            std::vector<std::uint8_t>{0, 0, 0, 1, 255, 255, 255, 253, 0, 0, 0, 0}, 0x0c);
+  CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }),
+                 "wide: label 1 is -3, expected at least 0"));
+  write_idx(options.labels, {3}, std::vector<std::uint8_t>{0, 1, 255}, 0x09);
+  CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }),
+                 "wide: label 2 is -1, expected at least 0"));
+  write_idx(options.labels, {3}, std::vector<std::uint8_t>{0, 1, 255});
+  CHECK(read(folder.path("p"), options).labels == std::vector<std::int32_t>{0, 1, 255});
 }
 
 TEST_CASE("skipped pictures keep the labels of the others in place") {
