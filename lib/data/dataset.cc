@@ -27,11 +27,12 @@ Dataset read_prepared(PreparedItems& items) {
       set.height = items.preparer().height();
       set.width = items.preparer().width();
       set.channels = items.preparer().channels();
+      set.dtype = items.preparer().dtype();
       std::int64_t ahead = std::max<std::int64_t>(items.expected(), 0) + 1;
       memory->reserve(std::size_t(std::min(ahead, kMostAhead / set.row_bytes() + 1)) *
                       std::size_t(set.row_bytes()));
     }
-    std::span<const std::byte> pixels = std::as_bytes(std::span(item.picture.pixels));
+    std::span<const std::byte> pixels = item.bytes();
     memory->insert(memory->end(), pixels.begin(), pixels.end());
     if (items.has_labels()) set.labels.push_back(item.label);
     set.captions.push_back(std::move(item.caption));

@@ -26,6 +26,7 @@ struct ReadOptions {
   std::int64_t channels = 0;                       // 0: as the first picture
   std::string background = "white";                // behind alpha: white, black or RRGGBB
   std::string on_error = "fail";                   // fail skip
+  std::string value_range = "0,1";                 // LOW,HIGH of floats, which become 0 and 1
   std::int64_t limit = 0;                          // first n items; 0: all
   std::string labels;     // idx or text file of labels for a source without
   std::string synthetic;  // noise shapes: draw pictures instead of reading them
@@ -38,11 +39,18 @@ struct ReadOptions {
 
 // One example on its way into a data set.
 struct Item {
-  std::string name;  // path below the source, or "index 17"
-  Picture picture;   // u8
+  std::string name;                // path below the source, or "index 17"
+  Picture picture;                 // u8; without pixels if `values` hold them
+  std::vector<float> values = {};  // f32 [H,W,C], 0..1; empty: u8
   std::int32_t label = -1;
   std::string caption;
   bool data_channels = false;  // channels are data (HDF5, idx): an even number is no alpha
+
+  DType dtype() const { return values.empty() ? DType::u8 : DType::f32; }
+  std::span<const std::byte> bytes() const {
+    return values.empty() ? std::as_bytes(std::span(picture.pixels))
+                          : std::as_bytes(std::span(values));
+  }
 };
 
 // A stream of items in a fixed order. The only inheritance of this floor: one reader a format.
@@ -64,8 +72,8 @@ class Dataset {
  public:
   std::string source;
   std::int64_t size = 0, height = 0, width = 0, channels = 0;
-  DType dtype = DType::u8;           // u8 pixels 0..255, or f32 values as they are
-  std::vector<std::int32_t> labels;  // empty: none
+  DType dtype = DType::u8;                                // u8 pixels 0..255, or f32 values 0..1
+  std::vector<std::int32_t> labels;                       // empty: none
   std::vector<std::string> label_names, captions, names;  // empty: none
   std::uint64_t digest = 0;                               // of pictures and labels: files record it
   Attributes preprocess;                                  // what was done to the pictures

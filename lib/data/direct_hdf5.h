@@ -9,9 +9,8 @@
 
 namespace atelier {
 
-// The set in these inputs if all are HDF5 and its values can be used as stored: one contiguous u8
-// dataset of the wanted shape is mapped, f32 is mapped or read. Otherwise nothing: pictures then
-// go through preparation one by one. Throws Error for f32 that preparation would have to change.
+// The set in these inputs if it can be used as stored: one contiguous dataset of the wanted shape,
+// u8 or f32 in 0..1, is mapped. Otherwise nothing: pictures then go through preparation one by one.
 std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& options);
 
 // xxh3 of type, shape, the pixels' own checksum and the labels.

@@ -4,8 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "data/label_file.h"
 
 namespace atelier {
 namespace {
@@ -46,6 +50,7 @@ std::vector<std::int32_t> read_labels(const Hdf5Reader& file, const Hdf5Images& 
   file.verify(path);
   std::vector<std::int32_t> labels(std::size_t(images.count), 0);
   file.read<std::int32_t>(path, labels);
+  require_labels(labels, file.name() + ": " + path);
   return labels;
 }
 
@@ -68,11 +73,13 @@ Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   Hdf5Images images;
   images.path = path;
   images.type = info.type;
-  images.is_float =
-      info.type == FileType::f32 || info.type == FileType::f16 || info.type == FileType::bf16;
+  images.boolean = info.boolean;
+  images.is_float = info.type == FileType::f32 || info.type == FileType::f64 ||
+                    info.type == FileType::f16 || info.type == FileType::bf16;
+  if (!file.has("/preprocess")) images.range = parse_value_range(options.value_range);
   if (!images.is_float && !is_whole(info.type)) {
-    throw Error(fmt::format("{}: {}: expected pictures of u8 or f32, found {}", file.name(), path,
-                            name(info.type)));
+    throw Error(fmt::format("{}: {}: expected pictures of whole numbers or floats, found {}",
+                            file.name(), path, name(info.type)));
   }
   if (info.dims.size() != 3 && info.dims.size() != 4) {
     throw Error(fmt::format("{}: {}: expected [N,H,W] or [N,H,W,C], found [{}]", file.name(), path,
@@ -95,10 +102,57 @@ Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   return images;
 }
 
+void check_pictures(const Hdf5Reader& file, const Hdf5Images& images) {
+  if ((images.height == 1 || images.height == 3 || images.height == 4) && images.channels > 4) {
+    logging::warning(
+        fmt::format("{}: {} looks like channels first; [N,H,W,C] is expected, so it is read as "
+                    "pictures {} high "
+                    "and {} wide with {} channels",
+                    file.name(), images.path, images.height, images.width, images.channels));
+  }
+  if (!images.is_float || images.count == 0) return;
+  float lowest = std::numeric_limits<float>::infinity(), highest = -lowest;
+  std::vector<float> values;
+  for (std::int64_t first = 0; first < images.count; first += rows_at_once(images)) {
+    std::int64_t count = std::min(rows_at_once(images), images.count - first);
+    values.resize(std::size_t(count * images.pixels()));
+    file.read_rows<float>(images.path, first, count, values);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) {  // found in the first update, it would be far from its cause
+        throw Error(fmt::format("{}: {}: picture {} holds {}, values must be finite", file.name(),
+                                images.path, first + std::int64_t(i) / images.pixels(), values[i]));
+      }
+      lowest = std::min(lowest, values[i]);
+      highest = std::max(highest, values[i]);
+    }
+  }
+  if (lowest >= float(images.range.low) && highest <= float(images.range.high)) return;
+  throw Error(
+      fmt::format("{}: {} holds values from {} to {}, expected {} to {}; --value-range "
+                  "LOW,HIGH states another range",
+                  file.name(), images.path, lowest, highest, images.range.low, images.range.high));
+}
+
+std::int64_t rows_at_once(const Hdf5Images& images) {
+  constexpr std::int64_t kBlockBytes = 2 << 20;
+  std::int64_t row = images.pixels() * std::int64_t(images.is_float ? sizeof(float) : 1);
+  return std::max<std::int64_t>(1, kBlockBytes / row);
+}
+
+void read_f32_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
+                   std::int64_t count, std::span<float> into) {
+  file.read_rows<float>(images.path, first, count, into);
+  if (images.range == ValueRange{}) return;
+  double low = images.range.low, width = images.range.high - low;
+  for (float& v : into) v = std::clamp(float((double(v) - low) / width), 0.0f, 1.0f);
+}
+
 void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
                   std::int64_t count, std::span<std::uint8_t> into) {
-  if (images.type == FileType::u8) {
+  if (images.type == FileType::u8 || images.boolean) {
     file.read_rows<std::uint8_t>(images.path, first, count, into);
+    if (!images.boolean) return;
+    for (std::uint8_t& v : into) v = v != 0 ? 255 : 0;
     return;
   }
   std::vector<std::int64_t> wide(into.size());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/prepare.h"
 #include "io/hdf5.h"
 
 namespace atelier {
@@ -14,7 +15,9 @@ namespace atelier {
 struct Hdf5Images {
   std::string path;  // "/images"
   FileType type = FileType::u8;
-  bool is_float = false;  // f32, or f16 and bf16, which f32 holds exactly
+  bool is_float = false;  // f32; f16 and bf16, which f32 holds exactly; f64, rounded
+  bool boolean = false;   // false and true, which become 0 and 255
+  ValueRange range;       // of floats; our own files keep them in 0..1
   bool contiguous = false;
   std::string checksum;
   std::int64_t count = 0, height = 0, width = 0, channels = 0;
@@ -24,9 +27,21 @@ struct Hdf5Images {
 // Finds and checks the pictures' dataset: --dataset, or /images. Throws Error naming the file.
 Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options);
 
+// A pass over the pictures before they are used: a warning if they look like channels first; Error
+// for floats that are not finite or lie outside `range`, with what was found.
+void check_pictures(const Hdf5Reader& file, const Hdf5Images& images);
+
+// So many pictures are read at once: enough that a chunk of a compressed dataset is unpacked few
+// times, and at most 2 MiB.
+std::int64_t rows_at_once(const Hdf5Images& images);
+
 // Rows as u8; other whole numbers are converted if each fits 0..255, else Error.
 void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
                   std::int64_t count, std::span<std::uint8_t> into);
+
+// Rows of floats, `range` mapped to 0..1.
+void read_f32_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
+                   std::int64_t count, std::span<float> into);
 
 struct Hdf5Annotations {
   std::vector<std::int32_t> labels;                       // empty: none

@@ -66,7 +66,8 @@ Attributes recorded_options(ReadOptions options) {
 
 std::int64_t count_classes(const PreparedItems& items, std::int32_t largest_label) {
   if (!items.has_labels()) return 0;
-  return items.label_names().empty() ? largest_label + 1 : std::int64_t(items.label_names().size());
+  return items.label_names().empty() ? std::int64_t(largest_label) + 1
+                                     : std::int64_t(items.label_names().size());
 }
 
 }  // namespace
@@ -89,11 +90,12 @@ PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions&
 
   Hdf5Writer writer = Hdf5Writer::create(output, "images", force);
   const std::int64_t row[] = {result.height, result.width, result.channels};
-  Hdf5Writer::Rows pictures = writer.rows("/images", FileType::u8, row);
+  FileType type = preparer.dtype() == DType::f32 ? FileType::f32 : FileType::u8;
+  Hdf5Writer::Rows pictures = writer.rows("/images", type, row);
   Columns columns(writer);
   std::int32_t largest_label = -1;
   do {
-    pictures.append(std::as_bytes(std::span(item.picture.pixels)));
+    pictures.append(item.bytes());
     columns.append(item);
     largest_label = std::max(largest_label, item.label);
     ++result.written;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "data/source.h"
 #include "kernels/kernels.h"
 
 namespace atelier {
@@ -77,6 +78,22 @@ void parse_background(const std::string& text, std::uint8_t rgb[3]) {
   for (int i = 0; i < 3; ++i) rgb[i] = std::uint8_t(value >> (16 - 8 * i));
 }
 
+ValueRange parse_value_range(const std::string& text) {
+  ValueRange range;
+  const char* end = text.data() + text.size();
+  auto [comma, low_error] = std::from_chars(text.data(), end, range.low);
+  bool read = low_error == std::errc{} && comma != end && *comma == ',';
+  if (read) {
+    auto [last, high_error] = std::from_chars(comma + 1, end, range.high);
+    read = high_error == std::errc{} && last == end;
+  }
+  if (!read || !std::isfinite(range.high - range.low) || range.low >= range.high) {
+    throw UsageError(fmt::format(
+        "--value-range '{}': expected LOW,HIGH with LOW below HIGH, such as -1,1 or 0,255", text));
+  }
+  return range;
+}
+
 Picture fit(Picture picture, std::int64_t height, std::int64_t width, const std::string& crop,
             const std::string& filter_name) {
   if (picture.height == height && picture.width == width) return picture;
@@ -104,6 +121,7 @@ Picture fit(Picture picture, std::int64_t height, std::int64_t width, const std:
 Preparer::Preparer(const ReadOptions& options) : options_(options) {
   parse_background(options.background, background_);
   parse_filter(options.filter);
+  parse_value_range(options.value_range);
   if (options.crop != "center" && options.crop != "none") {
     throw UsageError(fmt::format("--crop '{}': expected center or none", options.crop));
   }
@@ -114,7 +132,7 @@ Preparer::Preparer(const ReadOptions& options) : options_(options) {
   }
 }
 
-void Preparer::convert_channels(Item& item) {
+void Preparer::convert_channels(Item& item, const std::string& where) {
   Picture& picture = item.picture;
   std::int64_t wanted = channels_ > 0 ? channels_ : options_.channels;
   bool has_alpha = !item.data_channels && (picture.channels == 2 || picture.channels == 4);
@@ -128,40 +146,66 @@ void Preparer::convert_channels(Item& item) {
   }
   if (options_.channels > 0) {
     throw Error(
-        fmt::format("{}: has {} channels and cannot have {}", item.name, picture.channels, wanted));
+        fmt::format("{}: has {} channels and cannot have {}", where, picture.channels, wanted));
   }
-  throw Error(fmt::format("{}: {}, but {} is {}x{}x{}{}", item.name, shape_text(picture), first_,
+  throw Error(fmt::format("{}: {}, but {} is {}x{}x{}{}", where, shape_text(picture), first_,
                           height_, width_, channels_,
                           colour ? "; give --image-channels 1 or 3" : ""));
 }
 
-void Preparer::prepare(Item& item) {
+void Preparer::require_kept(const Item& item, const std::string& where) const {
+  const Picture& picture = item.picture;
+  if (keeps(picture.height, picture.width, picture.channels)) return;
+  throw Error(fmt::format(
+      "{}: is f32 {}, which is used as it is: sizes and channels can be changed of u8 only", where,
+      shape_text(picture)));
+}
+
+void Preparer::prepare(Item& item, const std::string& source) {
   Picture& picture = item.picture;
-  convert_channels(item);
-  if (target_height_ > 0) {
-    picture =
-        fit(std::move(picture), target_height_, target_width_, options_.crop, options_.filter);
+  const std::string where = place_of(source, item.name);
+  bool first = channels_ == 0;
+  if (!first && item.dtype() != dtype_) {
+    throw Error(
+        fmt::format("{}: is {}, but {} is {}", where, name(item.dtype()), first_, name(dtype_)));
   }
-  if (channels_ == 0) {
-    adopt(picture.height, picture.width, picture.channels, item.name);
-  } else if (picture.height != height_ || picture.width != width_) {
-    throw Error(fmt::format("{}: {}, but {} is {}x{}x{}; give --image-size", item.name,
-                            shape_text(picture), first_, height_, width_, channels_));
+  if (item.dtype() == DType::f32) {
+    require_kept(item, where);
+  } else {
+    convert_channels(item, where);
+    if (target_height_ > 0) {
+      picture =
+          fit(std::move(picture), target_height_, target_width_, options_.crop, options_.filter);
+    }
+  }
+  if (first) {
+    adopt(picture.height, picture.width, picture.channels, item.dtype(), where);
+  } else if (picture.height != height_ || picture.width != width_ ||
+             picture.channels != channels_) {
+    throw Error(fmt::format("{}: {}, but {} is {}x{}x{}{}", where, shape_text(picture), first_,
+                            height_, width_, channels_,
+                            dtype_ == DType::u8 ? "; give --image-size" : ""));
   }
 }
 
-void Preparer::adopt(std::int64_t height, std::int64_t width, std::int64_t channels,
+void Preparer::adopt(std::int64_t height, std::int64_t width, std::int64_t channels, DType dtype,
                      std::string name) {
   height_ = height;
   width_ = width;
   channels_ = channels;
+  dtype_ = dtype;
   first_ = std::move(name);
 }
 
 Attributes Preparer::attributes() const {
   // In order of names, as files give them back: a set is described alike before and after packing.
-  return {{"background", options_.background}, {"channels", channels_},   {"crop", options_.crop},
-          {"filter", options_.filter},         {"image_height", height_}, {"image_width", width_}};
+  Attributes made = {
+      {"background", options_.background}, {"channels", channels_},   {"crop", options_.crop},
+      {"filter", options_.filter},         {"image_height", height_}, {"image_width", width_}};
+  if (dtype_ == DType::f32 && parse_value_range(options_.value_range) != ValueRange{}) {
+    made.emplace_back("value_range", options_.value_range);
+  }
+  return made;
 }
 
 bool Preparer::keeps(std::int64_t height, std::int64_t width, std::int64_t channels) const {

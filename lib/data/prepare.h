@@ -8,33 +8,46 @@
 
 namespace atelier {
 
+// What floating-point pictures are stored in: `low` becomes 0 and `high` 1.
+struct ValueRange {
+  double low = 0, high = 1;
+  friend bool operator==(const ValueRange&, const ValueRange&) = default;
+};
+ValueRange parse_value_range(const std::string& text);  // "-1,1"; UsageError otherwise
+
 // Decides the shape at the first picture and brings all others to it.
 class Preparer {
  public:
   explicit Preparer(const ReadOptions& options);  // UsageError for options that contradict
 
   // Alpha is laid over the background (unless the channels are data), the shorter side is resized
-  // to the target and the rest cropped, channels are converted. Throws Error naming both pictures
-  // if they differ and no target was given.
-  void prepare(Item& item);
+  // to the target and the rest cropped, channels are converted. Floats are taken as they are or not
+  // at all. Throws Error naming both pictures, below their `source`, if they differ and no target
+  // was given.
+  void prepare(Item& item, const std::string& source = "");
   // Takes the shape of pictures that need no preparation; `name` for messages.
-  void adopt(std::int64_t height, std::int64_t width, std::int64_t channels, std::string name);
+  void adopt(std::int64_t height, std::int64_t width, std::int64_t channels, DType dtype,
+             std::string name);
 
   std::int64_t height() const { return height_; }
   std::int64_t width() const { return width_; }
   std::int64_t channels() const { return channels_; }
-  // background, channels, crop, filter, image_height, image_width: what every tool does again to
-  // pictures that it shows to a model trained on these.
+  DType dtype() const { return dtype_; }
+  // background, channels, crop, filter, image_height, image_width, of floats in another range than
+  // 0..1 also value_range: what every tool does again to pictures that it shows to a model trained
+  // on these.
   Attributes attributes() const;
   // True if pictures of this shape would stay as they are.
   bool keeps(std::int64_t height, std::int64_t width, std::int64_t channels) const;
 
  private:
-  void convert_channels(Item& item);
+  void convert_channels(Item& item, const std::string& where);
+  void require_kept(const Item& item, const std::string& where) const;
   ReadOptions options_;
   std::uint8_t background_[3] = {255, 255, 255};
   std::int64_t target_height_ = 0, target_width_ = 0;  // 0: as they are
   std::int64_t height_ = 0, width_ = 0, channels_ = 0;
+  DType dtype_ = DType::u8;
   std::string first_;  // name of the picture that decided the shape
 };
 

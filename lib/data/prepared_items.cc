@@ -78,7 +78,7 @@ void PreparedItems::count(const Item& item) {
   const Picture& picture = item.picture;
   std::int64_t shape[] = {picture.height, picture.width, picture.channels};
   digest_ = xxh3(std::as_bytes(std::span(shape)), digest_);
-  digest_ = xxh3(std::as_bytes(std::span(picture.pixels)), digest_);
+  digest_ = xxh3(item.bytes(), digest_);
   ++given_;
   ++from_source_;
   without_caption_ += item.caption.empty();
@@ -90,11 +90,12 @@ bool PreparedItems::next(Item& item) {
     if (!leave()) return false;
   }
   count(item);
-  preparer_.prepare(item);
+  preparer_.prepare(item, source_->source());
   if (!relabel_.empty() && item.label >= 0) {
     if (std::size_t(item.label) >= relabel_.size()) {
-      throw Error(fmt::format("{}: label {}, but {} names {} classes", item.name, item.label,
-                              source_->source(), relabel_.size()));
+      throw Error(fmt::format("{}: label {}, but {} names {} classes",
+                              place_of(source_->source(), item.name), item.label, source_->source(),
+                              relabel_.size()));
     }
     item.label = relabel_[std::size_t(item.label)];
   }

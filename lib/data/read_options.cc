@@ -35,6 +35,8 @@ Fields ReadOptions::fields() {
                       .high = 4096}),
       bind(background,
            {.name = "background", .help = "colour behind alpha: white, black or RRGGBB"}),
+      bind(value_range,
+           {.name = "value_range", .help = "LOW,HIGH of floating-point pictures, become 0 and 1"}),
       bind(on_error, {.name = "on_error",
                       .help = "pictures that cannot be read: fail, or skip and end with status 3",
                       .choices = {"fail", "skip"}}),

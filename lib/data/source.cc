@@ -180,9 +180,7 @@ bool CheckedSource::next(Item& item) {
     try {
       load(item);
     } catch (const Error& error) {
-      std::string message = item.name.empty() || item.name == source_
-                                ? fmt::format("{}: {}", source_, error.what())
-                                : fmt::format("{}/{}: {}", source_, item.name, error.what());
+      std::string message = fmt::format("{}: {}", place_of(source_, item.name), error.what());
       if (options_.on_error != "skip") throw Error(message);
       logging::warning(message + " (skipped)");
       ++skipped;

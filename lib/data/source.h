@@ -85,6 +85,8 @@ bool has_picture_suffix(std::string_view path);  // .png .jpg ..., in any case
 std::string_view without_suffix(std::string_view path);
 std::string_view parent_of(std::string_view path);  // "" for a bare name
 std::string_view file_name_of(std::string_view path);
+// "photos/cat/a.png" of item "cat/a.png" in source "photos"; a file with one picture is its name.
+std::string place_of(std::string_view source, std::string_view name);
 
 // Classes from folders: the first folder below the one that holds all pictures. Directories are
 // those that pictures lie in. No classes if they all lie in one, or some above the others.

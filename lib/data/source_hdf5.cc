@@ -1,4 +1,4 @@
-// Pictures in HDF5 files: our kind images, or any u8 dataset [N,H,W] or [N,H,W,C].
+// Pictures in HDF5 files: our kind images, or any dataset [N,H,W] or [N,H,W,C].
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,20 +11,12 @@
 namespace atelier {
 namespace {
 
-// Rows read at once: large enough that a chunk of a compressed dataset is unpacked few times.
-constexpr std::int64_t kBlockBytes = 2 << 20;
-
 class Hdf5Source final : public CheckedSource {
  public:
   Hdf5Source(std::vector<Hdf5Reader> files, std::string source, const ReadOptions& options)
       : CheckedSource(std::move(source), options), files_(std::move(files)) {
     for (const Hdf5Reader& file : files_) {
-      Hdf5Images images = describe_images(file, options);
-      if (images.is_float) {
-        throw Error(fmt::format("{}: {} is {}, pictures of u8 are needed here", file.name(),
-                                images.path, name(images.type)));
-      }
-      expected_ += images.count;
+      expected_ += describe_images(file, options).count;
     }
     if (!files_.empty()) enter();
   }
@@ -49,14 +41,18 @@ class Hdf5Source final : public CheckedSource {
     }
     if (files_.empty()) return false;
     fill_block();
-    std::size_t row = std::size_t(row_), bytes = std::size_t(images_.pixels());
+    std::size_t row = std::size_t(row_), pixels = std::size_t(images_.pixels());
     item.name = names_.empty() ? fmt::format("index {}", row_) : names_[row];
     item.picture = {.height = images_.height,
                     .width = images_.width,
                     .channels = images_.channels,
                     .pixels = {}};
-    const std::uint8_t* first = block_.data() + (row - std::size_t(block_first_)) * bytes;
-    item.picture.pixels.assign(first, first + bytes);
+    std::size_t first = (row - std::size_t(block_first_)) * pixels;
+    if (images_.is_float) {
+      item.values.assign(values_.data() + first, values_.data() + first + pixels);
+    } else {
+      item.picture.pixels.assign(block_.data() + first, block_.data() + first + pixels);
+    }
     item.data_channels = true;
     if (!labels_.empty()) item.label = labels_[row];
     if (!captions_.empty()) item.caption = captions_[row];
@@ -71,6 +67,7 @@ class Hdf5Source final : public CheckedSource {
   void enter() {
     const Hdf5Reader& file = files_[file_];
     images_ = describe_images(file, options());
+    check_pictures(file, images_);
     Hdf5Annotations annotations = read_annotations(file, images_, options());
     labels_ = std::move(annotations.labels);
     label_names_ = std::move(annotations.label_names);
@@ -81,11 +78,16 @@ class Hdf5Source final : public CheckedSource {
 
   void fill_block() {
     if (row_ < block_first_ + block_count_) return;
-    std::int64_t rows = std::max<std::int64_t>(1, kBlockBytes / images_.pixels());
     block_first_ = row_;
-    block_count_ = std::min(rows, images_.count - row_);
-    block_.resize(std::size_t(block_count_ * images_.pixels()));
-    read_u8_rows(files_[file_], images_, block_first_, block_count_, block_);
+    block_count_ = std::min(rows_at_once(images_), images_.count - row_);
+    std::size_t elements = std::size_t(block_count_ * images_.pixels());
+    if (images_.is_float) {
+      values_.resize(elements);
+      read_f32_rows(files_[file_], images_, block_first_, block_count_, values_);
+    } else {
+      block_.resize(elements);
+      read_u8_rows(files_[file_], images_, block_first_, block_count_, block_);
+    }
   }
 
   std::vector<Hdf5Reader> files_;
@@ -93,7 +95,8 @@ class Hdf5Source final : public CheckedSource {
   Hdf5Images images_;
   std::vector<std::int32_t> labels_;
   std::vector<std::string> label_names_, captions_, names_;
-  std::vector<std::uint8_t> block_;
+  std::vector<std::uint8_t> block_;  // of whole numbers
+  std::vector<float> values_;        // of floats
   std::int64_t block_first_ = 0, block_count_ = 0, row_ = 0, expected_ = 0;
 };
 

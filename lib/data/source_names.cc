@@ -1,4 +1,6 @@
 // Names inside folders and archives: which are pictures, and which class they say.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -29,6 +31,12 @@ bool has_picture_suffix(std::string_view path) {
 std::string_view file_name_of(std::string_view path) {
   std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string place_of(std::string_view source, std::string_view name) {
+  if (source.empty()) return std::string(name);
+  if (name.empty() || name == file_name_of(source)) return std::string(source);
+  return fmt::format("{}/{}", source, name);
 }
 
 std::string_view parent_of(std::string_view path) {

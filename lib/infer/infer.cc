@@ -185,7 +185,9 @@ void Loaded::prepare(ReadOptions& reading,
   }
   if (!given("--channels")) reading.channels = shape.channels;
   for (const BoundField& field : reading.fields()) {
-    if (field.name != "crop" && field.name != "filter" && field.name != "background") continue;
+    bool about_pictures = field.name == "crop" || field.name == "filter" ||
+                          field.name == "background" || field.name == "value_range";
+    if (!about_pictures) continue;
     const Scalar* stored = find(impl_->checkpoint.preprocess, field.name);
     if (stored && !given(field.flag())) field.set(*stored);
   }

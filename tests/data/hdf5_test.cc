@@ -5,6 +5,8 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "base/error.h"
 #include "files.h"
@@ -66,7 +68,7 @@ TEST_CASE("HDF5 pictures of any number of channels are read as they are") {
 TEST_CASE("f32 values stay f32 and cannot be resized") {
   Folder folder;
   std::vector<float> values(2 * 3 * 3);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.1f * float(i) - 0.5f;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = float(i) / 17;
   std::string path = write_file(folder, "f.h5", {2, 3, 3, 1}, values, "/data");
   ReadOptions options;
   options.dataset = "data";
@@ -85,7 +87,7 @@ TEST_CASE("f32 values stay f32 and cannot be resized") {
                    both.pixels.begin() + std::ptrdiff_t(set.pixels.size())));
 }
 
-TEST_CASE("other whole numbers are taken if they fit, and f64 is refused") {
+TEST_CASE("other whole numbers are taken if they fit") {
   Folder folder;
   std::vector<std::int32_t> values = {0, 255, 7, 8};
   Dataset set = read(write_file(folder, "i.h5", {1, 2, 2}, values));
@@ -95,9 +97,96 @@ TEST_CASE("other whole numbers are taken if they fit, and f64 is refused") {
     read(write_file(folder, "i.h5", {1, 2, 2}, values));
   });
   CHECK(contains(message, "is i32 and holds 256"));
-  std::vector<double> doubles(4);
-  message = message_of<Error>([&] { read(write_file(folder, "d.h5", {1, 2, 2}, doubles)); });
-  CHECK(contains(message, "expected pictures of u8 or f32, found f64"));
+}
+
+TEST_CASE("f64 is read as the nearest f32") {
+  Folder folder;
+  std::vector<double> doubles = {0, 0.1, 1.0 / 3, 1};
+  Dataset set = read(write_file(folder, "d.h5", {1, 2, 2}, doubles));
+  CHECK(set.dtype == DType::f32);
+  std::vector<float> rounded(doubles.begin(), doubles.end());
+  CHECK(set.digest == read(write_file(folder, "f.h5", {1, 2, 2}, rounded)).digest);
+  doubles[3] = 1e300;
+  CHECK(contains(message_of<Error>([&] {
+                   read(write_file(folder, "d.h5", {1, 2, 2}, doubles));
+                 }),
+                 "numbers that do not fit into f32"));
+}
+
+TEST_CASE("floats lie in 0..1 or in the range that is stated") {
+  Folder folder;
+  std::vector<float> bytes = {0, 255, 51, 102}, signs = {-1, 1, 0, 0.5f};
+  std::string path = write_file(folder, "b.h5", {1, 2, 2}, bytes);
+  CHECK(contains(
+      message_of<Error>([&] { read(path); }),
+      "b.h5: /images holds values from 0 to 255, expected 0 to 1; --value-range LOW,HIGH"));
+  auto mapped = [](const std::string& file, const char* range) {
+    ReadOptions options;
+    options.value_range = range;
+    Dataset set = read(file, options);
+    auto* first = reinterpret_cast<const float*>(set.pixels.data());
+    CHECK(std::get<std::string>(*find(set.preprocess, "value_range")) == range);
+    return std::vector<float>(first, first + 4);
+  };
+  CHECK(mapped(path, "0,255") == std::vector<float>{0, 1, 0.2f, 0.4f});
+  path = write_file(folder, "s.h5", {1, 2, 2}, signs);
+  CHECK(mapped(path, "-1,1") == std::vector<float>{0, 1, 0.5f, 0.75f});
+  CHECK(contains(message_of<Error>([&] { mapped(path, "-0.5,1"); }),
+                 "from -1 to 1, expected -0.5 to 1"));
+  // The ends are as f32 has them.
+  std::vector<float> tenths = {0.1f, 0.2f, 0.7f, 0.7f};
+  CHECK(mapped(write_file(folder, "t.h5", {1, 2, 2}, tenths), "0.1,0.7")[3] == 1);
+  ReadOptions options;
+  for (const char* wrong : {"", "1", "1,0", "0,0", "0,1,2", "a,b", "nan,1", "0,inf", "0;1"}) {
+    CAPTURE(std::string(wrong));
+    options.value_range = wrong;
+    CHECK_THROWS_AS(read(path, options), UsageError);
+  }
+  std::vector<std::uint8_t> u8 = {0, 255, 7, 8};
+  options.value_range = "-1,1";
+  Dataset whole = read(write_file(folder, "u.h5", {1, 2, 2}, u8), options);
+  CHECK(whole.dtype == DType::u8);
+  CHECK(find(whole.preprocess, "value_range") == nullptr);
+}
+
+TEST_CASE("f32 in 0..1 is mapped, not read") {
+  Folder folder;
+  std::vector<float> values(4, 0.5f);
+  std::string path = write_file(folder, "f.h5", {1, 2, 2}, values);
+  Dataset set = read(path);
+  std::ofstream change(path, std::ios::in | std::ios::out | std::ios::binary);
+  Hdf5Reader file{std::filesystem::path(path)};
+  change.seekp(std::streamoff(file.info("/images").offset));
+  float other = 0.25f;
+  change.write(reinterpret_cast<const char*>(&other), sizeof other);
+  change.close();
+  CHECK(*reinterpret_cast<const float*>(set.pixels.data()) == other);
+}
+
+TEST_CASE("booleans of h5py are black and white, and as labels they are 0 and 1") {
+  Folder folder;
+  for (hid_t base : {H5T_NATIVE_INT8, H5T_NATIVE_UINT8}) {
+    std::string path = folder.path("bool.h5");
+    hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t type = H5Tenum_create(base);
+    for (char value : {0, 1}) H5Tenum_insert(type, value ? "TRUE" : "FALSE", &value);
+    const hsize_t extent[] = {2, 2, 1};
+    const char values[] = {0, 1, 1, 0};
+    for (int rank : {3, 1}) {
+      hid_t space = H5Screate_simple(rank, extent, nullptr);
+      hid_t data = H5Dcreate2(file, rank == 3 ? "images" : "labels", type, space, H5P_DEFAULT,
+                              H5P_DEFAULT, H5P_DEFAULT);
+      H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+      H5Dclose(data);
+      H5Sclose(space);
+    }
+    H5Tclose(type);
+    H5Fclose(file);
+    Dataset set = read(path);
+    std::vector<std::byte> expected = {std::byte(0), std::byte(255), std::byte(255), std::byte(0)};
+    CHECK(std::equal(set.pixels.begin(), set.pixels.end(), expected.begin(), expected.end()));
+    CHECK(set.labels == std::vector<std::int32_t>{0, 1});
+  }
 }
 
 TEST_CASE("chunked and compressed datasets of strangers give the same pictures") {
@@ -124,12 +213,16 @@ TEST_CASE("labels of an HDF5 file are found or named, and must fit") {
   writer.dataset<std::uint8_t>("/images", Dims{3, 2, 2}, values);
   writer.dataset<std::int64_t>("/labels", Dims{3}, labels);
   writer.dataset<std::int64_t>("/wrong", Dims{2}, wrong);
+  writer.dataset<std::int64_t>("/below", Dims{3}, std::vector<std::int64_t>{1, 0, -3});
   writer.commit();
   CHECK(read(folder.path("l.h5")).labels == std::vector<std::int32_t>{5, 0, 2});
   ReadOptions options;
   options.label_dataset = "wrong";
   CHECK(contains(message_of<Error>([&] { read(folder.path("l.h5"), options); }),
                  "/wrong has 2 entries, but /images has 3 pictures"));
+  options.label_dataset = "below";
+  CHECK(contains(message_of<Error>([&] { read(folder.path("l.h5"), options); }),
+                 "l.h5: /below: label 2 is -3, expected at least 0"));
   options.label_dataset = "absent";
   CHECK(contains(message_of<Error>([&] { read(folder.path("l.h5"), options); }),
                  "has no dataset /absent"));

@@ -195,7 +195,7 @@ TEST_CASE("packed files come through a pipe, one or several") {
   }
 }
 
-TEST_CASE("what fails leaves no file, and f32 is refused with the reason") {
+TEST_CASE("what fails leaves no file") {
   Folder folder;
   folder.png("p/a.png", make_picture(4, 4, 3, 1));
   folder.write("p/b.png", "junk");
@@ -203,12 +203,48 @@ TEST_CASE("what fails leaves no file, and f32 is refused with the reason") {
   CHECK(!std::filesystem::exists(folder.path("a.h5")));
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()),
                       std::filesystem::directory_iterator{}) == 1);
+}
+
+TEST_CASE("floats are packed as f32 in 0..1, and a packed file is used as it is") {
+  Folder folder;
+  std::vector<float> values;
+  for (int i = 0; i < 3 * 4; ++i) values.push_back(float(i) / 11 * 2 - 1);
+  std::vector<std::int32_t> labels = {2, 0, 1};
   Hdf5Writer writer = Hdf5Writer::create(folder.path("f.h5"), "images");
-  std::vector<float> values(4);
-  writer.dataset<float>("/images", std::vector<std::int64_t>{1, 2, 2}, values);
+  writer.dataset<float>("/images", std::vector<std::int64_t>{3, 2, 2, 1}, values);
+  writer.dataset<std::int32_t>("/labels", std::vector<std::int64_t>{3}, labels);
   writer.commit();
-  CHECK(contains(message_of<Error>([&] { pack(folder.path("f.h5"), folder.path("a.h5")); }),
-                 "/images is f32"));
+  ReadOptions options;
+  options.value_range = "-1,1";
+  CHECK(describe(pack(folder.path("f.h5"), folder.path("a.h5"), options)) ==
+        "3 pictures 2x2x1, 3 classes, 0 skipped");
+  Dataset raw = read(folder.path("f.h5"), options), packed = read(folder.path("a.h5"));
+  CHECK(packed.dtype == DType::f32);
+  CHECK(packed.digest == raw.digest);
+  CHECK(packed.preprocess == raw.preprocess);
+  CHECK(std::get<std::string>(*find(packed.preprocess, "value_range")) == "-1,1");
+  // What a model says that was trained on either: a packed file is in 0..1 already.
+  CHECK(read(folder.path("a.h5"), options).digest == raw.digest);
+  pack(folder.path("a.h5"), folder.path("b.h5"), options);
+  CHECK(read(folder.path("b.h5")).digest == raw.digest);
+  options.image_size = 4;
+  CHECK(
+      contains(message_of<Error>([&] { pack(folder.path("a.h5"), folder.path("b.h5"), options); }),
+               "a.h5/index 0: is f32 2x2x1, which is used as it is"));
+  folder.png("p/a.png", make_picture(2, 2, 1, 1));
+  std::vector<std::string> both = {folder.path("a.h5"), folder.path("p")};
+  options = {};
+  options.labels = "";
+  std::string message = message_of<Error>([&] { read_dataset(both, options); });
+  CHECK(contains(message, "has no labels, but"));
+  std::vector<std::string> kinds = {folder.path("unlabelled.h5"), folder.path("p")};
+  Hdf5Writer plain = Hdf5Writer::create(kinds[0], "images");
+  std::vector<float> zeros(4);
+  plain.dataset<float>("/images", std::vector<std::int64_t>{1, 2, 2, 1}, zeros);
+  plain.commit();
+  message = message_of<Error>([&] { read_dataset(kinds, options); });
+  CHECK(contains(message, "p/a.png: is u8, but"));
+  CHECK(contains(message, "unlabelled.h5/index 0 is f32"));
 }
 
 TEST_CASE("a file may be packed onto itself") {

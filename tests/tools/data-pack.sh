@@ -67,6 +67,34 @@ status 0 cmp rows.h5 set.h5
 status 0 data-pack rows --limit 1 -o rows.h5
 status 1 grep -q 'no picture here' stderr
 
+# What h5py users have: channels first, floats in another range, booleans.
+if python3 -c 'import h5py' 2>/dev/null; then
+  python3 - <<'P'
+import h5py, numpy as np
+for name, data in (("first", np.zeros((20, 3, 8, 8), "u1")), ("signs", np.linspace(-1, 1, 48)),
+                   ("bools", np.arange(48) % 3 == 0)):
+    with h5py.File(name + ".h5", "w") as out:
+        out["images"] = data if data.ndim > 1 else data.reshape(3, 4, 4)
+P
+  status 0 data-pack first.h5 -o x.h5
+  stderr_has 'first.h5: /images looks like channels first; [N,H,W,C] is expected'
+  rm x.h5
+  status 1 data-pack signs.h5 -o x.h5
+  stderr_has 'signs.h5: /images holds values from -1 to 1, expected 0 to 1; --value-range LOW,HIGH'
+  status 2 data-pack signs.h5 --value-range 1,-1 -o x.h5
+  stderr_has "--value-range '1,-1': expected LOW,HIGH"
+  status 0 data-pack signs.h5 --value-range -1,1 -o floats.h5
+  status 0 data-pack bools.h5 -o bools-packed.h5
+  python3 - <<'P' || fault 'other values than expected'
+import h5py, numpy as np
+floats, bools = h5py.File("floats.h5")["images"], h5py.File("bools-packed.h5")["images"]
+assert floats.dtype == "f4" and np.allclose(floats[:].ravel(), np.linspace(0, 1, 48), atol=1e-7)
+assert bools.dtype == "u1" and (bools[:].ravel() == 255 * (np.arange(48) % 3 == 0)).all()
+P
+else
+  echo 'skipped: python3-h5py is not installed'
+fi
+
 # What the files hold, as the tools of HDF5 see it.
 if command -v h5ls >/dev/null; then
   status 0 h5ls -r set.h5

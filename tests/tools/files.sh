@@ -183,7 +183,8 @@ P
   foreign 'lzf.h5: /images: filter 32000 (lzf) is not supported' lzf.h5
   foreign 'block.h5: expected a folder, a tar, idx or HDF5 file or pictures' block.h5
   foreign 'block.h5: expected an HDF5 file, found one behind a user block' block.h5 --data-format hdf5
-  foreign 'double.h5: /images: expected pictures of u8 or f32, found f64' double.h5
+  train double.h5 -o double.model
+  status 0 cmp double.model floats.model
   foreign 'large.h5: /images is i32 and holds ' large.h5
   foreign 'flat.h5: /images: expected [N,H,W] or [N,H,W,C], found [21,144]' flat.h5
   foreign 'none.h5: no pictures found' none.h5
