@@ -79,6 +79,7 @@ int main(int argc, char** argv) {
   tool.optional_value("--resume", config.resume, "auto", "FILE",
                       "go on where a checkpoint, or the newest of the run directory, ends",
                       "Output");
+  tool.incidental("--resume");
   tool.fields(model.fields, "Model");
   tool.fields(config.training_fields(), "Training", {{"batch_size", "-b"}});
   tool.fields(reading.fields(), "Reading");

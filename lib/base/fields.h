@@ -27,6 +27,8 @@ struct Field {
   double low = -std::numeric_limits<double>::infinity();  // inclusive bounds of a number
   double high = std::numeric_limits<double>::infinity();
   bool from_data = false;  // decided by the data: stored, never a flag
+  // Of one call alone, such as where results go or for how long: what repeats a run leaves it out.
+  bool incidental = false;
 };
 
 // A field bound to the variable that holds it.

@@ -25,6 +25,31 @@ std::string text_of(const toml::node& node, const std::string& where) {
   throw UsageError(where + ": expected a text, a number, true, false or a list of them");
 }
 
+// A text, or a list of them.
+std::vector<std::string> words_of(const toml::node& node, const std::string& where) {
+  std::vector<std::string> words;
+  if (auto text = node.as_string()) words.push_back(text->get());
+  auto list = node.as_array();
+  if (!list && words.empty()) throw UsageError(where + ": expected a text or a list of them");
+  for (std::size_t i = 0; list && i < list->size(); ++i) {
+    auto text = list->get_as<std::string>(i);
+    if (!text) throw UsageError(where + ": expected a text or a list of them");
+    words.push_back(text->get());
+  }
+  return words;
+}
+
+void set_operand(OperandSpec& operand, std::vector<std::string> words, const std::string& where) {
+  if (operand.one) {
+    if (words.size() != 1)
+      throw UsageError(fmt::format("{}: expected one text, found {}", where, words.size()));
+    *operand.one = words.front();
+  } else {
+    *operand.many = std::move(words);
+  }
+  operand.given = true;
+}
+
 std::string toml_text(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
@@ -42,7 +67,8 @@ std::string toml_text(const std::string& text) {
 
 }  // namespace
 
-void read_config(const std::string& path, std::vector<OptionSpec>& options) {
+void read_config(const std::string& path, std::vector<OptionSpec>& options,
+                 std::vector<OperandSpec>& operands) {
   std::string source = read_text(path);
   toml::table table;
   try {
@@ -51,9 +77,18 @@ void read_config(const std::string& path, std::vector<OptionSpec>& options) {
     throw UsageError(
         fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
   }
+  const bool operands_given =
+      std::any_of(operands.begin(), operands.end(), [](const OperandSpec& o) { return o.given; });
   for (const auto& [key, node] : table) {
     std::string name(key.str());
     std::string where = fmt::format("{}:{}: {}", path, node.source().begin.line, name);
+    auto operand = std::find_if(operands.begin(), operands.end(),
+                                [&](const OperandSpec& o) { return o.key() == name; });
+    if (operand != operands.end()) {
+      std::vector<std::string> words = words_of(node, where);
+      if (!operands_given) set_operand(*operand, std::move(words), where);
+      continue;
+    }
     auto found = std::find_if(options.begin(), options.end(),
                               [&](const OptionSpec& o) { return !o.hidden && o.key() == name; });
     if (found == options.end()) {
@@ -73,10 +108,18 @@ void read_config(const std::string& path, std::vector<OptionSpec>& options) {
   }
 }
 
-std::string write_config(const std::vector<OptionSpec>& options) {
+std::string write_config(const std::vector<OptionSpec>& options,
+                         const std::vector<OperandSpec>& operands) {
   std::string out;
+  for (const OperandSpec& o : operands) {
+    if (!o.given) continue;
+    std::vector<std::string> words = o.one ? std::vector<std::string>{*o.one} : *o.many;
+    for (std::string& word : words) word = toml_text(word);
+    out += o.one ? fmt::format("{} = {}\n", o.key(), words.front())
+                 : fmt::format("{} = [{}]\n", o.key(), fmt::join(words, ", "));
+  }
   for (const OptionSpec& o : options) {
-    if (o.hidden || o.group == "Common") continue;
+    if (o.hidden || o.group == "Common" || o.field.incidental) continue;
     Scalar value = o.field.value();
     auto* text = std::get_if<std::string>(&value);
     // Empty texts and values out of the option's bounds stand for "not given".

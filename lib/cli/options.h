@@ -32,7 +32,9 @@ struct OperandSpec {
   std::string metavar, help;
   std::vector<std::string>* many = nullptr;
   std::string* one = nullptr;
-  bool required = true;
+  bool required = true, given = false;
+
+  std::string key() const;  // "data" of DATA, in configuration files
 };
 
 // Sets the options that the words give and returns the operands. UsageError: an option is unknown,
@@ -51,9 +53,13 @@ std::string help_text(const std::string& name, const std::string& summary,
 // Script for bash, zsh or fish; UsageError for another shell.
 std::string completion_script(const std::string& name, const std::vector<OptionSpec>& options,
                               const std::string& shell);
-// Reads a TOML file into the options that nothing stronger has set.
-void read_config(const std::string& path, std::vector<OptionSpec>& options);
-// The options that differ in meaning from "not given", as TOML that reads back.
-std::string write_config(const std::vector<OptionSpec>& options);
+// Reads a TOML file into the options that nothing stronger has set, and into the operands if the
+// command line gave none.
+void read_config(const std::string& path, std::vector<OptionSpec>& options,
+                 std::vector<OperandSpec>& operands);
+// The options that differ in meaning from "not given" and are not incidental, and the operands as
+// they were given, as TOML that reads back.
+std::string write_config(const std::vector<OptionSpec>& options,
+                         const std::vector<OperandSpec>& operands);
 
 }  // namespace atelier

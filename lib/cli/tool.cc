@@ -34,6 +34,12 @@ std::string OptionSpec::variable() const {
   return text;
 }
 
+std::string OperandSpec::key() const {
+  std::string text = metavar;
+  for (char& c : text) c = char(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
 struct Tool::Impl {
   std::string name, summary;
   std::vector<OperandSpec> operands;
@@ -47,6 +53,7 @@ struct Tool::Impl {
   void environment();
   void apply_preset();
   void operands_from(const std::vector<std::string>& words);
+  void require_operands() const;
 };
 
 namespace {
@@ -94,10 +101,12 @@ Tool::~Tool() = default;
 
 void Tool::operands(std::string metavar, std::vector<std::string>& values, std::string help,
                     bool required) {
-  impl_->operands.push_back({std::move(metavar), std::move(help), &values, nullptr, required});
+  impl_->operands.push_back(
+      {std::move(metavar), std::move(help), &values, nullptr, required, false});
 }
 void Tool::operand(std::string metavar, std::string& value, std::string help, bool required) {
-  impl_->operands.push_back({std::move(metavar), std::move(help), nullptr, &value, required});
+  impl_->operands.push_back(
+      {std::move(metavar), std::move(help), nullptr, &value, required, false});
 }
 
 void Tool::option(std::string names, std::string& value, std::string metavar, std::string help,
@@ -159,6 +168,11 @@ void Tool::fields(const Fields& fields, std::string group,
   }
 }
 
+void Tool::incidental(std::string_view long_name) {
+  OptionSpec* option = find_option(long_name, impl_->options);
+  if (!option) throw std::logic_error(fmt::format("option {} is not declared", long_name));
+  option->field.incidental = true;
+}
 void Tool::config_file() { impl_->has_config = true; }
 void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
   impl_->presets = std::move(presets);
@@ -171,14 +185,14 @@ bool Tool::given(std::string_view long_name) const {
   return option && option->source >= 2;
 }
 
-std::string Tool::resolved_toml() const { return write_config(impl_->options); }
+std::string Tool::resolved_toml() const { return write_config(impl_->options, impl_->operands); }
 
 void Tool::Impl::operands_from(const std::vector<std::string>& words) {
   std::size_t next = 0;
-  for (const OperandSpec& o : operands) {
-    if (next >= words.size()) {
-      if (o.required) throw UsageError(fmt::format("{} is missing", o.metavar));
-    } else if (o.many) {
+  for (OperandSpec& o : operands) {
+    if (next >= words.size()) break;
+    o.given = true;
+    if (o.many) {
       o.many->assign(words.begin() + std::ptrdiff_t(next), words.end());
       next = words.size();
     } else {
@@ -186,6 +200,12 @@ void Tool::Impl::operands_from(const std::vector<std::string>& words) {
     }
   }
   if (next < words.size()) throw UsageError(fmt::format("'{}': one operand too many", words[next]));
+}
+
+void Tool::Impl::require_operands() const {
+  for (const OperandSpec& o : operands) {
+    if (o.required && !o.given) throw UsageError(fmt::format("{} is missing", o.metavar));
+  }
 }
 
 void Tool::Impl::environment() {
@@ -255,9 +275,15 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     for (const auto& p : t.presets) spec.field.choices.push_back(p.first);
     t.add("--preset", spec);
   }
-  if (t.has_config)
+  if (t.has_config) {
+    for (const OperandSpec& o : t.operands) {
+      if (find_option("--" + o.key(), t.options))
+        throw std::logic_error(fmt::format("{} names an operand and an option", o.key()));
+    }
     option("-c,--config", t.config, "FILE", "read options from a TOML file, keys as long flags",
            "Configuration");
+    incidental("--config");
+  }
   option("-j,--threads", t.threads, "N",
          "threads; 0: OMP_NUM_THREADS, SLURM_CPUS_PER_TASK, or all CPUs allowed", "Common");
   flag("-q,--quiet", t.quiet, "only errors", "Common");
@@ -286,7 +312,8 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     }
     t.operands_from(words);
     t.environment();
-    if (given("config")) read_config(t.config, t.options);
+    if (given("config")) read_config(t.config, t.options, t.operands);
+    t.require_operands();
     t.apply_preset();
     logging::set_level(t.quiet         ? logging::Level::error
                        : t.debug       ? logging::Level::debug

@@ -44,14 +44,17 @@ class Tool {
   // left out. `aliases` maps field names to extra spellings: {"batch_size", "-b"}.
   void fields(const Fields& fields, std::string group,
               std::vector<std::pair<std::string, std::string>> aliases = {});
+  // The option belongs to one call alone (Field::incidental): resolved_toml() leaves it out.
+  void incidental(std::string_view long_name);
   // -c/--config FILE (TOML, keys are long flag names, unknown keys are errors; flags > environment
-  // ATELIER_<FLAG> > file > default).
+  // ATELIER_<FLAG> > file > default). Operands have their lower-case names as keys ("data") and
+  // are taken from the file if the command line has none.
   void config_file();
   // --preset NAME: a named list of field values that flags override.
   void presets(std::vector<std::pair<std::string, Attributes>> presets);
   // True if the user gave the option on the command line, in the environment or in the file.
   bool given(std::string_view long_name) const;
-  // The resolved configuration as TOML that repeats the run.
+  // The operands and the resolved configuration as TOML that repeats the run.
   std::string resolved_toml() const;
 
   // Parses, sets logging and threads, runs body, maps results and exceptions to an exit status,

@@ -17,8 +17,8 @@ namespace {
 struct Settings {
   std::int64_t steps = -1, batch_size = 64, shift = 0;
   double learning_rate = 1e-3;
-  bool hflip = false, keep_best = true;
-  std::string output, net = "conv", hidden_dim = "400", resume;
+  bool hflip = false, keep_best = true, dry_run = false;
+  std::string output, net = "conv", hidden_dim = "400", resume, max_time;
   std::vector<std::string> files;
 
   Fields fields() {
@@ -32,6 +32,7 @@ struct Settings {
         bind(keep_best, {"keep_best", "the best checkpoint"}),
         bind(net, {"net", "network", "", {"fc", "conv"}}),
         bind(hidden_dim, {"hidden_dim", "widths, such as 400,200"}),
+        bind(dry_run, {.name = "dry_run", .help = "stop early", .incidental = true}),
     };
   }
 };
@@ -42,6 +43,8 @@ int program(std::vector<std::string> words) {
   tool.operands("FILE", s.files, "files to read, - for standard input", false);
   tool.fields(s.fields(), "Settings", {{"output", "-o"}, {"batch_size", "-b"}});
   tool.optional_value("--resume", s.resume, "auto", "FILE", "go on", "Settings");
+  tool.option("--max-time", s.max_time, "TIME", "how long", "Settings");
+  tool.incidental("--max-time");
   tool.presets({{"small", {{"batch_size", std::int64_t(8)}, {"net", std::string("fc")}}},
                 {"large", {{"batch_size", std::int64_t(512)}, {"hflip", true}}}});
   tool.config_file();

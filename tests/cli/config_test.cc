@@ -1,0 +1,105 @@
+// Configuration files: what is recorded, that it repeats the run, and what is said of wrong ones.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/support.h"
+
+namespace {
+
+// A configuration file that goes with its scope.
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& text) {
+    int fd = mkstemp(path_.data());
+    if (fd < 0) std::abort();
+    close(fd);
+    std::ofstream(path_) << text;
+  }
+  ~ConfigFile() { std::filesystem::remove(path_); }
+  ConfigFile(const ConfigFile&) = delete;
+  ConfigFile& operator=(const ConfigFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "toy-XXXXXX").string();
+};
+
+// What a run printed after its operands in brackets: its resolved configuration.
+std::string configuration(std::string out) {
+  while (out.starts_with('[')) out.erase(0, out.find('\n') + 1);
+  return out;
+}
+
+const std::vector<std::string> kRuns[] = {
+    {},
+    {"a.h5"},
+    {"a.h5", "b c.h5", "with \"quotes\" \\ and\ttab"},
+    {"-"},
+    {"--steps", "5", "--learning-rate", "0.1", "data/x.h5"},
+    {"--no-keep-best", "--hflip", "--hidden-dim", "", "../x.h5"},
+    {"--preset", "small", "--shift=-3", "x.h5"},
+    {"--output", "[a, b].h5", "--net", "fc", "--", "--steps"},
+};
+
+struct Wrong {
+  const char* text;
+  const char* message;  // after the path and ':'
+};
+
+const Wrong kWrong[] = {
+    {"file = 5\n", "1: file: expected a text or a list of them"},
+    {"file = [\"a\", 5]\n", "1: file: expected a text or a list of them"},
+    {"steps = 5\nfiles = \"a\"\n", "2: unknown key 'files'"},
+    {"stepz = 5\n", "1: unknown key 'stepz'; is it 'steps'?"},
+    {"steps = 1.5\n", "1: --steps '1.5': expected a whole number of at least 0"},
+    {"net = \"resnet\"\n", "1: --net 'resnet': expected fc, conv"},
+};
+
+}  // namespace
+
+TEST_CASE("a recorded configuration repeats the run with nothing else given") {
+  for (const auto& words : kRuns) {
+    INFO(fmt::format("toy {}", fmt::join(words, " ")));
+    Outcome first = run_sample_tool(words);
+    REQUIRE(first.status == 0);
+    ConfigFile file(configuration(first.out));
+    Outcome again = run_sample_tool({"-c", file.path()});
+    CHECK(again.err == "");
+    CHECK(again.out == first.out);
+  }
+  MESSAGE("summary: configuration: " << std::size(kRuns) << " runs repeated from their records");
+}
+
+TEST_CASE("what belongs to one call alone is taken from a file but not recorded") {
+  std::string plain = run_sample_tool({"a"}).out;
+  CHECK(run_sample_tool({"a", "--dry-run", "--max-time", "5m", "-qj2"}).out == plain);
+  ConfigFile file("dry-run = true\nmax-time = \"5m\"\nfile = \"a\"\n");
+  CHECK(run_sample_tool({"-c", file.path()}).out == plain);
+  CHECK(run_sample_tool({"a"}, {{"ATELIER_MAX_TIME", "5m"}}).out == plain);
+  CHECK(run_sample_tool({"a"}, {{"ATELIER_STEPS", "5"}}).out != plain);
+}
+
+TEST_CASE("operands of the command line replace those of a file, all of them") {
+  ConfigFile file("file = [\"a\", \"b\"]\n");
+  CHECK(run_sample_tool({"-c", file.path()}).out.starts_with("[a]\n[b]\n"));
+  std::string out = run_sample_tool({"-c", file.path(), "c"}).out;
+  CHECK(out.starts_with("[c]\nfile = [\"c\"]\n"));
+}
+
+TEST_CASE("a wrong file is one line that names it and the line, a hint, and status 2") {
+  for (const Wrong& row : kWrong) {
+    INFO(std::string(row.text));
+    ConfigFile file(row.text);
+    Outcome got = run_sample_tool({"-c", file.path()});
+    CHECK(got.status == 2);
+    CHECK(got.out == "");
+    CHECK(got.err == fmt::format("toy: {}:{}\ntoy: try 'toy --help'\n", file.path(), row.message));
+  }
+  MESSAGE("summary: configuration: " << std::size(kWrong) << " wrong files");
+}
