@@ -1,4 +1,5 @@
 // model-info: what is in a file of ours.
+#include <algorithm>
 #include <string>
 
 #include "base/error.h"
@@ -60,6 +61,9 @@ int main(int argc, char** argv) {
   tool.flag("--json", json, "one JSON object a file instead of lines");
 
   return tool.run(argc, argv, [&] {
+    if (json && tensors) throw UsageError("--json and --tensors exclude each other");
+    if (std::count(inputs.begin(), inputs.end(), "-") > 1)
+      throw UsageError("'-' twice: standard input can be read once");
     for (const std::string& input : inputs) {
       Hdf5Reader file = open_hdf5(input);
       std::string kind = file.kind();

@@ -1,5 +1,6 @@
 // sample: pictures from a trained model.
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/error.h"
@@ -43,6 +44,8 @@ std::vector<std::int32_t> listed_seeds(const Options& o) {
   }
   GridShape grid = parse_grid(o.grid);
   std::int64_t count = o.num >= 0 ? o.num : grid.columns > 0 ? grid.columns * grid.rows : 64;
+  if (count > std::numeric_limits<std::int32_t>::max())
+    throw UsageError("--num " + std::to_string(count) + ": there are 2147483647 seeds");
   std::vector<std::int32_t> seeds(std::size_t(count), 0);
   std::iota(seeds.begin(), seeds.end(), 0);
   return seeds;
@@ -54,8 +57,7 @@ std::vector<std::int32_t> seeds_of(const Options& o) {
   return seeds;
 }
 
-SinkOptions sink_options(const Options& o, const Loaded& loaded) {
-  std::string name = loaded.model().name;
+SinkOptions sink_options(const Options& o, const std::string& name) {
   return {.output = o.output.empty() ? "-" : o.output,
           .format = o.format,
           .grid = o.grid,
@@ -68,7 +70,7 @@ SinkOptions sink_options(const Options& o, const Loaded& loaded) {
 void draw(Loaded& loaded, const Options& o) {
   std::vector<std::int32_t> seeds = seeds_of(o);
   DataShape shape = loaded.data_shape();
-  PictureSink sink(sink_options(o, loaded), shape.height, shape.width, shape.channels);
+  PictureSink sink(sink_options(o, loaded.model().name), shape.height, shape.width, shape.channels);
   loaded.sample(
       seeds,
       [&](std::int64_t i, std::span<const std::uint8_t> picture) {
@@ -94,7 +96,7 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   if (most > 0) indices.resize(std::min(indices.size(), std::size_t(most)));
   require_cells(o, 2 * std::int64_t(indices.size()));
   DataShape shape = loaded.data_shape();
-  PictureSink sink(sink_options(o, loaded), shape.height, shape.width, shape.channels);
+  PictureSink sink(sink_options(o, loaded.model().name), shape.height, shape.width, shape.channels);
   std::vector<std::uint8_t> original(std::size_t(shape.height * shape.width * shape.channels));
   loaded.reconstruct(
       data, indices,
@@ -117,6 +119,31 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   return data.skipped;
 }
 
+// Refuses what cannot be meant, before the model is read.
+void check(const Options& o, const Tool& tool) {
+  if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+  if (o.num == 0) throw UsageError("--num 0: expected at least 1");
+  if (!(o.held_out >= 0 && o.held_out <= 0.9))
+    throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
+  parse_grid(o.grid);
+  format_of(sink_options(o, ""));
+  const std::string inputs[] = {o.model, o.reconstruct};
+  refuse_overwriting(o.output, inputs);
+  if (tool.typed("split-by") && o.held_out == 0)
+    throw UsageError("--split-by goes with --held-out");
+  if (!o.reconstruct.empty()) {
+    if (!o.seeds.empty()) throw UsageError("--reconstruct and --seeds exclude each other");
+    if (o.reconstruct == "-" && o.model == "-")
+      throw UsageError("MODEL and --reconstruct - both want standard input");
+    return;
+  }
+  if (o.held_out > 0) throw UsageError("--held-out goes with --reconstruct");
+  for (const BoundField& field : ReadOptions().fields()) {
+    if (tool.typed(field.flag())) throw UsageError(field.flag() + " goes with --reconstruct");
+  }
+  seeds_of(o);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -128,14 +155,15 @@ int main(int argc, char** argv) {
               "seeds of the pictures, as 0,3-6; seed i is the same picture in any batch");
   tool.option("-o,--output", o.output, "FILE",
               "file to write, - for standard output (also if not given)");
-  tool.option("--format", o.format, "NAME",
-              "png (one grid), ppm (one after another), hdf5 or tar; by the suffix");
+  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},
+              "png: one grid, ppm: one after another; by the suffix");
   tool.option("--grid", o.grid, "WxH", "columns and rows of a png grid; nearly square");
   tool.option("--reconstruct", o.reconstruct, "DATA",
               "pairs of these pictures and what the model makes of them");
   tool.option("--held-out", o.held_out, "X",
               "with --reconstruct: only the share that --val-split X holds out");
-  tool.option("--split-by", o.split_by, "NAME", "name or caption, as in training");
+  tool.choice("--split-by", o.split_by, {"name", "caption"},
+              "with --held-out: what is hashed, as in training");
   tool.option("--average", o.average, "NAME",
               "weights: auto (the first average if there is one), none, or its number");
   tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
@@ -144,14 +172,7 @@ int main(int argc, char** argv) {
   tool.config_file();
 
   return tool.run(argc, argv, [&] {
-    if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
-    if (o.num == 0) throw UsageError("--num 0: expected at least 1");
-    if (o.held_out > 0 && o.reconstruct.empty())
-      throw UsageError("--held-out goes with --reconstruct");
-    parse_grid(o.grid);
-    const std::string inputs[] = {o.model, o.reconstruct};
-    refuse_overwriting(o.output, inputs);
-    if (o.reconstruct.empty()) seeds_of(o);
+    check(o, tool);
     Loaded loaded(o.model, o.average);
     loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
     if (!o.reconstruct.empty()) return reconstruct(loaded, o) > 0 ? kExitSkipped : kExitDone;

@@ -54,6 +54,7 @@ struct Tool::Impl {
   void apply_preset();
   void operands_from(const std::vector<std::string>& words);
   void require_operands() const;
+  int source_of(std::string_view long_name);
 };
 
 namespace {
@@ -128,6 +129,11 @@ void Tool::option(std::string names, double& value, std::string metavar, std::st
   spec.shown_default = fmt::format("{}", value);
   impl_->add(std::move(names), std::move(spec));
 }
+void Tool::choice(std::string names, std::string& value, std::vector<std::string> choices,
+                  std::string help, std::string group) {
+  option(std::move(names), value, "NAME", std::move(help), std::move(group));
+  impl_->options.back().field.choices = std::move(choices);
+}
 void Tool::flag(std::string names, bool& value, std::string help, std::string group) {
   OptionSpec spec = spec_of(value, "", std::move(help), std::move(group));
   spec.kind = OptionSpec::Kind::flag;
@@ -178,12 +184,14 @@ void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
   impl_->presets = std::move(presets);
 }
 
-bool Tool::given(std::string_view long_name) const {
+int Tool::Impl::source_of(std::string_view long_name) {
   std::string name(long_name);
   if (!name.starts_with("--")) name = "--" + name;
-  const OptionSpec* option = find_option(name, impl_->options);
-  return option && option->source >= 2;
+  const OptionSpec* option = find_option(name, options);
+  return option ? option->source : 0;
 }
+bool Tool::given(std::string_view long_name) const { return impl_->source_of(long_name) >= 2; }
+bool Tool::typed(std::string_view long_name) const { return impl_->source_of(long_name) == 4; }
 
 std::string Tool::resolved_toml() const { return write_config(impl_->options, impl_->operands); }
 

@@ -37,6 +37,9 @@ class Tool {
   void option(std::string names, double& value, std::string metavar, std::string help,
               std::string group = "Options");
   void flag(std::string names, bool& value, std::string help, std::string group = "Options");
+  // One of `choices`, which help and completion show; an empty value stands for "not given".
+  void choice(std::string names, std::string& value, std::vector<std::string> choices,
+              std::string help, std::string group = "Options");
   // An option whose value may be left out: --resume, --resume=auto.
   void optional_value(std::string names, std::string& value, std::string without,
                       std::string metavar, std::string help, std::string group = "Options");
@@ -54,6 +57,8 @@ class Tool {
   void presets(std::vector<std::pair<std::string, Attributes>> presets);
   // True if the user gave the option on the command line, in the environment or in the file.
   bool given(std::string_view long_name) const;
+  // True if it was given on the command line: a variable or a file may serve several tools.
+  bool typed(std::string_view long_name) const;
   // The operands and the resolved configuration as TOML that repeats the run.
   std::string resolved_toml() const;
 

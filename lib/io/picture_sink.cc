@@ -17,7 +17,7 @@
 namespace atelier {
 namespace {
 
-std::string format_of(const SinkOptions& o) {
+std::string stated_format(const SinkOptions& o) {
   if (!o.format.empty()) return o.format;
   auto ends = [&](std::string_view suffix) { return o.output.ends_with(suffix); };
   if (ends(".h5") || ends(".hdf5")) return "hdf5";
@@ -52,6 +52,13 @@ std::string tar_header(const std::string& name, std::size_t bytes) {
 }
 
 }  // namespace
+
+std::string format_of(const SinkOptions& o) {
+  std::string format = stated_format(o);
+  if (format != "png" && !o.grid.empty())
+    throw UsageError(fmt::format("--grid {}: goes with png, not with {}", o.grid, format));
+  return format;
+}
 
 GridShape parse_grid(const std::string& text) {
   if (text.empty()) return {};
@@ -130,7 +137,8 @@ void PictureSink::add(std::span<const std::uint8_t> pixels, std::int64_t seed) {
   Picture picture{s.height, s.width, s.channels, {pixels.begin(), pixels.end()}};
   if (s.format == "ppm") return s.put(encode_pnm(picture));
   std::vector<std::byte> png = encode_png(picture, s.options.text);
-  s.put(tar_header(fmt::format("{:08}.png", seed), png.size()));
+  const char* kind = s.options.pairs && s.count % 2 == 0 ? "-reconstruction" : "";
+  s.put(tar_header(fmt::format("{:08}{}.png", seed, kind), png.size()));
   s.put(png);
   s.put(std::string((512 - png.size() % 512) % 512, '\0'));
 }

@@ -17,14 +17,20 @@ struct GridShape {
 GridShape parse_grid(const std::string& text);  // "8x4": columns x rows; UsageError
 
 struct SinkOptions {
-  std::string output;     // "-" is standard output
-  std::string format;     // png ppm hdf5 tar; empty: by the suffix of output, png for "-"
-  std::string grid;       // png: "8x8"; empty: nearly square
-  bool pairs = false;     // png: pictures two by two stay on one row, unless grid says otherwise
+  std::string output;  // "-" is standard output
+  std::string format;  // png ppm hdf5 tar; empty: by the suffix of output, png for "-"
+  std::string grid;    // png: "8x8"; empty: nearly square
+  // Pictures come two by two, a given one and its reconstruction: png keeps them on one row, unless
+  // grid says otherwise, and tar names the second NAME-reconstruction.png.
+  bool pairs = false;
   bool force = false;     // binary to a terminal
   TextChunks text;        // png: written into the picture
   Attributes provenance;  // hdf5: attributes of /inputs
 };
+
+// Of the file that the options ask for: by `format`, else by the suffix of `output`. UsageError if
+// the suffix says nothing or if `grid` is given for a format other than png.
+std::string format_of(const SinkOptions& options);
 
 // Takes pictures u8 [H,W,C] of one shape in order. Files appear whole or not at all.
 class PictureSink {

@@ -16,6 +16,10 @@ status 0 bash -c 'model-info --json vae.h5 >vae.json'
 status 0 python3 -c 'import json; assert json.loads(open("vae.json").read())["kind"] == "checkpoint"'
 status 0 model-info --check vae.h5 shapes.h5
 status 2 model-info
+status 2 model-info --json --tensors vae.h5
+stderr_has '--json and --tensors exclude each other'
+status 2 model-info - -
+stderr_has 'standard input can be read once'
 status 1 model-info missing.h5
 # A damaged tensor: its bytes lie in the last third of the file.
 size=$(stat -c %s vae.h5)

@@ -29,6 +29,24 @@ status 0 bash -c 'sample vae.h5 -n 3 --format ppm >three.ppm'
 status 0 test "$(stat -c %s three.ppm)" = $((3 * (13 + 768)))
 status 0 sample vae.h5 --reconstruct shapes.h5 -n 8 --grid 4x4 -o pairs.png
 status 0 sample vae.h5 --reconstruct shapes.h5 --held-out 0.3 -o pairs.h5
+# In a tar archive no member hides another: each original and its reconstruction comes out of it.
+status 0 sample vae.h5 --reconstruct shapes.h5 -n 3 -o pairs.tar
+mkdir pairs
+status 0 tar -xf pairs.tar -C pairs
+status 0 test "$(find pairs -name '*.png' | wc -l)" = 6
+for i in 0 1 2; do
+  status 1 cmp -s pairs/0000000$i.png pairs/0000000$i-reconstruction.png
+done
+if command -v h5dump >/dev/null; then
+  dump() { h5dump -d /images -b LE -o "$2" "$1" >/dev/null; }
+  data-pack -q pairs/0000000?.png -o originals.h5
+  data-pack -q shapes.h5 --limit 3 -o three.h5
+  dump originals.h5 originals.bin && dump three.h5 three.bin
+  status 0 test "$(stat -c %s originals.bin)" = $((3 * 768))
+  status 0 cmp originals.bin three.bin
+else
+  echo 'skipped: reading the members of a tar archive: h5dump is not installed'
+fi
 status 0 bash -c 'sample - -n 4 <vae.h5 >piped.png'
 status 0 bash -c 'set -o pipefail; data-pack -q shapes.h5 -o - | vae-train -q - -o - --net conv --channels 8,16 --latent-dim 8 --epochs 1 | sample -n 64 - >chain.png'
 status 0 test "$(head -c 4 chain.png | tail -c 3)" = PNG
@@ -37,6 +55,31 @@ status 2 sample vae.h5 -n 4 --seeds 1 -o x.png
 status 2 sample vae.h5 -n 17 --grid 4x4 -o x.png
 stderr_has '16 cells for 17 pictures'
 status 2 sample vae.h5 -n 0 -o x.png
+status 2 sample vae.h5 -n 3G -o x.png
+status 2 sample vae.h5 -n 3000M -o x.png
+stderr_has 'there are 2147483647 seeds'
+# Options that would have no effect are refused, not passed over.
+while IFS='|' read -r words message; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 sample vae.h5 $words
+  stderr_has "$message"
+done <<'T'
+--reconstruct shapes.h5 --seeds 1 -o x.png|--reconstruct and --seeds exclude each other
+--grid 2x2 -o x.h5|--grid 2x2: goes with png, not with hdf5
+--grid 2x2 --format tar -o x.png|--grid 2x2: goes with png, not with tar
+--format gif -o x.png|--format 'gif': expected png, ppm, hdf5, tar
+--split-by caption -o x.png|--split-by goes with --held-out
+--split-by caption --reconstruct shapes.h5 -o x.png|--split-by goes with --held-out
+--split-by label --held-out 0.5 --reconstruct shapes.h5 -o x.png|--split-by 'label': expected name, caption
+--held-out 1.5 --reconstruct shapes.h5 -o x.png|--held-out: expected a share
+--held-out -0.5 --reconstruct shapes.h5 -o x.png|--held-out: expected a share
+--image-size 16 -o x.png|--image-size goes with --reconstruct
+--limit 3 -n 2 -o x.png|--limit goes with --reconstruct
+T
+status 2 sample --reconstruct - -o x.png
+stderr_has 'MODEL and --reconstruct - both want standard input'
+# A variable may be meant for another tool of the pipeline.
+status 0 env ATELIER_IMAGE_SIZE=16 sample vae.h5 -n 1 -o one.png
 status 2 sample vae.h5 --held-out 0.5 -o x.png
 cp vae.h5 kept.h5
 status 2 sample vae.h5 -n 2 --format png -o vae.h5
