@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/temporaries.h"
 
 namespace atelier {
 
@@ -134,7 +135,6 @@ std::filesystem::path without_links(std::filesystem::path path) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  static std::atomic<int> counter{0};
   struct stat old {};
   bool exists = ::stat(path_.c_str(), &old) == 0;
   if (!exists && errno != ENOENT) throw_errno(path_, "cannot write", errno);
@@ -155,26 +155,39 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   }
   // Again if a dead process of the same number, as containers have them, left this name, or if
   // somebody who tidied up removed the file before it was locked.
-  for (;;) {
-    std::string name =
-        fmt::format(".{}.{}.{}.tmp", target_.filename().string(), ::getpid(), counter++);
-    temporary_ = target_.parent_path() / name;
-    // Never open to more people than the old file; its own mode comes at the end.
-    int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_ ? 0600 : 0666);
-    if (fd < 0 && errno == EEXIST) continue;
-    if (fd < 0) throw_errno(path_, "cannot write", errno);
-    fd_ = Descriptor(fd);
-    if (mode_ && ::fchown(fd, old.st_uid, old.st_gid) != 0) {
-      // Only root gives files away; those of others become ours, as with any new file.
-    }
-    lock_whole(fd);  // where locks are unknown, nobody can take the file for a dead one either
-    struct stat status {};
-    if (::fstat(fd, &status) != 0 || status.st_nlink > 0) return;
+  while (!create()) {
+  }
+  if (mode_ && ::fchown(fd(), old.st_uid, old.st_gid) != 0) {
+    // Only root gives files away; those of others become ours, as with any new file.
   }
 }
 
+bool AtomicFile::create() {
+  static std::atomic<int> counter{0};
+  std::string name =
+      fmt::format(".{}.{}.{}.tmp", target_.filename().string(), ::getpid(), counter++);
+  temporary_ = target_.parent_path() / name;
+  int fd = -1, error = 0;
+  register_temporary(temporary_.native(), [&] {
+    // Never open to more people than the old file; its own mode comes at the end.
+    fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_ ? 0600 : 0666);
+    error = errno;
+    return fd >= 0;
+  });
+  if (fd < 0 && error == EEXIST) return false;
+  if (fd < 0) throw_errno(path_, "cannot write", error);
+  fd_ = Descriptor(fd);
+  lock_whole(fd);  // where locks are unknown, nobody can take the file for a dead one either
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || status.st_nlink > 0) return true;
+  forget_temporary(temporary_.native());
+  return false;
+}
+
 AtomicFile::~AtomicFile() {
-  if (fd_ && !temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  if (fd_) ::unlink(temporary_.c_str());
+  forget_temporary(temporary_.native());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -204,6 +217,7 @@ void AtomicFile::commit() {
     ::unlink(temporary_.c_str());
     throw_errno(path_, "cannot replace", error);
   }
+  forget_temporary(temporary_.native());
   std::filesystem::path directory = target_.parent_path().empty() ? "." : target_.parent_path();
   Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent || (::fsync(parent.get()) != 0 && errno != EINVAL))

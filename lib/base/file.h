@@ -71,10 +71,16 @@ class AtomicFile {
   void commit();
 
  private:
+  bool create();
+
   std::filesystem::path path_, target_, temporary_;
   std::optional<mode_t> mode_;  // of the old file
   Descriptor fd_, node_;        // `node_`: what is written to at the end
 };
+
+// SIGINT, SIGTERM, SIGHUP and SIGPIPE unlink the temporaries of this process that are open and then
+// end it as they do by default. Those that are ignored, as under nohup, stay ignored.
+void unlink_temporaries_on_signals();
 
 // UsageError if writing `output`, the value of `option`, would replace one of `inputs`, or a file
 // below an input folder; "-", "" and outputs that do not exist yet are nobody's input.

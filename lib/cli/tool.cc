@@ -277,6 +277,8 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   if (!occupy_descriptors()) return kExitFailed;
   // A limit of file size fails as a full disk does, with a message and without leftovers.
   ::signal(SIGXFSZ, SIG_IGN);
+  // Until a trainer installs handlers of its own.
+  unlink_temporaries_on_signals();
   if (!t.presets.empty()) {
     OptionSpec spec =
         spec_of(t.preset, "NAME", "a named set of options, which flags override", "Configuration");
