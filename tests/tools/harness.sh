@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # A script is called as `bash script.sh BUILD_DIR/bin` and works in $tmp, which goes when it ends.
 set -u -o pipefail
-PATH=$1:/usr/bin:$PATH
+PATH=$(cd "$1" && pwd):/usr/bin:$PATH
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/atelier-test.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 1
