@@ -77,7 +77,8 @@ struct Oracle {
   }
 
   void add_query(std::int64_t b, std::int64_t h, std::int64_t i) {
-    std::int64_t limit = c.valid.empty() ? c.keys : c.valid[std::size_t(b)];
+    std::int64_t limit = c.keys;
+    if (!c.valid.empty()) limit = std::min<std::int64_t>(limit, c.valid[std::size_t(b)]);
     if (c.causal) limit = std::min(limit, i + c.keys - c.queries + 1);
     const std::size_t row = std::size_t((b * c.heads + h) * c.queries + i);
     const std::size_t qi = at(b, i, c.queries, h);
@@ -209,8 +210,20 @@ TEST_CASE("attention masks the future and the keys beyond the valid length") {
   check_case({2, 55, 55, 1, 16, true, false, {31, 55}});
 }
 
+TEST_CASE("attention at the edges of its blocks") {
+  for (std::int64_t keys : {15, 16, 17, 31, 32, 33}) {
+    check_case({1, 47, keys, 1, 33, false, false, {}});
+    check_case({1, 48, keys, 2, 32, true, true, {}});
+    check_case({1, 49, keys, 1, 1, true, false, {std::int32_t(keys - 1)}});
+  }
+  check_case({1, 97, 97, 1, 5, true, false, {}});
+  check_case({2, 1, 70, 3, 31, true, true, {}});
+  check_case({2, 70, 1, 3, 8, false, false, {}});
+}
+
 TEST_CASE("a query that sees no key gives zeros and no gradient") {
   check_case({2, 5, 6, 2, 3, false, false, {0, 6}});
+  check_case({3, 5, 6, 1, 3, true, true, {-3, 99, 2}});  // lengths are clamped
   check_case({1, 60, 7, 1, 3, true, false, {}});
 }
 

@@ -152,6 +152,24 @@ TEST_CASE("convolutions take any stride, padding, dilation and groups") {
   check_all({1, 5, 40, 2, 35, {2, 6}, {3, 4}, {1, 2, 5, 0}, {2, 6}, 1});
 }
 
+TEST_CASE("convolutions at the edges of sense") {
+  // One pixel, kernels larger than the picture, windows that lie in the padding alone, rows and
+  // columns without a window, dilation beyond the picture, one channel a group.
+  check_all({1, 1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1}, true);
+  check_all({3, 1, 1, 9, 40, {1, 1}, {5, 4}, {0, 0, 0, 0}, {1, 1}, 1}, true);
+  check_all({2, 1, 1, 10, 17, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, true);
+  check_all({1, 2, 3, 9, 20, {7, 5}, {1, 1}, {3, 3, 2, 2}, {1, 1}, 1});
+  check_all({2, 1, 7, 12, 40, {1, 7}, {1, 3}, {0, 0, 3, 3}, {1, 1}, 1}, true);
+  check_all({1, 7, 1, 3, 20, {7, 1}, {2, 1}, {6, 6, 0, 0}, {1, 1}, 1});
+  check_all({1, 4, 4, 3, 20, {2, 2}, {3, 3}, {5, 5, 5, 5}, {1, 1}, 1}, true);
+  check_all({1, 4, 5, 33, 9, {2, 2}, {3, 4}, {5, 0, 4, 7}, {1, 1}, 1});
+  check_all({1, 17, 19, 10, 18, {2, 3}, {7, 8}, {0, 0, 1, 0}, {1, 1}, 1}, true);
+  check_all({1, 3, 3, 10, 12, {2, 2}, {1, 1}, {3, 3, 3, 3}, {4, 5}, 1});
+  check_all({1, 9, 9, 10, 18, {3, 3}, {4, 6}, {2, 2, 3, 3}, {2, 3}, 1}, true);
+  check_all({2, 7, 7, 6, 12, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 6}, true);
+  check_all({1, 6, 6, 66, 70, {2, 2}, {2, 2}, {0, 1, 1, 0}, {1, 1}, 2});
+}
+
 TEST_CASE("gradients towards a few channels sum over the pixels of y") {
   check_all({3, 8, 8, 3, 64, {4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, true);
   check_all({2, 12, 11, 1, 16, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 1}, true);
