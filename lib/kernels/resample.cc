@@ -40,9 +40,8 @@ using Sum = hn::CappedTag<std::int32_t, 16>;
 using Byte = hn::Rebind<std::uint8_t, Sum>;
 inline constexpr std::int64_t kSums = std::int64_t(hn::MaxLanes(Sum()));
 
-// Vectors of elements of one output line at once. Sums are 32 bits: weights add up to 2^22,
-// the negative ones to less than a third of it, so that the last sum fits and wrapping on the way
-// to it does no harm.
+// Vectors of elements of one output line at once. 32 bits hold the sums, all of them: weights add
+// up to 2^22, the negative ones to less than a third of that.
 template <int kVectors>
 HWY_INLINE void weigh_vectors(std::uint8_t* out, const std::uint8_t* in, std::int64_t line,
                               const std::vector<std::int32_t>& w) {

@@ -142,7 +142,8 @@ TEST_CASE("resampling by every filter, sizes odd and even, within rounding of do
 TEST_CASE("the largest and the smallest sums are clipped, not wrapped") {
   constexpr std::int64_t pairs[][2] = {{4, 197}, {197, 4}, {2, 9}, {300, 17}, {33, 65}};
   for (const FilterRow& f : kFilters) {
-    for (const auto& [from, to] : pairs) {
+    for (const auto& pair : pairs) {
+      const std::int64_t from = pair[0], to = pair[1];
       for (std::int64_t x = 0; x < to; ++x) {
         // White where the weight of output x is positive, black elsewhere, and the reverse.
         std::vector<std::uint8_t> most, least, out(static_cast<std::size_t>(to));
