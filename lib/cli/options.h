@@ -15,7 +15,8 @@ struct OptionSpec {
   Kind kind = Kind::value;
   std::vector<std::string> names;  // "-o", "--output"
   BoundField field;                // target, bounds, choices, help, origin
-  std::string metavar, without;    // without: the value of an optional_value given bare
+  // without: the value of an optional_value given bare, and the only one it takes as the next word.
+  std::string metavar, without;
   std::string group;
   std::string shown_default;  // empty: none is shown
   bool hidden = false;

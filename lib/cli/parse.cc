@@ -1,4 +1,7 @@
 // The words of a command line, left to right: options are set, operands are collected.
+// CLI11 was tried behind the same tests and given up: it drops the = of an empty value, splits
+// values in brackets, takes -output for -o utput and reports mistakes out of order; working around
+// that took more lines than reading the words does.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -78,6 +81,8 @@ class CommandLine {
         return set_option(option, to_text(std::get<std::int64_t>(option.field.value()) + 1), 4,
                           name);
       case Kind::optional_value:
+        // Its keyword may stand apart; any other word may as well be an operand.
+        if (!value && next_ < words_.size() && words_[next_] == option.without) ++next_;
         return set_once(option, name, value.value_or(option.without));
       case Kind::value:
         if (value) return set_once(option, name, *value);

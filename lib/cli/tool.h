@@ -40,7 +40,8 @@ class Tool {
   // One of `choices`, which help and completion show; an empty value stands for "not given".
   void choice(std::string names, std::string& value, std::vector<std::string> choices,
               std::string help, std::string group = "Options");
-  // An option whose value may be left out: --resume, --resume=auto.
+  // An option whose value may be left out: --resume, --resume=FILE. The value that it then has may
+  // be given as the next word too (--resume auto); any other next word is an operand.
   void optional_value(std::string names, std::string& value, std::string without,
                       std::string metavar, std::string help, std::string group = "Options");
   // One option a field (--latent-dim), with default and origin in the help; from_data fields are
