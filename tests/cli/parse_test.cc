@@ -38,6 +38,11 @@ const Right kRight[] = {
     {{"--output=-"}, "output = \"-\"\n"},
     {{"--output", "a b=c"}, "output = \"a b=c\"\n"},
     {{"--output=a=b"}, "output = \"a=b\"\n"},
+    {{"--output==x"}, "output = \"=x\"\n"},
+    {{"--output", "=x"}, "output = \"=x\"\n"},
+    {{"-o=x"}, "output = \"=x\"\n"},
+    {{"-oa=b"}, "output = \"a=b\"\n"},
+    {{"--output", "-output"}, "output = \"-output\"\n"},
     {{"--output", "[a,b].h5"}, "output = \"[a,b].h5\"\n"},
     {{"--output", "[a]"}, "output = \"[a]\"\n"},
     {{"--output", "--steps"}, "output = \"--steps\"\n"},
@@ -106,6 +111,7 @@ const Right kRight[] = {
     {{"--hflip", "--", "-x.h5"}, "[-x.h5]\nhflip = true\n"},
     {{"[old]", "[a,b]", "++", "%%"}, "[[old]]\n[[a,b]]\n[++]\n[%%]\n"},
     {{""}, "[]\n"},
+    {{"a=b", "=c", "--", "-output", "--output=x"}, "[a=b]\n[=c]\n[-output]\n[--output=x]\n"},
     // presets
     {{"--preset", "small"}, "batch-size = 8\nnet = \"fc\"\npreset = \"small\"\n"},
     {{"--preset=small", "-b4"}, "batch-size = 4\nnet = \"fc\"\npreset = \"small\"\n"},
@@ -138,6 +144,7 @@ const Wrong kWrong[] = {
     {{"-q5"}, "unknown option '-5'"},
     {{"-steps", "5"}, "unknown option '-steps'; is it --steps?"},
     {{"-output", "x"}, "unknown option '-output'; is it --output?"},
+    {{"-quiet"}, "unknown option '-quiet'; is it --quiet?"},
     {{"-xyz"}, "unknown option '-xyz'"},
     {{"a", "--stepz"}, "unknown option '--stepz'; is it --steps?"},
     // without a value, or with one too many
@@ -187,6 +194,14 @@ const Wrong kWrong[] = {
     {{"--preset="}, "--preset '': expected small, large"},
     {{"--completion", "csh"}, "--completion 'csh': expected bash, zsh, fish"},
     {{"-j", "two"}, "-j 'two': expected a whole number of at least 0"},
+    // two mistakes: the first is told
+    {{"--stepz", "5", "--steps", "x"}, "unknown option '--stepz'; is it --steps?"},
+    {{"--steps", "x", "--stepz", "5"}, "--steps 'x': expected a whole number of at least 0"},
+    {{"--colour", "--hflip", "--hflip"}, "unknown option '--colour'"},
+    {{"--hflip", "--hflip", "--colour"}, "--hflip: given twice"},
+    {{"--colour", "--output"}, "unknown option '--colour'"},
+    {{"-b0", "--net", "resnet"}, "-b '0': expected a whole number from 1 to 1048576"},
+    {{"--net", "resnet", "-b0"}, "--net 'resnet': expected fc, conv"},
 };
 
 }  // namespace
