@@ -159,8 +159,9 @@ Expr gelu(Expr x, Where w) {
 
 Expr gelu_tanh(Expr x, Where w) {
   Expr cubic = Operand(x, w) + Operand(0.044715 * (Operand(x, w) * square(x, w)), w);
-  Expr inner = tanh(Operand(cubic, w) * Operand(std::sqrt(2 / std::numbers::pi), w), w);
-  return Operand(0.5, w) * Operand(Operand(x, w) * (Operand(inner, w) + Operand(1.0, w)), w);
+  // (1 + tanh(a)) / 2 = sigmoid(2 a), which keeps its digits where it vanishes.
+  Expr gate = sigmoid(Operand(cubic, w) * Operand(2 * std::sqrt(2 / std::numbers::pi), w), w);
+  return Operand(x, w) * Operand(gate, w);
 }
 
 Expr safe_norm(Expr x, std::vector<int> axes, double eps, Where w) {
