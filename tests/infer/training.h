@@ -61,9 +61,9 @@ struct TrainingStep {
     return {Plan(graph, store), rows};
   }
 
-  // Rows [first, first + rows) of `data`, or those that `order` names.
+  // The rows of `data` that `order` names; their noise is that of places `first_id` on.
   float run(std::span<const float> data, std::span<const std::int64_t> order, double rate,
-            std::int64_t step) {
+            std::int64_t step, std::int32_t first_id = 0) {
     auto image = plan.input("image");
     std::size_t width = image.size() / std::size_t(rows);
     for (std::size_t i = 0; i < std::size_t(rows); ++i) {
@@ -72,7 +72,7 @@ struct TrainingStep {
     }
     if (plan.has_input("ids")) {
       auto ids = plan.input<std::int32_t>("ids");
-      std::iota(ids.begin(), ids.end(), 0);
+      std::iota(ids.begin(), ids.end(), first_id);
       auto clock = plan.input<std::int32_t>("clock");
       clock[0] = 17;
       clock[1] = 0;

@@ -2,6 +2,7 @@
 #include "models/vae.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -137,6 +138,7 @@ TEST_CASE("impossible configurations are refused by name") {
 
 TEST_CASE("the loss is reconstruction plus weighted KL, and warm-up scales the KL alone") {
   DataShape shape{6, 5, 1, 0};
+  double worst = 0;
   for (double weight : {0.0, 0.5, 1.0, 4.0}) {
     Model model = vae({{"kl_weight", weight},
                        {"kl_warmup_steps", std::int64_t{100}},
@@ -153,9 +155,83 @@ TEST_CASE("the loss is reconstruction plus weighted KL, and warm-up scales the K
     CHECK(kl > 0);
     CHECK(bench.value(whole.loss)[0] ==
           doctest::Approx(reconstruction + weight * kl).epsilon(1e-6));
+    worst =
+        std::max(worst, std::abs(bench.value(whole.loss)[0] / (reconstruction + weight * kl) - 1));
     CHECK(bench.value(warming.loss)[0] ==
           doctest::Approx(reconstruction + 0.25 * weight * kl).epsilon(1e-6));
   }
+  fmt::print("summary: VAE loss against reconstruction + weight KL, four weights: {:.1e}\n", worst);
+}
+
+TEST_CASE("a KL weight of 0 gives the gradients of the reconstruction, and of an autoencoder") {
+  DataShape shape{6, 5, 1, 0};
+  const std::int64_t hidden = 8, latent = 3;
+  auto model = [&](double weight, bool variational) {
+    return vae({{"kl_weight", weight},
+                {"variational", variational},
+                {"hidden_dim", Text("8")},
+                {"latent_dim", latent}},
+               shape);
+  };
+  Bench bench(shape, 4);
+  Objective without = model(0, true).objective(bench.scope, bench.batch);
+  Objective with = model(2, true).objective(bench.scope, bench.batch);
+  std::vector<Expr> params = bench.scope.params();
+  auto gradients = [](Bench& at, Expr loss, std::span<const Expr> wrt) {
+    std::vector<std::vector<double>> values;
+    for (Expr e : gradient(loss, wrt)) values.push_back(at.value(e));
+    return values;
+  };
+  auto free = gradients(bench, without.loss, params);
+  auto reconstruction = gradients(bench, with.terms[0].value, params);
+  auto whole = gradients(bench, with.loss, params),
+       kl = gradients(bench, with.terms[1].value, params);
+  double size = 0, of_term = 0, of_difference = 0;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    for (std::size_t j = 0; j < free[i].size(); ++j) {
+      size = std::max(size, std::abs(free[i][j]));
+      of_term = std::max(of_term, std::abs(free[i][j] - reconstruction[i][j]));
+      of_difference = std::max(of_difference, std::abs(free[i][j] - (whole[i][j] - 2 * kl[i][j])));
+    }
+  }
+  REQUIRE(size > 0.1);
+
+  // A posterior of no width draws its mean: the same parameters are those of a plain autoencoder.
+  for (float& v : bench.store.values("encoder.stats.bias").subspan(std::size_t(latent))) v = -90;
+  for (std::int64_t row = 0; row < hidden; ++row) {
+    auto weight = bench.store.values("encoder.stats.weight");
+    std::fill_n(weight.begin() + row * 2 * latent + latent, latent, 0.0f);
+  }
+  Bench plain(shape, 4);
+  Objective autoencoder = model(0, false).objective(plain.scope, plain.batch);
+  for (const std::string& name : plain.scope.param_names()) {
+    auto to = plain.store.values(name);
+    auto from = std::as_const(bench.store).values(name);
+    std::size_t width = name.starts_with("encoder.stats") ? std::size_t(latent) : to.size();
+    std::size_t pitch = from.size() / (to.size() / width);
+    for (std::size_t j = 0; j < to.size(); ++j) to[j] = from[j / width * pitch + j % width];
+  }
+  auto narrow = gradients(bench, without.loss, params);
+  auto expected = gradients(plain, autoencoder.loss, plain.scope.params());
+  std::vector<std::string> names = bench.scope.param_names();
+  REQUIRE(names == plain.scope.param_names());
+  double of_autoencoder = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    std::size_t width =
+        names[i].starts_with("encoder.stats") ? std::size_t(latent) : expected[i].size();
+    std::size_t pitch = narrow[i].size() / (expected[i].size() / width);
+    for (std::size_t j = 0; j < expected[i].size(); ++j) {
+      double found = narrow[i][j / width * pitch + j % width];
+      of_autoencoder = std::max(of_autoencoder, std::abs(found - expected[i][j]));
+    }
+  }
+  fmt::print(
+      "summary: gradients at KL weight 0: {:.1e} from the reconstruction's, {:.1e} from the loss's "
+      "less the KL's, {:.1e} from an autoencoder's\n",
+      of_term / size, of_difference / size, of_autoencoder / size);
+  CHECK(of_term / size <= 1e-6);
+  CHECK(of_difference / size <= 1e-6);
+  CHECK(of_autoencoder / size <= 1e-6);
 }
 
 TEST_CASE("validation starts with the loss and its mean is the objective's") {
