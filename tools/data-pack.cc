@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (output.empty()) throw UsageError("--output: expected a file, or - for standard output");
-    refuse_overwriting(output, sources);
+    refuse_overwriting(output, files_read(sources, options));
     const Attributes provenance = {{"program", std::string("data-pack")}};
     PackResult result = pack_dataset(sources, options, output, provenance, force);
     logging::note(describe(result));

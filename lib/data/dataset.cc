@@ -68,6 +68,7 @@ std::string Dataset::name_of(std::int64_t index) const {
 
 Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options) {
   std::vector<Input> inputs = identify_all(sources, options);
+  std::size_t count = inputs.size();
   std::string source = inputs[0].source;
   std::optional<Dataset> direct = read_direct(inputs, options);
   Dataset set;
@@ -78,8 +79,7 @@ Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& op
     set = read_prepared(items);
     set.digest = dataset_digest(set, xxh3_hex(set.pixels));
   }
-  set.source =
-      sources.size() > 1 ? fmt::format("{} and {} more", source, sources.size() - 1) : source;
+  set.source = count > 1 ? fmt::format("{} and {} more", source, count - 1) : source;
   return set;
 }
 

@@ -63,8 +63,8 @@ class ItemSource {
   std::int64_t skipped = 0;
 };
 
-// Opens any source: folder, tar (plain or compressed), idx(.gz), HDF5, "-" (tar, HDF5 or
-// concatenated pictures on standard input, told apart by content), or --synthetic.
+// Opens any source: folder, tar (plain or compressed), idx(.gz), HDF5, concatenated pictures, a
+// pipe with any but a folder ("-": standard input), told apart by content, or --synthetic.
 std::unique_ptr<ItemSource> open_source(const std::string& source, const ReadOptions& options);
 
 // The whole set, mapped from an HDF5 file where it can be and otherwise in memory.
@@ -92,6 +92,10 @@ class Dataset {
   std::shared_ptr<const void> storage;  // keeps the mapping or the memory alive
 };
 
+// What reading these sources opens, besides what lies in folders: nothing of it may be written.
+std::vector<std::string> files_read(std::span<const std::string> sources,
+                                    const ReadOptions& options);
+
 // Reads sources one after another into one set; shapes must agree (Error naming both items).
 Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options);
 
@@ -110,5 +114,10 @@ struct Split {
   std::int64_t duplicates = 0;  // held-out pictures that occur byte for byte among the train ones
 };
 Split split_dataset(const Dataset& dataset, double fraction, const std::string& by);
+
+// Pictures of the held-out ones that occur byte for byte among those trained on; none if the sets
+// differ in shape or type. Both may be of one set.
+std::int64_t count_duplicates(const Dataset& held_out, std::span<const std::int64_t> held_indices,
+                              const Dataset& train, std::span<const std::int64_t> train_indices);
 
 }  // namespace atelier

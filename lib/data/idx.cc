@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "base/file.h"
 
 namespace atelier {
 namespace {
@@ -41,8 +40,7 @@ bool looks_like_idx(std::span<const std::byte> head) {
 }
 
 struct IdxReader::Impl {
-  explicit Impl(std::string file_path) : path(std::move(file_path)) {
-    Descriptor fd = open_read(path);
+  Impl(Descriptor fd, std::string name) : path(std::move(name)) {
     file = gzdopen(fd.get(), "rb");
     if (!file) throw Error(path + ": cannot read: out of memory");
     fd.release();
@@ -74,7 +72,10 @@ struct IdxReader::Impl {
   std::vector<std::int64_t> dims;
 };
 
-IdxReader::IdxReader(std::string path) : impl_(std::make_unique<Impl>(std::move(path))) {
+IdxReader::IdxReader(const std::string& path) : IdxReader(open_read(path), path) {}
+
+IdxReader::IdxReader(Descriptor file, std::string name)
+    : impl_(std::make_unique<Impl>(std::move(file), std::move(name))) {
   std::vector<std::byte> head(4);
   if (impl_->read_up_to(head) != head.size() || !looks_like_idx(head)) {
     throw Error(impl_->path + ": is not an idx file");

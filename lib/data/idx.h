@@ -9,11 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
+
 namespace atelier {
 
 class IdxReader {
  public:
-  explicit IdxReader(std::string path);  // reads the header; Error if it is none
+  explicit IdxReader(const std::string& path);   // reads the header; Error if it is none
+  IdxReader(Descriptor file, std::string name);  // from where the descriptor stands
   ~IdxReader();
   IdxReader(IdxReader&&) noexcept;
   IdxReader& operator=(IdxReader&&) noexcept;

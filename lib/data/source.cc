@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
 constexpr std::size_t kTarMagicOffset = 257, kTarBlock = 512;
+constexpr std::size_t kHeadBytes = 1024;  // a compressed beginning shows what is inside
 
 bool starts_with(std::span<const std::byte> head, std::string_view magic) {
   return head.size() >= magic.size() && std::memcmp(head.data(), magic.data(), magic.size()) == 0;
@@ -36,53 +38,53 @@ bool is_compressed(std::span<const std::byte> head) {
   return false;
 }
 
-// The first bytes behind gzip; zlib passes other bytes through.
-std::vector<std::byte> gunzipped_head(const std::string& path) {
-  std::vector<std::byte> head(kTarBlock);
-  gzFile file = gzopen(path.c_str(), "rbe");
-  int got = file ? gzread(file, head.data(), unsigned(head.size())) : 0;
-  if (file) gzclose(file);
-  head.resize(std::size_t(std::max(got, 0)));
-  return head;
+// The first bytes behind gzip, as many as these give; other bytes as they are.
+std::vector<std::byte> gunzipped(std::span<const std::byte> head) {
+  if (!starts_with(head, "\x1f\x8b")) return {head.begin(), head.end()};
+  constexpr int kGzip = 15 + 16;  // window bits, and 16 for the format
+  std::vector<std::byte> bytes(kTarBlock);
+  z_stream stream{};
+  if (inflateInit2(&stream, kGzip) != Z_OK) return {};
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(head.data()));
+  stream.avail_in = uInt(head.size());
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_out = uInt(bytes.size());
+  inflate(&stream, Z_SYNC_FLUSH);  // a beginning ends in an error, after what it gives
+  bytes.resize(bytes.size() - stream.avail_out);
+  inflateEnd(&stream);
+  return bytes;
 }
 
-Input identify_file(const std::string& path, const std::string& format) {
-  Input input{.source = path, .format = SourceFormat::tar};
-  ByteReader reader(open_read(path), path);
-  std::span<const std::byte> head = reader.peek(kTarBlock);
-  if (head.empty()) throw Error(path + ": is empty");
-  if (format == "hdf5" || (format == "auto" && starts_with(head, kHdf5Signature))) {
-    input.format = SourceFormat::hdf5;
-  } else if (format == "idx" || (format == "auto" && looks_like_idx(gunzipped_head(path)))) {
-    input.format = SourceFormat::idx;
-  } else if (format == "tar" || is_tar(head) || is_compressed(head)) {
-    input.file = open_read(path);
-  } else if (sniff_picture(head) != PictureFormat::unknown) {
-    input.format = SourceFormat::pictures;
-    input.reader = std::make_unique<ByteReader>(open_read(path), path);
-  } else {
-    throw Error(path + ": expected a folder, a tar, idx or HDF5 file or pictures, found neither");
+// What begins so; --data-format overrules the content.
+std::optional<SourceFormat> format_of(std::span<const std::byte> head, const std::string& format) {
+  bool by_content = format == "auto";
+  if (format == "hdf5" || (by_content && starts_with(head, kHdf5Signature))) {
+    return SourceFormat::hdf5;
   }
-  return input;
+  if (format == "idx" || (by_content && looks_like_idx(gunzipped(head)))) return SourceFormat::idx;
+  if (format == "tar" || (by_content && (is_tar(head) || is_compressed(head)))) {
+    return SourceFormat::tar;
+  }
+  if (by_content && sniff_picture(head) != PictureFormat::unknown) return SourceFormat::pictures;
+  return {};
 }
 
-Input identify_stream(const std::string& format) {
-  const std::string name = "standard input";
-  Input input{.source = name, .format = SourceFormat::tar};
-  auto reader = std::make_unique<ByteReader>(STDIN_FILENO, name);
-  std::span<const std::byte> head = reader->peek(kTarBlock);
+Input identify_bytes(std::unique_ptr<ByteReader> reader, const std::string& format, bool piped) {
+  const std::string name = reader->name();
+  std::span<const std::byte> head = reader->peek(kHeadBytes);
   if (head.empty()) throw Error(name + ": is empty");
-  if (format == "hdf5" || (format == "auto" && starts_with(head, kHdf5Signature))) {
-    input.format = SourceFormat::hdf5;
-    input.file = reader->seekable();
-  } else if (format == "tar" || (format == "auto" && (is_tar(head) || is_compressed(head)))) {
-    input.file = reader->seekable();
-  } else if (format == "auto" && sniff_picture(head) != PictureFormat::unknown) {
-    input.format = SourceFormat::pictures;
+  std::optional<SourceFormat> found = format_of(head, format);
+  if (!found) {
+    throw Error(
+        fmt::format("{}: expected {}a tar, idx or HDF5 file or pictures, found none of them", name,
+                    piped ? "" : "a folder, "));
+  }
+  Input input{.source = name, .format = *found};
+  if (!piped) return input;
+  if (*found == SourceFormat::pictures) {
     input.reader = std::move(reader);
   } else {
-    throw Error(name + (format == "auto" ? ": expected tar, HDF5 or pictures, found neither"
-                                         : ": cannot be read as " + format + ", give its path"));
+    input.file = reader->seekable();
   }
   return input;
 }
@@ -91,9 +93,10 @@ Input identify_stream(const std::string& format) {
 
 Input identify(const std::string& source, const ReadOptions& options) {
   const std::string& format = options.data_format;
-  if (source == "-") return identify_stream(format);
   struct stat status {};
-  if (::stat(source.c_str(), &status) != 0) throw_errno(source, "cannot open", errno);
+  if (source != "-" && ::stat(source.c_str(), &status) != 0) {
+    throw_errno(source, "cannot open", errno);
+  }
   if (S_ISDIR(status.st_mode)) {
     if (format != "auto" && format != "folder") {
       throw UsageError(fmt::format("{}: is a folder, --data-format says {}", source, format));
@@ -103,7 +106,23 @@ Input identify(const std::string& source, const ReadOptions& options) {
   if (format == "folder") {
     throw UsageError(fmt::format("{}: is no folder, --data-format says folder", source));
   }
-  return identify_file(source, format);
+  // Whatever is no file can be read once only: by the descriptor that its beginning came from.
+  auto reader = source == "-" ? std::make_unique<ByteReader>(STDIN_FILENO, "standard input")
+                              : std::make_unique<ByteReader>(open_read(source), source);
+  return identify_bytes(std::move(reader), format, !S_ISREG(status.st_mode));
+}
+
+std::vector<std::string> files_read(std::span<const std::string> sources,
+                                    const ReadOptions& options) {
+  std::vector<std::string> files;
+  for (const std::string& source : sources) {
+    for (std::string& name : expand_ranges(source)) {
+      if (std::optional<std::string> labels = labels_beside(name)) files.push_back(*labels);
+      files.push_back(std::move(name));
+    }
+  }
+  if (!options.labels.empty()) files.push_back(options.labels);
+  return files;
 }
 
 std::vector<Input> identify_all(std::span<const std::string> sources, const ReadOptions& options) {
@@ -125,10 +144,14 @@ std::vector<Input> identify_all(std::span<const std::string> sources, const Read
   if (std::count(sources.begin(), sources.end(), "-") > 1) {
     throw UsageError("'-': standard input can be read once only");
   }
-  if (sources.size() > 1 && !options.labels.empty()) {
+  for (const std::string& source : sources) {
+    for (const std::string& name : expand_ranges(source)) {
+      inputs.push_back(identify(name, options));
+    }
+  }
+  if (inputs.size() > 1 && !options.labels.empty()) {
     throw UsageError("--labels: expected one source, found several");
   }
-  for (const std::string& source : sources) inputs.push_back(identify(source, options));
   return inputs;
 }
 
@@ -139,7 +162,7 @@ std::unique_ptr<CheckedSource> open_input(Input input, const ReadOptions& option
     case SourceFormat::tar:
       return open_tar(std::move(input.file), input.source, options);
     case SourceFormat::idx:
-      return open_idx(input.source, options);
+      return open_idx(std::move(input.file), input.source, options);
     case SourceFormat::hdf5:
       open_hdf5_files(input);
       return open_hdf5_items(std::move(input.hdf5), input.source, options);

@@ -24,7 +24,8 @@ enum class SourceFormat : std::uint8_t { folder, tar, idx, hdf5, pictures, synth
 struct Input {
   std::string source;  // as the user wrote it, for messages: "photos/", "standard input"
   SourceFormat format = SourceFormat::folder;
-  Descriptor file = {};                     // tar, and HDF5 from a pipe: seekable, at its start
+  // Of a pipe only; files are opened when their turn comes, so that thousands may be given.
+  Descriptor file = {};                     // tar, idx, HDF5: seekable, at its start
   std::unique_ptr<ByteReader> reader = {};  // pictures
   std::vector<Hdf5Reader> hdf5 = {};        // HDF5, once opened
 };
@@ -68,9 +69,11 @@ class CheckedSource : public ItemSource {
 
 std::unique_ptr<CheckedSource> open_input(Input input, const ReadOptions& options);
 std::unique_ptr<CheckedSource> open_folder(std::string source, const ReadOptions& options);
+// Without a descriptor or reader `source` is the path of a file.
 std::unique_ptr<CheckedSource> open_tar(Descriptor file, std::string source,
                                         const ReadOptions& options);
-std::unique_ptr<CheckedSource> open_idx(std::string source, const ReadOptions& options);
+std::unique_ptr<CheckedSource> open_idx(Descriptor file, std::string source,
+                                        const ReadOptions& options);
 // Opens all images of the file or stream into input.hdf5, if that was not done yet.
 void open_hdf5_files(Input& input);
 std::unique_ptr<CheckedSource> open_hdf5_items(std::vector<Hdf5Reader> files, std::string source,
@@ -78,6 +81,10 @@ std::unique_ptr<CheckedSource> open_hdf5_items(std::vector<Hdf5Reader> files, st
 std::unique_ptr<CheckedSource> open_pictures(std::unique_ptr<ByteReader> reader, std::string source,
                                              const ReadOptions& options);
 std::unique_ptr<CheckedSource> open_synthetic(const ReadOptions& options);
+
+// "sh-{08..10}.tar" as sh-08.tar, sh-09.tar, sh-10.tar; itself if it is no range or a file has that
+// name. UsageError for more names than anybody means.
+std::vector<std::string> expand_ranges(const std::string& source);
 
 // Names inside folders and archives.
 bool is_hidden(std::string_view path);           // any part begins with a dot

@@ -14,8 +14,11 @@ constexpr std::uint8_t kU8 = 0x08;
 
 class IdxSource final : public CheckedSource {
  public:
-  IdxSource(std::string path, const ReadOptions& options)
-      : CheckedSource(path, options), reader_(path), dims_(reader_.dims()) {
+  IdxSource(Descriptor file, const std::string& path, const ReadOptions& options)
+      : CheckedSource(path, options),
+        piped_(file),
+        reader_(piped_ ? std::move(file) : open_read(path), path),
+        dims_(reader_.dims()) {
     if (reader_.type() != kU8 || (dims_.size() != 3 && dims_.size() != 4)) {
       throw Error(
           fmt::format("{}: expected pictures (u8, type 0x08, rank 3 or 4), found type "
@@ -29,7 +32,7 @@ class IdxSource final : public CheckedSource {
       throw Error(fmt::format("{}: is damaged, its header says pictures of {}x{}x{}", path,
                               dims_[1], dims_[2], dims_[3]));
     }
-    if (!options.labels.empty()) return;
+    if (!options.labels.empty() || piped_) return;
     if (std::optional<std::string> beside = labels_beside(path)) {
       labels_ = read_label_file(*beside);
       if (std::int64_t(labels_.values.size()) != dims_[0]) {
@@ -60,6 +63,7 @@ class IdxSource final : public CheckedSource {
   std::vector<std::string> own_label_names() const override { return labels_.names; }
 
  private:
+  bool piped_;  // nothing lies beside a pipe
   IdxReader reader_;
   std::vector<std::int64_t> dims_;
   LabelFile labels_;
@@ -68,8 +72,9 @@ class IdxSource final : public CheckedSource {
 
 }  // namespace
 
-std::unique_ptr<CheckedSource> open_idx(std::string source, const ReadOptions& options) {
-  return std::make_unique<IdxSource>(std::move(source), options);
+std::unique_ptr<CheckedSource> open_idx(Descriptor file, std::string source,
+                                        const ReadOptions& options) {
+  return std::make_unique<IdxSource>(std::move(file), source, options);
 }
 
 }  // namespace atelier

@@ -1,14 +1,69 @@
 // Names inside folders and archives: which are pictures, and which class they say.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "data/source.h"
 
 namespace atelier {
+namespace {
+
+// Two numbers of few enough digits, and what stands before and behind them.
+struct Range {
+  std::string_view before, first, last, behind;
+};
+
+std::optional<Range> first_range(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::size_t kMostDigits = 9;
+  for (std::size_t open = text.find('{'); open != text.npos; open = text.find('{', open + 1)) {
+    std::size_t dots = text.find_first_not_of(kDigits, open + 1);
+    if (dots == text.npos || text.substr(dots, 2) != "..") continue;
+    std::size_t close = text.find_first_not_of(kDigits, dots + 2);
+    if (close == text.npos || text[close] != '}') continue;
+    Range range = {text.substr(0, open), text.substr(open + 1, dots - open - 1),
+                   text.substr(dots + 2, close - dots - 2), text.substr(close + 1)};
+    std::size_t fewest = std::min(range.first.size(), range.last.size());
+    std::size_t most = std::max(range.first.size(), range.last.size());
+    if (fewest > 0 && most <= kMostDigits) return range;
+  }
+  return {};
+}
+
+std::vector<std::string> names_of_ranges(std::string_view text) {
+  constexpr std::size_t kMostNames = 100000;
+  std::optional<Range> range = first_range(text);
+  if (!range) return {std::string(text)};
+  bool padded = range->first.starts_with('0') || range->last.starts_with('0');
+  std::size_t width = padded ? std::max(range->first.size(), range->last.size()) : 0;
+  std::int64_t first = std::stoll(std::string(range->first));
+  std::int64_t last = std::stoll(std::string(range->last));
+  std::vector<std::string> names, tails = names_of_ranges(range->behind);
+  if (tails.empty()) return {};
+  if (last - first >= std::int64_t(kMostNames / tails.size())) {
+    throw UsageError(fmt::format("'{}': expected at most {} names", text, kMostNames));
+  }
+  for (std::int64_t number = first; number <= last; ++number) {
+    for (const std::string& tail : tails) {
+      names.push_back(fmt::format("{}{:0{}}{}", range->before, number, width, tail));
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> expand_ranges(const std::string& source) {
+  if (::access(source.c_str(), F_OK) == 0) return {source};
+  std::vector<std::string> names = names_of_ranges(source);
+  return names.empty() ? std::vector<std::string>{source} : names;  // 9..3 is no range
+}
 
 bool is_hidden(std::string_view path) {
   return path.starts_with('.') || path.find("/.") != std::string_view::npos;

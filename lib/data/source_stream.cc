@@ -11,7 +11,9 @@ namespace {
 class PictureStream final : public CheckedSource {
  public:
   PictureStream(std::unique_ptr<ByteReader> reader, std::string source, const ReadOptions& options)
-      : CheckedSource(source, options), reader_(std::move(reader)) {}
+      : CheckedSource(source, options), piped_(reader), reader_(std::move(reader)) {
+    if (!piped_) reader_ = std::make_unique<ByteReader>(open_read(source), source);
+  }
 
  protected:
   bool advance(Item& item) override {
@@ -28,7 +30,7 @@ class PictureStream final : public CheckedSource {
     bytes_.assign(seen.begin(), seen.begin() + std::ptrdiff_t(bytes));
     reader_->skip(bytes);
     // A file with one picture gives it its own name.
-    if (index_ == 1 && source() != "standard input" && reader_->peek(1).empty()) {
+    if (index_ == 1 && !piped_ && reader_->peek(1).empty()) {
       item.name = file_name_of(source());
     }
     return true;
@@ -37,6 +39,7 @@ class PictureStream final : public CheckedSource {
 
  private:
   static bool is_line_end(std::byte byte) { return byte == std::byte{'\n'}; }
+  bool piped_;
   std::unique_ptr<ByteReader> reader_;
   std::vector<std::byte> bytes_;
   std::int64_t index_ = 0;

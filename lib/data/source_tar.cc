@@ -1,7 +1,7 @@
 // Pictures in a tar archive, plain or compressed by gzip, zstd, xz or bzip2, in archive order.
 //
-// A first pass over the names finds classes and captions, which may stand behind their pictures;
-// a second one reads the pictures, so memory stays flat.
+// A first pass over the names finds classes (folders, or numbers in .cls members) and captions,
+// which may stand behind their pictures; a second one reads the pictures, so memory stays flat.
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 #include "base/error.h"
@@ -92,7 +93,7 @@ class Tar {
 class TarSource final : public CheckedSource {
  public:
   TarSource(Descriptor file, std::string source, const ReadOptions& options)
-      : CheckedSource(source, options), file_(std::move(file)) {
+      : CheckedSource(source, options), file_(file ? std::move(file) : open_read(source)) {
     off_t start = ::lseek(file_.get(), 0, SEEK_CUR);
     if (start < 0) throw_errno(source, "cannot seek", errno);
     survey();
@@ -111,7 +112,7 @@ class TarSource final : public CheckedSource {
       }
     } while (!has_picture_suffix(tar_->path()));
     item.name = tar_->path();
-    item.label = classes_.label_of(item.name);
+    item.label = numbers_.empty() ? classes_.label_of(item.name) : number_of(item.name);
     item.caption = captions_.find(item.name);
     too_large_ = tar_->size() > options().limits.max_bytes;
     if (!too_large_) tar_->read(bytes_);  // a damaged archive is no bad picture
@@ -127,8 +128,10 @@ class TarSource final : public CheckedSource {
     }
     item.picture = decode_picture(bytes_, options().limits);
   }
-  bool own_labels() const override { return !classes_.names().empty(); }
-  std::vector<std::string> own_label_names() const override { return classes_.names(); }
+  bool own_labels() const override { return !numbers_.empty() || !classes_.names().empty(); }
+  std::vector<std::string> own_label_names() const override {
+    return numbers_.empty() ? classes_.names() : std::vector<std::string>{};
+  }
 
  private:
   void survey() {
@@ -139,23 +142,38 @@ class TarSource final : public CheckedSource {
       const std::string& path = tar.path();
       bool is_table = file_name_of(path) == "captions.tsv" && tar.size() <= kMaxTableBytes;
       bool is_text = path.ends_with(".txt") && tar.size() <= kMaxCaptionBytes;
+      bool is_class = path.ends_with(".cls") && tar.size() <= kMaxCaptionBytes;
       if (has_picture_suffix(path)) {
         ++count_;
         if (!directories.contains(parent_of(path))) directories.emplace(parent_of(path));
-      } else if (is_table || is_text) {
+      } else if (is_table || is_text || is_class) {
         tar.read(bytes);
         std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         if (is_table) captions_.add_tsv(text, parent_of(path), source() + "/" + path);
         if (is_text) captions_.add_text(path, text);
+        if (is_class) numbers_.add_text(path, text);
       }
     }
     classes_ = FolderClasses({directories.begin(), directories.end()});
   }
 
+  // WebDataset: the class of a.png is the number in a.cls.
+  std::int32_t number_of(const std::string& path) const {
+    std::string_view text = numbers_.find(path);
+    std::int32_t number = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc{} && end == text.data() + text.size() && number >= 0) return number;
+    throw Error(text.empty()
+                    ? fmt::format("{}: has no .cls member beside it, as other pictures have",
+                                  place_of(source(), path))
+                    : fmt::format("{}.cls: expected the number of a class, found '{}'",
+                                  place_of(source(), without_suffix(path)), text.substr(0, 20)));
+  }
+
   Descriptor file_;
   std::unique_ptr<Tar> tar_;
   FolderClasses classes_;
-  CaptionTable captions_;
+  CaptionTable captions_, numbers_;
   std::vector<std::byte> bytes_;
   std::int64_t count_ = 0;
   bool too_large_ = false;

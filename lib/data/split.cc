@@ -17,17 +17,6 @@ double place_of(const std::string& text) {
   return double(xxh3(std::as_bytes(std::span(text)), kSplitSeed) >> 11) * 0x1p-53;
 }
 
-std::int64_t count_duplicates(const Dataset& dataset, const Split& split) {
-  if (split.held_out.empty()) return 0;
-  std::vector<std::uint64_t> seen;
-  seen.reserve(split.train.size());
-  for (std::int64_t index : split.train) seen.push_back(xxh3(dataset.image(index)));
-  std::sort(seen.begin(), seen.end());
-  return std::count_if(split.held_out.begin(), split.held_out.end(), [&](std::int64_t index) {
-    return std::binary_search(seen.begin(), seen.end(), xxh3(dataset.image(index)));
-  });
-}
-
 }  // namespace
 
 Split split_dataset(const Dataset& dataset, double fraction, const std::string& by) {
@@ -47,8 +36,22 @@ Split split_dataset(const Dataset& dataset, double fraction, const std::string& 
     if (key.empty()) key = dataset.name_of(index);  // also of a picture that lacks its caption
     (place_of(key) < fraction ? split.held_out : split.train).push_back(index);
   }
-  split.duplicates = count_duplicates(dataset, split);
+  split.duplicates = count_duplicates(dataset, split.held_out, dataset, split.train);
   return split;
+}
+
+std::int64_t count_duplicates(const Dataset& held_out, std::span<const std::int64_t> held_indices,
+                              const Dataset& train, std::span<const std::int64_t> train_indices) {
+  bool alike = held_out.dtype == train.dtype && held_out.height == train.height &&
+               held_out.width == train.width && held_out.channels == train.channels;
+  if (!alike || held_indices.empty()) return 0;
+  std::vector<std::uint64_t> seen;
+  seen.reserve(train_indices.size());
+  for (std::int64_t index : train_indices) seen.push_back(xxh3(train.image(index)));
+  std::sort(seen.begin(), seen.end());
+  return std::count_if(held_indices.begin(), held_indices.end(), [&](std::int64_t index) {
+    return std::binary_search(seen.begin(), seen.end(), xxh3(held_out.image(index)));
+  });
 }
 
 }  // namespace atelier

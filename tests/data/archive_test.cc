@@ -181,6 +181,68 @@ TEST_CASE("labels below 0 are refused, and where they stand is said") {
   CHECK(read(folder.path("p"), options).labels == std::vector<std::int32_t>{0, 1, 255});
 }
 
+TEST_CASE("idx comes through a pipe, plain or gzip, without the labels of a file") {
+  Folder folder;
+  std::vector<std::uint8_t> pixels = make_picture(50 * 28, 28, 1, 1).pixels;
+  for (const char* name : {"images.idx", "images.idx.gz"}) {
+    CAPTURE(std::string(name));
+    write_idx(folder.path(name), {50, 28, 28}, pixels);
+    Dataset expected = read(folder.path(name));
+    PipedInput input(read_bytes(folder.path(name)));
+    Dataset set = read("-");
+    CHECK(set.size == 50);
+    CHECK(set.digest == expected.digest);
+  }
+}
+
+TEST_CASE("ranges in names are the files that they mean") {
+  Folder folder;
+  Members members = members_with("");
+  for (int i = 8; i < 11; ++i) {
+    std::string name = "sh-" + std::string(i < 10 ? "0" : "") + std::to_string(i) + ".tar";
+    write_tar(folder.path(name), members, "none");
+  }
+  CHECK(read(folder.path("sh-{08..10}.tar")).size == 9);
+  CHECK(read(folder.path("sh-{08..10}.tar")).source == folder.path("sh-08.tar") + " and 2 more");
+  CHECK(read(folder.path("sh-{1..1}{0..0}.tar")).size == 3);
+  CHECK(contains(message_of<Error>([&] { read(folder.path("sh-{8..10}.tar")); }),
+                 "sh-8.tar: cannot open"));
+  CHECK(contains(message_of<Error>([&] { read(folder.path("sh-{08..11}.tar")); }),
+                 "sh-11.tar: cannot open"));
+  CHECK(contains(message_of<Error>([&] { read(folder.path("sh-{10..08}.tar")); }),
+                 "sh-{10..08}.tar: cannot open"));
+  CHECK_THROWS_AS(read(folder.path("{1..99999}{1..99999}")), UsageError);
+  // A file of that very name is that file.
+  folder.png("{0..3}.png", make_picture(4, 4, 1, 1));
+  CHECK(read(folder.path("{0..3}.png")).size == 1);
+  std::vector<std::string> shards = {folder.path("sh-{08..09}.tar")};
+  CHECK(files_read(shards, {}) ==
+        std::vector<std::string>{folder.path("sh-08.tar"), folder.path("sh-09.tar")});
+}
+
+TEST_CASE("shards of WebDataset have their classes in .cls members") {
+  Folder folder;
+  Members members;
+  for (const char* stem : {"n/000", "n/001", "m/002"}) {
+    members.emplace_back(std::string(stem) + ".cls", bytes_of(stem[4] == '0' ? "7" : "12\n"));
+    members.emplace_back(std::string(stem) + ".png", encode_png(make_picture(4, 4, 1, stem[4])));
+    members.emplace_back(std::string(stem) + ".txt", bytes_of("a text"));
+  }
+  write_tar(folder.path("a.tar"), members, "none");
+  Dataset set = read(folder.path("a.tar"));
+  CHECK(set.labels == std::vector<std::int32_t>{7, 12, 12});
+  CHECK(set.label_names.empty());
+  CHECK(set.captions[2] == "a text");
+  members[0].second = bytes_of("cat");
+  write_tar(folder.path("a.tar"), members, "none");
+  CHECK(contains(message_of<Error>([&] { read(folder.path("a.tar")); }),
+                 "a.tar/n/000.cls: expected the number of a class, found 'cat'"));
+  members.erase(members.begin());
+  write_tar(folder.path("a.tar"), members, "none");
+  CHECK(contains(message_of<Error>([&] { read(folder.path("a.tar")); }),
+                 "a.tar/n/000.png: has no .cls member beside it"));
+}
+
 TEST_CASE("skipped pictures keep the labels of the others in place") {
   Folder folder;
   folder.png("p/0.png", make_picture(4, 4, 1, 0));

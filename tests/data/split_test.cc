@@ -80,6 +80,20 @@ TEST_CASE("duplicates across the split are counted") {
   CHECK(split.duplicates == expected);
 }
 
+TEST_CASE("duplicates in another set are counted, if it is of one shape") {
+  Tiny train(100, 100), other(30, 10);
+  std::vector<std::int64_t> odd, all;
+  for (std::int64_t i = 1; i < 100; i += 2) odd.push_back(i);
+  for (std::int64_t i = 0; i < 30; ++i) all.push_back(i);
+  // Of 0..9, three times, the odd ones: 1, 3, 5, 7, 9.
+  CHECK(count_duplicates(other.set, all, train.set, odd) == 15);
+  CHECK(count_duplicates(other.set, all, train.set, {}) == 0);
+  CHECK(count_duplicates(other.set, {}, train.set, odd) == 0);
+  other.set.height = 2;
+  other.set.channels = 1;
+  CHECK(count_duplicates(other.set, all, train.set, odd) == 0);
+}
+
 TEST_CASE("splits that cannot be made are misuse") {
   Tiny tiny(10, 10);
   CHECK_THROWS_AS(split_dataset(tiny.set, 0.1, "caption"), UsageError);

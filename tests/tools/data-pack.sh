@@ -53,6 +53,39 @@ status 0 cmp set.h5 tar.h5
 status 0 data-pack set/cat/1.ppm set/cat/2.ppm -o two.h5
 stderr_has '2 pictures'
 
+# Operands that are pipes are read by one descriptor, whatever comes through them.
+status 0 data-pack <(cat set/cat/1.ppm set/cat/2.ppm) -o piped2.h5
+stderr_has '2 pictures 4x4x3'
+status 0 data-pack - -o stdin2.h5 < <(cat set/cat/1.ppm set/cat/2.ppm)
+status 0 cmp piped2.h5 stdin2.h5
+status 0 data-pack <(cat set.tar) -o tar.h5
+status 0 cmp set.h5 tar.h5
+status 0 data-pack <(cat shapes.h5) -o piped2.h5
+status 0 cmp repacked.h5 piped2.h5
+mkfifo pipe
+cat shapes.h5 >pipe &
+status 0 data-pack pipe -o piped2.h5
+status 0 cmp repacked.h5 piped2.h5
+printf '\0\0\10\3\0\0\0\2\0\0\0\2\0\0\0\2abcdefgh' >x-images.idx
+status 0 data-pack x-images.idx -o idx.h5
+stderr_has '2 pictures 2x2x1'
+gzip -k x-images.idx
+for form in idx idx.gz; do
+  status 0 data-pack - -o idx2.h5 < <(cat x-images.$form)
+  status 0 cmp idx.h5 idx2.h5
+  status 0 data-pack <(cat x-images.$form) -o idx2.h5
+  status 0 cmp idx.h5 idx2.h5
+done
+
+# More files than may be open at once.
+mkdir many
+for i in {100..199}; do ppm abc >many/$i.ppm; done
+status 0 bash -c 'ulimit -n 40 && data-pack many/*.ppm -o many.h5'
+stderr_has '100 pictures 4x4x3'
+for i in 0 1; do cp set.tar sh-$i.tar; done
+status 0 data-pack 'sh-{0..1}.tar' -o shards.h5
+stderr_has '6 pictures 4x4x3, 2 classes'
+
 # Rows that no picture asks for are counted once, not when the limit hides the rest.
 cp -r set rows
 printf 'cat/3.ppm\t"a ""red""\nball"\ndog/0.ppm\tnone\n' >>rows/captions.tsv
@@ -150,6 +183,14 @@ status 2 data-pack own.h5 --image-size 4 -o own.h5
 stderr_has 'would replace what is read'
 status 2 data-pack own -o own/set.h5
 stderr_has 'would replace a file of own'
+printf '1\n0\n' >l2.txt
+status 2 data-pack x-images.idx --labels l2.txt -o l2.txt
+stderr_has 'l2.txt: would replace what is read'
+printf '\0\0\10\1\0\0\0\2\1\0' >x-labels.idx
+status 2 data-pack x-images.idx -o x-labels.idx
+status 2 data-pack set -o set/captions.tsv
+status 2 data-pack 'sh-{0..1}.tar' -o sh-1.tar
+status 0 cmp sh-1.tar sh-0.tar
 ln -s own.h5 link.h5
 status 2 data-pack link.h5 --image-size 4 -o own.h5
 status 0 cmp own.h5 before.h5
