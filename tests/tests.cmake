@@ -1,7 +1,7 @@
 set(sanitizer_options
   "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks.txt:print_suppressions=0")
 # tests/<floor>/*.cc become the program <floor>_test, linked to that floor and those it may include.
-file(STRINGS ${PROJECT_SOURCE_DIR}/tests/floors.txt floor_rows REGEX "^[a-z]")
+file(STRINGS ${PROJECT_SOURCE_DIR}/tests/floors.txt floor_rows REGEX "^[a-z]+:")
 foreach(row IN LISTS floor_rows)
   string(REGEX MATCH "^[a-z]+" floor ${row})
   string(REGEX REPLACE "^[a-z]+: *([^|]*).*$" "\\1" below "${row}")
@@ -22,7 +22,7 @@ foreach(row IN LISTS floor_rows)
     endforeach()
     add_test(NAME ${floor} COMMAND ${floor}_test)
     set_tests_properties(${floor} PROPERTIES ENVIRONMENT
-      "ATELIER_PIN=0;ATELIER_DECODER=${PROJECT_BINARY_DIR}/atelier-decode.so;${sanitizer_options}")
+      "ATELIER_PIN=0;${sanitizer_options}")
   endif()
 endforeach()
 

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/error.h"
@@ -17,7 +16,6 @@ void anchor() {}  // an address inside this library
 
 DecodeFunction open_module() {
   std::vector<std::string> places;
-  if (const char* named = std::getenv("ATELIER_DECODER"); named && *named) places.push_back(named);
   Dl_info self{};
   if (dladdr(reinterpret_cast<void*>(&anchor), &self) && self.dli_fname) {
     std::filesystem::path directory = std::filesystem::path(self.dli_fname).parent_path();
