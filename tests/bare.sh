@@ -42,7 +42,7 @@ proxies=$(env | grep -iE '^(https?|no)_proxy=' || true)
 inside() {
   # shellcheck disable=SC2086  # one word a variable
   env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LC_ALL=C.UTF-8 $proxies \
-    chroot "$root" sh -c "cd /root/atelier && $1"
+    chroot "$root" sh -c "cd && cd atelier && $1"
 }
 for verb in demo check; do
   start=$(date +%s)

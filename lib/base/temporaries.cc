@@ -1,7 +1,7 @@
 // A fixed table, because a handler may neither allocate nor lock.
 #include "base/temporaries.h"
 
-#include <limits.h>
+#include <linux/limits.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>

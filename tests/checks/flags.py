@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every option in a tool's --help is in its man page and the other way round.
+"""Every option in a tool's --help, long or short, is in its man page and the other way round.
 
 flags.py SOURCE_DIR BUILD_DIR
 """
@@ -22,9 +22,10 @@ for tool in sorted(source.glob("tools/*.cc")):
     for line in text.splitlines():
         head = re.match(r"\s+(-[^\s,=\[]+(?:,\s*-[^\s,=\[]+)*)", line)
         if head:
-            offered |= {o for o in re.split(r",\s*", head.group(1)) if o.startswith("--")}
-    documented = {"--" + m.replace("\\-", "-") for m in
-                  re.findall(r"^\.It .*?(?=$)", page.read_text(), re.M) for m in re.findall(r"(?:Fl +-|Fl +\\-)([a-z0-9\\-]+)", m)}
+            offered |= set(re.split(r",\s*", head.group(1)))
+    entries = re.findall(r"^\.It .*", page.read_text(), re.M)
+    documented = {"-" + name.replace("\\-", "-") for entry in entries
+                  for name in re.findall(r"Fl +([A-Za-z0-9\\-]+)", entry)}
     options += len(offered)
     for option in sorted(offered - documented):
         faults.append(f"man/{name}.1: {option} of --help has no entry")

@@ -2,7 +2,7 @@
 """Every include stays on its floor or on those its row of tests/floors.txt names.
 
 floors.py SOURCE_DIR [BUILD_DIR]: outside headers must be listed in the row too; tools include
-floors and the standard library only; an outside library of io appears in one topic's files.
+floors and the standard library only; a header of an "only" row appears in the files that it names.
 """
 import re
 import sys
@@ -11,9 +11,12 @@ from pathlib import Path
 source = Path(sys.argv[1])
 STANDARD = re.compile(r"^[a-z_0-9]+$|^(sys|linux|asm)/|^(unistd|fcntl|dlfcn|signal|poll|sched|"
                       r"setjmp|cpuid|immintrin|pmmintrin|xmmintrin|errno|termios|time|stdio|stdlib|string|elf|link)\.h$")
-rows = {}
+rows, only = {}, []
 for line in (source / "tests/floors.txt").read_text().splitlines():
-    if line and not line.startswith("#"):
+    if line.startswith("only "):
+        prefixes, places = line.removeprefix("only ").split(":")
+        only.append((tuple(prefixes.split()), tuple(places.split())))
+    elif line and not line.startswith("#"):
         floor, rest = line.split(":", 1)
         below, outside = rest.split("|")
         rows[floor] = (set(below.split()) | {floor}, tuple(outside.split()))
@@ -39,5 +42,8 @@ for path in files:
             faults.append(f"{relative}:{number}: {name} is on no floor")
         elif mark == "<" and not STANDARD.match(name) and not name.startswith(outside or ("\0",)):
             faults.append(f"{relative}:{number}: floor {floor} may not include <{name}>")
+        for prefixes, places in only:
+            if mark == "<" and name.startswith(prefixes) and not str(relative).startswith(places):
+                faults.append(f"{relative}:{number}: <{name}> belongs to {', '.join(places)}")
 print("\n".join(faults) if faults else f"summary: floors: {len(files)} files include what they may")
 sys.exit(bool(faults))

@@ -21,8 +21,9 @@ for path in source.glob("lib/**/*.[ch]*"):
 fields = len(found)
 for tool in sorted(source.glob("tools/*.cc")):
     text = subprocess.run([build / "bin" / tool.stem, "--help"], capture_output=True, text=True, check=True).stdout
-    for name in re.findall(r"^\s+(?:-\S+,\s*)?--([a-z0-9-]+)", text, re.M):
-        found.setdefault(name.replace("-", "_"), f"{tool.stem} --help")
+    for head in re.findall(r"^\s+(-[^\s,=\[]+(?:,\s*-[^\s,=\[]+)*)", text, re.M):
+        for name in re.findall(r"--(?:no-)?([a-z0-9-]+)", head):
+            found.setdefault(name.replace("-", "_"), f"{tool.stem} --help")
 faults = [f"{place}: '{name}' is banned, use {banned[name]}" for name, place in sorted(found.items()) if name in banned]
 if not fields:
     faults.append("no configuration field was found: the pattern of this check is out of date")

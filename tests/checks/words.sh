@@ -11,4 +11,13 @@ if [ -n "$found" ]; then
   echo "$found"
   exit 1
 fi
-echo "summary: words: nothing unfinished is named"
+# Homes and build places: where a program finds things it looks relative to itself, and system
+# directories have names of their own.
+places='(^|[^A-Za-z0-9._~*+}$-])/(ho''me|ro''ot|wo''rk)/'
+found=$(grep -rnEI "$places" lib tools man share tests .ci README.md CONTRIBUTING.md NEWS.md Makefile \
+  CMakeLists.txt CMakePresets.json 2>/dev/null | cut -c1-160)
+if [ -n "$found" ]; then
+  echo "$found"
+  exit 1
+fi
+echo "summary: words: nothing unfinished and no place of one machine is named"
