@@ -13,11 +13,13 @@
 #include <list>
 #include <new>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "cli/options.h"
+#include "io/hdf5.h"
 
 namespace atelier {
 
@@ -95,7 +97,7 @@ OptionSpec& Tool::Impl::add(std::string names, OptionSpec spec) {
 }
 
 Tool::Tool(std::string name, std::string summary) : impl_(std::make_unique<Impl>()) {
-  impl_->name = std::move(name);
+  impl_->name = ATELIER_PREFIX + std::move(name);
   impl_->summary = std::move(summary);
 }
 Tool::~Tool() = default;
@@ -242,6 +244,23 @@ void Tool::Impl::apply_preset() {
   }
 }
 
+namespace {
+
+std::string level_text() {
+  return cpu_has(Level::avx2) ? std::string(name(host_level())) : "none: this CPU lacks AVX2";
+}
+
+// The version line and, if more is wanted, what the program stands on.
+std::string version_text(const std::string& program, bool verbose) {
+  std::string text = version_line(program) + "\n";
+  if (!verbose) return text;
+  return text + fmt::format("HDF5 {}\nfmt {}.{}.{}\nkernels {}\n", hdf5_version(),
+                            FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
+                            level_text());
+}
+
+}  // namespace
+
 std::string version_line(const std::string& program) {
   return fmt::format("{} (atelier) {}", program, ATELIER_VERSION);
 }
@@ -313,7 +332,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
       return closed(kExitDone);
     }
     if (t.version) {
-      print(version_line(t.name) + "\n");
+      print(version_text(t.name, t.verbose > 0));
       return closed(kExitDone);
     }
     if (!t.completion.empty()) {
@@ -331,6 +350,8 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
                        : t.verbose     ? logging::Level::info
                                        : logging::Level::warning);
     set_threads(int(t.threads));
+    if (logging::level() >= logging::Level::detail)
+      logging::detail(fmt::format("kernels {}, {} threads", level_text(), num_threads()));
     return closed(body());
   } catch (const UsageError& error) {
     logging::error(error.what());

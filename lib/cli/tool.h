@@ -18,6 +18,7 @@ inline constexpr int kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSkippe
 // --help, --version, -q, -v, --debug, -j/--threads, --completion SHELL.
 class Tool {
  public:
+  // `name` without the prefix that the build gives to the names of programs.
   Tool(std::string name, std::string summary);
   ~Tool();
   Tool(const Tool&) = delete;

@@ -173,6 +173,8 @@ class Hdf5Stream {
 // Opens "-" (standard input, which must hold one image and nothing else) or a path.
 Hdf5Reader open_hdf5(const std::string& input);
 
+std::string hdf5_version();  // of libhdf5, as "1.10.8"
+
 // XXH3-64 of bytes as 16 hex digits.
 std::string xxh3_hex(std::span<const std::byte> bytes);
 std::uint64_t xxh3(std::span<const std::byte> bytes, std::uint64_t seed = 0);

@@ -16,6 +16,10 @@ status 0 bash -c 'model-info --json vae.h5 >vae.json'
 status 0 python3 -c 'import json; assert json.loads(open("vae.json").read())["kind"] == "checkpoint"'
 status 0 model-info --check vae.h5 shapes.h5
 status 2 model-info
+status 0 env ATELIER_ISA=avx2 model-info -vv -j 2 vae.h5
+stderr_has 'model-info: kernels avx2, 2 threads'
+status 0 model-info -v vae.h5
+status 0 test ! -s stderr
 status 2 model-info --json --tensors vae.h5
 stderr_has '--json and --tensors exclude each other'
 status 2 model-info - -
@@ -36,6 +40,13 @@ status 1 model-info .
 for tool in data-pack vae-train sample model-info; do
   status 0 $tool --version
   stdout_is "$tool (atelier) 0.1.0\n"
+  status 0 $tool -v --version
+  status 0 test "$(head -n 1 stdout)" = "$tool (atelier) 0.1.0"
+  status 0 test "$($tool -v --version | sed 's/[0-9.]*$//; s/ .*//' | paste -sd ' ')" = "$tool HDF5 fmt kernels"
+  status 0 env ATELIER_ISA=avx2 $tool -v --version
+  stdout_has '^HDF5 [0-9]+\.[0-9]+\.[0-9]+$'
+  stdout_has '^fmt [0-9]+\.[0-9]+\.[0-9]+$'
+  stdout_has '^kernels avx2$'
   status 0 $tool --help
   status 2 $tool --no-such-option
   stderr_has "try '$tool --help'"
