@@ -16,6 +16,7 @@ namespace atelier {
 struct DataShape {
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t num_classes = 0;  // 0: no labels
+  bool binary = false;           // pixels are 0 or 1
 };
 
 // A named choice of field values, of the model and of its training ("learning_rate"): what

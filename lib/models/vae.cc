@@ -50,10 +50,11 @@ Objective objective(const VaeConfig& c, const Scope& scope, const Batch& batch) 
     // Weight 0 leaves the term out, so that a KL that overflows cannot spoil the loss.
     if (c.kl_weight > 0) result.loss = reconstruction + scheduled_kl(c, kl, batch.step);
     result.terms.push_back({"reconstruction", "nats/image", reconstruction});
-    result.terms.push_back({"kl", "nats/image", kl});
+    result.terms.push_back({"kl", "nats/image", kl, TermRole::information});
   } else if (c.likelihood == "gaussian") {
     Expr error = mean_of_rows(parts.squared_error);
-    result.terms.push_back({"squared_error", "sum of squares/image", error});
+    result.terms.push_back(
+        {"squared_error", "sum of squares/image", error, TermRole::squared_error});
   }
   if (c.likelihood == "gaussian" && c.sigma == "learned") {
     Expr sigma = exp(reshape(scope.param("log_sigma", {1}, zeros()), {}));
@@ -66,15 +67,16 @@ std::vector<Term> validation(const VaeConfig& c, const Scope& scope, const Batch
   VaeLoss parts = vae_loss(c, scope, batch.image);
   Expr loss = parts.reconstruction;
   if (parts.kl && c.kl_weight > 0) loss = loss + c.kl_weight * parts.kl;
-  std::vector<Term> terms{{"loss", "nats/image", loss}};
+  std::vector<Term> terms{{"loss", "nats/image", loss, TermRole::loss}};
   if (parts.kl) {
     terms.push_back({"reconstruction", "nats/image", parts.reconstruction});
-    terms.push_back({"kl", "nats/image", parts.kl});
+    terms.push_back({"kl", "nats/image", parts.kl, TermRole::information});
     if (c.kl_weight != 1) {
       terms.push_back({"negative_elbo", "nats/image", parts.reconstruction + parts.kl});
     }
   }
-  terms.push_back({"squared_error", "sum of squares/image", parts.squared_error});
+  terms.push_back(
+      {"squared_error", "sum of squares/image", parts.squared_error, TermRole::squared_error});
   return terms;
 }
 
@@ -173,9 +175,7 @@ Model make_vae() {
   model.presets = presets();
   model.state = c;
   model.fit = [c](const DataShape& shape) {
-    c->image_height = shape.height;
-    c->image_width = shape.width;
-    c->in_channels = shape.channels;
+    c->choose(shape);
     c->check();
   };
   model.objective = [c](const Scope& s, const Batch& b) { return objective(*c, s, b); };

@@ -11,7 +11,7 @@
 namespace atelier {
 
 struct VaeConfig {
-  std::string net = "fc";  // fc conv
+  std::string net = "auto";  // auto fc conv
   std::int64_t latent_dim = 40;
   std::string hidden_dim = "400";       // fc: widths from picture to latent; empty: linear
   std::string channels = "64,128,256";  // conv: one halving each
@@ -19,8 +19,8 @@ struct VaeConfig {
   std::string norm = "batch";  // batch group none
   std::string activation = "relu";
   bool variational = true;
-  std::string likelihood = "bernoulli";       // bernoulli gaussian
-  std::string sigma = "unit";                 // gaussian: unit learned
+  std::string likelihood = "auto";            // auto bernoulli gaussian
+  std::string sigma = "auto";                 // gaussian: auto unit learned
   std::string output_activation = "sigmoid";  // gaussian: sigmoid linear
   double kl_weight = 1;
   std::int64_t kl_warmup_steps = 0;
@@ -29,6 +29,8 @@ struct VaeConfig {
   Fields fields();
   // Widths between picture and latent, of the net that is chosen. UsageError if the text is none.
   std::vector<std::int64_t> widths() const;
+  // Takes the pictures' shape, and decides by it what was left to the pictures ("auto").
+  void choose(const DataShape& shape);
   void check() const;  // UsageError for combinations that cannot be
 };
 

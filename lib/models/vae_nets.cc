@@ -14,7 +14,10 @@ Fields VaeConfig::fields() {
   const char* usual = "Kingma and Welling 2013 and its common reimplementations";
   const char* infogan = "DCGAN's layout (Radford et al. 2015)";
   return {
-      bind(net, {"net", "network: fully connected or convolutional", {}, {"fc", "conv"}}),
+      bind(net, {"net",
+                 "network: fully connected, convolutional, or by the pictures: conv in colour",
+                 {},
+                 {"auto", "fc", "conv"}}),
       bind(latent_dim, {.name = "latent_dim", .help = "length of the latent vector", .low = 1}),
       bind(hidden_dim,
            {"hidden_dim", "fc: widths of the hidden layers, such as 400 or 400,200; empty: linear",
@@ -34,13 +37,14 @@ Fields VaeConfig::fields() {
       bind(variational,
            {"variational", "true: VAE; false: plain autoencoder, without noise and KL term"}),
       bind(likelihood, {"likelihood",
-                        "distribution of a pixel given the latent",
+                        "distribution of a pixel given the latent; auto: gaussian in colour",
                         {},
-                        {"bernoulli", "gaussian"}}),
+                        {"auto", "bernoulli", "gaussian"}}),
       bind(sigma, {"sigma",
-                   "gaussian: standard deviation of all pixels, 1 or learned",
+                   "gaussian: standard deviation of all pixels, 1 or learned; auto: learned by "
+                   "a VAE whose likelihood is auto too",
                    {},
-                   {"unit", "learned"}}),
+                   {"auto", "unit", "learned"}}),
       bind(output_activation, {"output_activation",
                                "gaussian: what turns the network's output into means",
                                {},
@@ -168,6 +172,25 @@ std::vector<std::int64_t> VaeConfig::widths() const {
   return result;
 }
 
+void VaeConfig::choose(const DataShape& shape) {
+  image_height = shape.height;
+  image_width = shape.width;
+  in_channels = shape.channels;
+  bool colour = in_channels > 1;
+  if (net == "auto") {
+    // Hidden widths that somebody gave are meant to be used.
+    bool conv = colour && hidden_dim == VaeConfig{}.hidden_dim;
+    net = conv ? "conv" : "fc";
+    Extent least = conv ? extents(*this).back() : Extent{1, 1};
+    if (least.height < 1 || least.width < 1) net = "fc";  // nothing is left to halve
+  }
+  bool by_pictures = likelihood == "auto";
+  if (by_pictures) likelihood = colour && !shape.binary ? "gaussian" : "bernoulli";
+  // With a sigma of 1 the KL term outweighs small pictures: they come out as their mean.
+  bool learns = by_pictures && variational && likelihood == "gaussian";
+  if (sigma == "auto") sigma = learns ? "learned" : "unit";
+}
+
 void VaeConfig::check() const {
   std::vector<std::int64_t> all = widths();
   if (likelihood == "bernoulli" && sigma == "learned") {
@@ -175,6 +198,9 @@ void VaeConfig::check() const {
   }
   if (likelihood == "bernoulli" && output_activation == "linear") {
     throw UsageError("--output-activation linear: a bernoulli likelihood needs sigmoid");
+  }
+  if (!variational && kl_warmup_steps > 0) {
+    throw UsageError("--kl-warmup-steps: a plain autoencoder (variational false) has no KL term");
   }
   if (image_height < 1 || image_width < 1 || in_channels < 1) {
     throw Error(fmt::format("pictures of {}x{}x{}: expected at least one pixel and channel",

@@ -15,11 +15,20 @@ struct Batch {
   Expr step;   // f32 [], optimizer steps done so far (warm-ups); absent outside training
 };
 
+// What a reported quantity is to those who know no model: which remarks are made on it.
+enum class TermRole {
+  other,
+  loss,           // held-out loss in nats/image, comparable with a density fitted to the pictures
+  squared_error,  // sum of squares between a picture and its reconstruction
+  information,    // nats that the latent carries of a picture
+};
+
 // A reported quantity: f32 [N] (one a row) or [] (already a mean). The unit is printed with it.
 struct Term {
   std::string name;  // "loss", "reconstruction", "kl"
   std::string unit;  // "nats/image"
   Expr value;
+  TermRole role = TermRole::other;
 };
 
 struct Objective {
