@@ -1,4 +1,6 @@
 // vae-train: train autoencoders and variational autoencoders.
+#include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <optional>
 
@@ -12,6 +14,7 @@
 #include "infer/infer.h"
 #include "io/picture_sink.h"
 #include "models/registry.h"
+#include "train/signals.h"
 #include "train/trainer.h"
 
 using namespace atelier;
@@ -64,6 +67,16 @@ void draw_grid(Loaded loaded, const std::string& path, const std::string& shape)
   sink.finish();
 }
 
+// Fields that the pictures decided, for people: "net conv, likelihood gaussian".
+std::string chosen(const Attributes& before, const Attributes& after) {
+  std::string list;
+  for (const auto& [name, value] : before) {
+    if (value != Scalar(std::string("auto"))) continue;
+    list += (list.empty() ? "" : ", ") + name + " " + to_text(*find(after, name));
+  }
+  return list;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,12 +102,22 @@ int main(int argc, char** argv) {
   tool.config_file();
 
   return tool.run(argc, argv, [&] {
+    auto started = std::chrono::steady_clock::now();
+    install_signal_handlers();
+    config.settle([&](std::string_view option) { return tool.given(option); });
     if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
     std::vector<std::string> inputs = sources;
     inputs.push_back(config.val_data);
     refuse_overwriting(config.output, inputs);
     Sets sets = read_sets(sources, reading, config);
-    model.fit({sets.train.height, sets.train.width, sets.train.channels, sets.train.num_classes()});
+    Attributes asked = to_attributes(model.fields);
+    model.fit({.height = sets.train.height,
+               .width = sets.train.width,
+               .channels = sets.train.channels,
+               .num_classes = sets.train.num_classes(),
+               .binary = config.binarize != "none"});
+    std::string by_pictures = chosen(asked, to_attributes(model.fields));
+    if (!by_pictures.empty()) logging::info("chosen by the pictures: " + by_pictures);
 
     Task task{.program = "vae-train",
               .config = {{"model", model.name}},
@@ -105,7 +128,8 @@ int main(int argc, char** argv) {
               .latent = {},
               .sample_grid = {},
               .judge = {},
-              .resolved_toml = tool.resolved_toml()};
+              .resolved_toml = tool.resolved_toml(),
+              .started = started};
     for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
     if (task.log_weight) task.latent = model.encode;
@@ -116,18 +140,20 @@ int main(int argc, char** argv) {
     std::optional<Baselines> base;
     bool binary =
         config.binarize != "none" && to_text(*find(task.config, "likelihood")) == "bernoulli";
-    task.judge = [&](const Attributes& result) {
+    task.judge = [&](std::span<const ReportedTerm> terms) {
       if (!base) {
+        bool compares = std::ranges::any_of(
+            terms, [](const auto& term) { return term.role == TermRole::squared_error; });
         auto latent = std::get<std::int64_t>(*find(task.config, "latent_dim"));
         base = baselines(sets.train, sets.data.train_indices, *sets.data.validation,
                          sets.data.validation_indices,
-                         {.latent_dim = latent,
+                         {.latent_dim = compares ? latent : 0,
                           .bernoulli = binary,
                           .binarize = parse_binarize(config.binarize),
                           .seed = config.seed,
                           .most_rows = 5000});
       }
-      return Judgement{baseline_record(*base), judge(result, *base, binary)};
+      return Judgement{baseline_terms(*base), judge(terms, *base)};
     };
     int status = train(task, config, sets.data);
     bool skipped = sets.train.skipped + sets.held_out.skipped > 0;

@@ -1,4 +1,4 @@
-// Remarks on held-out results: worse than a method without learning, or a latent without use.
+// Remarks on results: worse than a method without learning, or a latent without use.
 #include "eval/remarks.h"
 
 #include <fmt/format.h>
@@ -7,45 +7,51 @@ namespace atelier {
 namespace {
 
 // Below this the latent is lost in the noise of its own draw.
-constexpr double kCollapsedKl = 0.1;
+constexpr double kCollapsed = 0.1;  // nats
 
-std::optional<double> term(const Attributes& terms, const char* name) {
-  const Scalar* value = find(terms, name);
-  if (!value || !std::holds_alternative<double>(*value)) return {};
-  return std::get<double>(*value);
+const ReportedTerm* with_role(std::span<const ReportedTerm> terms, TermRole role) {
+  for (const ReportedTerm& term : terms) {
+    if (term.role == role) return &term;
+  }
+  return nullptr;
+}
+
+const std::optional<double>& density_nll(const Baselines& baselines) {
+  return baselines.mixture_nll ? baselines.mixture_nll : baselines.factorised_nll;
 }
 
 }  // namespace
 
-Attributes baseline_record(const Baselines& baselines) {
-  Attributes record;
-  if (baselines.pca_error) record.emplace_back("baseline_squared_error", *baselines.pca_error);
-  const auto& nll = baselines.mixture_nll ? baselines.mixture_nll : baselines.factorised_nll;
-  if (nll) record.emplace_back("baseline_loss", *nll);
-  return record;
+std::vector<ReportedTerm> baseline_terms(const Baselines& baselines) {
+  std::vector<ReportedTerm> terms;
+  if (baselines.pca_error) {
+    terms.push_back({"baseline_squared_error", "sum of squares/image", *baselines.pca_error});
+  }
+  if (density_nll(baselines)) {
+    terms.push_back({"baseline_loss", "nats/image", *density_nll(baselines)});
+  }
+  return terms;
 }
 
-std::vector<Remark> judge(const Attributes& terms, const Baselines& baselines, bool binary) {
+std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& baselines) {
   std::vector<Remark> remarks;
-  auto above = [&](const char* key, const char* name, const std::optional<double>& bar,
+  auto above = [&](const char* key, TermRole role, const std::optional<double>& bar,
                    const char* what) {
-    std::optional<double> found = term(terms, name);
-    if (!bar || !found || *found <= *bar) return;
-    remarks.push_back({key, fmt::format("{}: {:.6g} against {:.6g}", what, *found, *bar)});
+    const ReportedTerm* found = with_role(terms, role);
+    if (!bar || !found || found->value <= *bar) return;
+    remarks.push_back({key, fmt::format("{}: {:.6g} against {:.6g}", what, found->value, *bar)});
   };
-  above("above_pca", "squared_error", baselines.pca_error,
+  above("above_pca", TermRole::squared_error, baselines.pca_error,
         "the squared error is above that of as many principal components of your data");
-  if (binary) {
-    above("above_mixture", "loss",
-          baselines.mixture_nll ? baselines.mixture_nll : baselines.factorised_nll,
-          "the loss is above that of a mixture of independent pixels fitted to your data, in nats "
-          "per picture");
-  }
-  if (auto kl = term(terms, "kl"); kl && *kl < kCollapsedKl) {
+  above("above_mixture", TermRole::loss, density_nll(baselines),
+        "the loss is above that of a mixture of independent pixels fitted to your data, in nats "
+        "per picture");
+  const ReportedTerm* said = with_role(terms, TermRole::information);
+  if (said && said->value < kCollapsed) {
     remarks.push_back(
-        {"collapsed", fmt::format("the posterior has collapsed: its KL divergence of {:.3g} nats "
-                                  "is below {}, so the latent says nothing",
-                                  *kl, kCollapsedKl)});
+        {"collapsed", fmt::format("the posterior has collapsed: its {} of {:.3g} nats is below {}, "
+                                  "so the latent says nothing",
+                                  said->name, said->value, kCollapsed)});
   }
   return remarks;
 }

@@ -1,13 +1,22 @@
-// What a user should know of a held-out result.
+// What a user should know of a result.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/fields.h"
 #include "eval/baselines.h"
+#include "nn/objective.h"
 
 namespace atelier {
+
+// A term of an objective or of a validation, measured.
+struct ReportedTerm {
+  std::string name, unit;
+  double value = 0;
+  TermRole role = TermRole::other;
+};
 
 struct Remark {
   std::string key, text;  // the key is for programs; the text one line for people
@@ -15,12 +24,11 @@ struct Remark {
 
 // The figures compared with, as recorded in metrics: "baseline_squared_error" (principal
 // components), "baseline_loss" (mixture or independent pixels).
-Attributes baseline_record(const Baselines& baselines);
+std::vector<ReportedTerm> baseline_terms(const Baselines& baselines);
 
-// Compares a validation's terms with what methods without learning reach on the same data: the
-// squared error with as many principal components, the loss of `binary` data (nats per picture)
-// with a mixture of independent pixels; and names a posterior that says nothing (KL below 0.1
-// nats).
-std::vector<Remark> judge(const Attributes& terms, const Baselines& baselines, bool binary);
+// Compares terms, by their roles, with what methods without learning reach on the same data: the
+// squared error with as many principal components, the loss with a mixture of independent pixels;
+// and names a latent that says nothing (information below 0.1 nats).
+std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& baselines);
 
 }  // namespace atelier

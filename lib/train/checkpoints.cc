@@ -30,6 +30,26 @@ void Checkpoints::start_anew() const {
   run_->clear();
 }
 
+// `path`: the checkpoint that the run goes on from.
+void Checkpoints::make_way(const std::string& path, std::int64_t step) const {
+  if (!run_) return;
+  std::error_code error;
+  auto folder = std::filesystem::absolute(path, error).parent_path();
+  bool inside = path != "-" && std::filesystem::equivalent(folder, run_->path(), error);
+  if (!inside) return start_anew();
+  // What "auto" passed over is no newer state, whoever names a file goes back by intention.
+  auto steps = run_->steps();
+  if (config_.resume == "auto" || steps.empty() || steps.back() <= step) return;
+  if (!config_.force) {
+    throw UsageError(
+        fmt::format("--resume={}: {} holds later checkpoints; give --force to remove them", path,
+                    config_.run_dir));
+  }
+  logging::note(
+      fmt::format("{}: the checkpoints after step {} are removed", config_.run_dir, step));
+  run_->remove_after(step);
+}
+
 void Checkpoints::write_config_file() const {
   if (!run_ || task_.resolved_toml.empty()) return;
   AtomicFile file(in_run("config.toml"));
@@ -100,6 +120,7 @@ Progress Checkpoints::resume(const std::string& path) {
   p.best_loss = value("best_loss", double{});
   p.best_step = value("best_step", std::int64_t{});
   p.owed = value("validation_owed", bool{});
+  make_way(path, p.step);
   std::error_code error;
   if (run_ && std::filesystem::equivalent(path, run_->checkpoint(p.step), error)) saved_ = p;
   logging::note(fmt::format("resumed from {} at step {}", path, p.step));
@@ -111,23 +132,26 @@ void Checkpoints::take_weights() {
   Hdf5Reader file = open_hdf5(config_.init);
   read_checkpoint(file, store_, [](std::string_view name) { return name.find('/') == name.npos; });
   taken_ = store_.names();
+}
+
+void Checkpoints::settle_weights(const std::set<std::string>& net) {
+  if (config_.init.empty()) return;
+  std::vector<std::string> dropped;
   std::uint64_t digest = 0;
   for (const std::string& name : taken_) {
+    if (!net.contains(name)) {
+      dropped.push_back(name);
+      store_.erase(name);
+      continue;
+    }
     const StoredTensor& tensor = store_.at(name);
     digest = xxh3({tensor.data(), std::size_t(tensor.bytes())}, digest);
   }
   init_digest_ = fmt::format("{:016x}", digest);
-}
-
-void Checkpoints::report_weights() const {
-  if (config_.init.empty()) return;
-  std::size_t fresh = 0;
-  for (const std::string& name : store_.names()) {
-    fresh += name.find('/') == name.npos &&
-             std::find(taken_.begin(), taken_.end(), name) == taken_.end();
-  }
-  logging::note(
-      fmt::format("{}: {} tensors taken, {} initialised anew", config_.init, taken_.size(), fresh));
+  std::size_t used = taken_.size() - dropped.size();
+  logging::note(fmt::format("{}: {} tensors taken, {} initialised anew{}{}", config_.init, used,
+                            net.size() - used,
+                            dropped.empty() ? "" : ", left out: ", fmt::join(dropped, ", ")));
 }
 
 // ---- writing
@@ -160,13 +184,19 @@ Checkpoint Checkpoints::with_state(const Progress& p) const {
   return c;
 }
 
-void Checkpoints::save(const Progress& progress) {
-  if (saved_ == progress) return;
+std::string Checkpoints::save(const Progress& progress) {
+  if (!run_) {
+    if (config_.output.empty() || config_.output == "-") return "";
+    save_output(progress, true);
+    return config_.output;
+  }
   std::string path = run_->checkpoint(progress.step).string();
+  if (saved_ == progress) return path;
   logging::detail(fmt::format("phase save: {}", path));
   write_checkpoint(path, with_state(progress), store_);
   saved_ = progress;
-  run_->prune(config_.keep);
+  run_->prune(config_.keep, progress.step);
+  return path;
 }
 
 void Checkpoints::save_best(const Progress& progress) const {
@@ -176,17 +206,12 @@ void Checkpoints::save_best(const Progress& progress) const {
   write_checkpoint(path, with_state(progress), store_);
 }
 
-void Checkpoints::save_output(const Progress& progress, bool resumable) {
+void Checkpoints::save_output(const Progress& progress, bool resumable) const {
   logging::detail(fmt::format("phase save: {}", config_.output));
   if (resumable) return write_checkpoint(config_.output, with_state(progress), store_);
   write_checkpoint(config_.output, describe(), store_, [](std::string_view name) {
     return !name.starts_with("optimizer/") && !name.starts_with("train/");
   });
-}
-
-std::string Checkpoints::last_good() const {
-  if (!run_ || run_->steps().empty()) return "";
-  return run_->checkpoint(run_->steps().back()).string();
 }
 
 }  // namespace atelier

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "data/loader.h"
@@ -42,23 +43,27 @@ class Checkpoints {
   // The file that --resume means; empty: none, start anew. Broken ones are passed over with a
   // warning when the run directory decides.
   std::string resume_source() const;
-  // Fills the store. Error if the file holds no training state or belongs to another training.
+  // Fills the store. Error if the file holds no training state or belongs to another training. A
+  // run directory that holds another run, or later steps of this one, is treated as by start_anew.
   Progress resume(const std::string& path);
 
-  // --init: takes the tensors of a model, and says afterwards what was not among them.
+  // --init: takes the tensors of a model; afterwards drops those that are not in `net`, and says
+  // so and what was missing.
   void take_weights();
-  void report_weights() const;
+  void settle_weights(const std::set<std::string>& net);
 
-  // Writes the state unless the newest checkpoint holds it already.
-  void save(const Progress& progress);
+  // Writes the state, to the run directory unless its newest checkpoint holds it already, without
+  // one to -o FILE, and says where it is. Empty: there is neither, or only standard output, which
+  // can take but one file.
+  std::string save(const Progress& progress);
   void save_best(const Progress& progress) const;
   // -o FILE: the model with its averages when the training is over, else everything.
-  void save_output(const Progress& progress, bool resumable);
-  std::string last_good() const;  // path of the newest checkpoint, or empty
+  void save_output(const Progress& progress, bool resumable) const;
 
  private:
   Checkpoint describe() const;
   Checkpoint with_state(const Progress& progress) const;
+  void make_way(const std::string& path, std::int64_t step) const;
   void compare(const std::string& path, const Attributes& stored, const Attributes& now,
                const char* what) const;
 

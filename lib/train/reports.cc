@@ -32,28 +32,61 @@ void Reports::open(const std::string& file, std::int64_t step, std::int64_t tota
   if (file.empty()) return;
   if (file != "-") remove_records_after(file, step);
   metrics_ = MetricsWriter(file);
-  Attributes units = {{"program", task_.program},
-                      {"threads", std::int64_t(num_threads())},
-                      {"level", std::string(name(host_level()))},
-                      {"cpu", cpu_model()},
-                      {"seed", config_.seed},
-                      {"parameters", plans_.parameters()},
-                      {"unit.loss", plans_.unit()}};
-  for (const ReportedTerm& term : plans_.terms())
-    units.emplace_back("unit." + term.name, term.unit);
-  metrics_.record(units);
+  metrics_.record({{"program", task_.program},
+                   {"threads", std::int64_t(num_threads())},
+                   {"level", std::string(name(host_level()))},
+                   {"cpu", cpu_model()},
+                   {"seed", config_.seed},
+                   {"parameters", plans_.parameters()}});
+}
+
+// A unit is told once, before the first record that needs it.
+void Reports::write_units(const std::string& prefix, std::span<const ReportedTerm> terms) {
+  Attributes units;
+  for (const ReportedTerm& term : terms) {
+    std::string key = "unit." + prefix + term.name;
+    if (known_units_.insert(key).second) units.emplace_back(key, term.unit);
+  }
+  if (!units.empty()) metrics_.record(units);
+}
+
+void Reports::Sums::add(const TrainPlans& plans) {
+  if (terms.empty()) {
+    terms.push_back({"loss", plans.unit(), 0, TermRole::loss});
+    for (const ReportedTerm& term : plans.terms())
+      terms.push_back({term.name, term.unit, 0, term.role});
+  }
+  terms[0].value += plans.loss();
+  for (std::size_t i = 1; i < terms.size(); ++i) terms[i].value += plans.terms()[i - 1].value;
+  ++updates;
+}
+
+std::vector<ReportedTerm> Reports::Sums::means() const {
+  std::vector<ReportedTerm> result = terms;
+  for (ReportedTerm& term : result) term.value /= double(updates);
+  return result;
+}
+
+void Reports::measure() {
+  Interval now{images_, std::chrono::duration<double>(Clock::now() - last_record_).count()};
+  // A few updates say little: they count together with the ones before.
+  bool brief = recent_.updates < config_.log_every && intervals_ > 0;
+  speed_ = (brief ? last_ + now : now).speed();
+  (intervals_ == 0 ? first_ : steady_) = (intervals_ == 0 ? first_ : steady_) + now;
+  last_ = now;
+  ++intervals_;
 }
 
 void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate) {
-  loss_sum_ += plans_.loss();
-  ++loss_count_;
+  recent_.add(plans_);
+  if (2 * step > total_steps_) late_.add(plans_);
   images_ += rows;
   if (step % config_.log_every != 0 && step != total_steps_) return progress(step);
-  double elapsed = std::chrono::duration<double>(Clock::now() - last_record_).count();
-  speed_ = elapsed > 0 ? double(images_) / elapsed : 0;
-  double loss = loss_sum_ / double(loss_count_);
-  Attributes record = {{"step", step}, {"epoch", epoch}, {"loss", loss}};
-  for (const ReportedTerm& term : plans_.terms()) record.emplace_back(term.name, term.value);
+  measure();
+  std::vector<ReportedTerm> means = recent_.means();
+  write_units("", means);
+  Attributes record = {{"step", step}, {"epoch", epoch}};
+  for (const ReportedTerm& term : means) record.emplace_back(term.name, term.value);
   record.insert(record.end(), {{"learning_rate", rate},
                                {"grad_norm", plans_.grad_norm()},
                                {"images_per_second", speed_},
@@ -61,11 +94,11 @@ void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, d
                                {"rss_mib", peak_rss_mib()}});
   metrics_.record(record);
   if (!is_terminal(STDERR_FILENO)) {
-    logging::info(fmt::format("step {}/{}: loss {:.4f} {}, {:.0f} pictures/s", step, total_steps_,
-                              loss, plans_.unit(), speed_));
+    logging::note(fmt::format("step {}/{}: loss {:.4f} {}, {:.0f} pictures/s", step, total_steps_,
+                              means[0].value, plans_.unit(), speed_));
   }
-  loss_sum_ = 0;
-  loss_count_ = images_ = 0;
+  recent_ = {};
+  images_ = 0;
   last_record_ = Clock::now();
   progress(step);
 }
@@ -82,11 +115,11 @@ void Reports::progress(std::int64_t step) {
 
 void Reports::validation(std::int64_t step, std::int64_t epoch,
                          const std::vector<ReportedTerm>& terms) {
-  Attributes record = {{"step", step}, {"epoch", epoch}}, plain;
+  write_units("val_", terms);
+  Attributes record = {{"step", step}, {"epoch", epoch}};
   std::string line;
   for (const ReportedTerm& term : terms) {
     record.emplace_back("val_" + term.name, term.value);
-    plain.emplace_back(term.name, term.value);
     line +=
         fmt::format("{}{} {:.4f} {}", line.empty() ? "" : ", ", term.name, term.value, term.unit);
   }
@@ -94,16 +127,18 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
   metrics_.record(record);
   logging::status_line("");
   logging::note(fmt::format("step {}: held out: {}", step, line));
-  remark(step, plain);
+  // An untrained model loses against every baseline: that is no news.
+  if (2 * step >= total_steps_) remark(step, terms);
 }
 
-void Reports::remark(std::int64_t step, const Attributes& validation) {
-  // An untrained model loses against every baseline: that is no news.
-  if (!task_.judge || 2 * step < total_steps_) return;
-  Judgement judgement = task_.judge(validation);
+void Reports::remark(std::int64_t step, std::span<const ReportedTerm> terms) {
+  if (!task_.judge) return;
+  Judgement judgement = task_.judge(terms);
   if (!judged_ && !judgement.baselines.empty()) {
-    judgement.baselines.insert(judgement.baselines.begin(), {"step", step});
-    metrics_.record(judgement.baselines);
+    write_units("", judgement.baselines);
+    Attributes record = {{"step", step}};
+    for (const ReportedTerm& term : judgement.baselines) record.emplace_back(term.name, term.value);
+    metrics_.record(record);
   }
   judged_ = true;
   for (const Remark& r : judgement.remarks) {
@@ -114,20 +149,20 @@ void Reports::remark(std::int64_t step, const Attributes& validation) {
   }
 }
 
-void Reports::summary(std::int64_t step, const std::string& saved) {
-  if (!saved.empty()) {
-    logging::note(fmt::format("stopped at step {} of {}; {} holds the state: go on with {}", step,
-                              total_steps_, saved,
-                              config_.run_dir.empty() ? "--resume=" + saved : "--resume"));
-  } else if (total_steps_ > 0) {
+void Reports::summary(std::int64_t step, bool done) {
+  // Nothing was held out: the training terms must do.
+  if (done && !judged_ && late_.updates > 0) remark(step, late_.means());
+  if (done && total_steps_ > 0) {
     logging::note(
         fmt::format("{} steps, seed {}, {}", step, config_.seed, format_seconds(seconds())));
   }
+  // A last interval that is short says less than the first one.
+  Interval whole = 2 * steady_.images < first_.images ? first_ + steady_ : steady_;
   metrics_.record({{"step", step},
-                   {"images_per_second", speed_},
+                   {"images_per_second", whole.speed()},
                    {"seconds", seconds()},
                    {"rss_mib", peak_rss_mib()},
-                   {"done", step >= total_steps_}});
+                   {"done", done}});
 }
 
 }  // namespace atelier

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,22 +28,41 @@ class Reports {
   void validation(std::int64_t step, std::int64_t epoch, const std::vector<ReportedTerm>& terms);
   // Takes the time since `start` out of the speed: validating and saving is no training.
   void pause(Clock::time_point start) { last_record_ += Clock::now() - start; }
-  // `saved`: where a run that was stopped can go on from; empty: it is done.
-  void summary(std::int64_t step, const std::string& saved);
-  double seconds() const;  // since open()
+  void summary(std::int64_t step, bool done);
 
  private:
+  struct Interval {
+    std::int64_t images = 0;
+    double seconds = 0;  // of training alone
+    Interval operator+(Interval b) const { return {images + b.images, seconds + b.seconds}; }
+    double speed() const { return seconds > 0 ? double(images) / seconds : 0; }
+  };
+  double seconds() const;  // since open()
+  void write_units(const std::string& prefix, std::span<const ReportedTerm> terms);
+  void measure();
   void progress(std::int64_t step);
-  void remark(std::int64_t step, const Attributes& validation);
+  void remark(std::int64_t step, std::span<const ReportedTerm> terms);
 
   const Task& task_;
   const TrainConfig& config_;
   const TrainPlans& plans_;
   MetricsWriter metrics_;
-  std::int64_t first_step_ = 0, total_steps_ = 0, images_ = 0, loss_count_ = 0;
-  double loss_sum_ = 0, speed_ = 0;
+  // Sums of the loss and the terms over some updates.
+  struct Sums {
+    std::vector<ReportedTerm> terms;  // "loss" first
+    std::int64_t updates = 0;
+    void add(const TrainPlans& plans);
+    std::vector<ReportedTerm> means() const;
+  };
+  std::int64_t first_step_ = 0, total_steps_ = 0, images_ = 0, intervals_ = 0;
+  Sums recent_;  // since the last record
+  Sums late_;    // of the second half of the run
+  // The first interval holds the start-up of the plans.
+  Interval first_, steady_, last_;
+  double speed_ = 0;
   bool judged_ = false;
   std::vector<std::string> remarked_;
+  std::set<std::string> known_units_;
   Clock::time_point start_, last_record_, last_progress_;
 };
 

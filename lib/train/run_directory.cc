@@ -62,19 +62,36 @@ std::vector<std::int64_t> RunDirectory::steps() const {
   return found;
 }
 
-void RunDirectory::prune(std::int64_t keep) const {
+void RunDirectory::prune(std::int64_t keep, std::int64_t step) const {
   auto all = steps();
+  std::erase_if(all, [&](std::int64_t s) { return s > step; });
   for (std::size_t i = 0; std::int64_t(i) + keep < std::int64_t(all.size()); ++i) {
     std::error_code error;
     std::filesystem::remove(checkpoint(all[i]), error);
   }
 }
 
+void RunDirectory::remove_after(std::int64_t step) const {
+  for (std::int64_t s : steps()) {
+    std::error_code error;
+    if (s > step) std::filesystem::remove(checkpoint(s), error);
+  }
+}
+
 void RunDirectory::clear() const {
-  prune(0);
+  remove_after(-1);
   std::error_code error;
   for (const char* name : {"best.h5", "metrics.jsonl"})
     std::filesystem::remove(path_ / name, error);
+  // Only what trainings put there: the directory itself goes if nothing else is in it.
+  std::vector<std::filesystem::path> pictures;
+  for (auto entry = std::filesystem::directory_iterator(path_ / "samples", error);
+       !error && entry != std::filesystem::end(entry); entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (name.starts_with("step-") && name.ends_with(".png")) pictures.push_back(entry->path());
+  }
+  for (const auto& picture : pictures) std::filesystem::remove(picture, error);
+  std::filesystem::remove(path_ / "samples", error);
 }
 
 }  // namespace atelier

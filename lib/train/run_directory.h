@@ -19,8 +19,12 @@ class RunDirectory {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path checkpoint(std::int64_t step) const;  // step-00000042.h5
   std::vector<std::int64_t> steps() const;                    // of the checkpoints there, ascending
-  void prune(std::int64_t keep) const;                        // removes all but the newest `keep`
-  void clear() const;  // removes the checkpoints, the best one and the metrics
+  // Removes all but the newest `keep` of the checkpoints up to `step`. Later ones, which could not
+  // be read when the run was resumed, stay until it has overtaken them.
+  void prune(std::int64_t keep, std::int64_t step) const;
+  void remove_after(std::int64_t step) const;
+  // Removes the checkpoints, the best one, the metrics and the pictures of samples/.
+  void clear() const;
 
  private:
   std::filesystem::path path_;

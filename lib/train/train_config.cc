@@ -4,6 +4,10 @@
 
 namespace atelier {
 
+void TrainConfig::settle(const std::function<bool(std::string_view option)>& given) {
+  if (given("steps") && !given("epochs")) epochs = -1;
+}
+
 Fields TrainConfig::training_fields() {
   return {
       bind(steps, {"steps", "optimizer updates; 0 writes the initialised model", "", {}, 0}),
@@ -47,7 +51,8 @@ Fields TrainConfig::training_fields() {
                       {"none", "threshold", "sample", "dynamic"}}),
       bind(val_split, {"val_split", "share of the pictures held out, by hash", "", {}, 0, 0.9}),
       bind(split_by, {"split_by", "what is hashed to hold out", "", {"name", "caption"}}),
-      bind(val_every, {"val_every", "validate every so many updates; empty: each epoch"}),
+      bind(val_every, {"val_every",
+                       "validate every so many updates, or epochs as 2epochs; empty: each epoch"}),
       bind(val_batches, {"val_batches", "batches a validation, 0: all", "", {}, 0}),
       bind(val_importance_samples, {"val_importance_samples",
                                     "samples of the likelihood bound, 0: none",

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -82,11 +83,13 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
   in.batch.step = optimizer_step(root);
   Objective objective = task_.objective(root, in.batch);
   unit_ = objective.unit;
-  terms_.clear();
+  // Later plans differ in rows alone; one that is made between two micro-batches finds sums here.
+  bool first = terms_.empty();
   for (const Term& term : objective.terms) {
     graph.output("term." + term.name, reshape(mean(term.value), {}));
-    terms_.push_back({term.name, term.unit, 0});
+    if (first) terms_.push_back({term.name, term.unit, 0, term.role});
   }
+  for (const Scope::StateUpdate& state : root.state_updates()) states_[state.name];
   std::vector<Expr> params = root.params();
   parameters_ = 0;
   for (const Expr& p : params) parameters_ += p.shape().count();
@@ -107,6 +110,11 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
     graph.output("guard", loss + reshape(global_norm(grads), {}));
     OptimizerResult result = apply_optimizer(root, grads, rate, args);
     graph.output("grad_norm", reshape(result.grad_norm, {}));
+  }
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (graph.node(id).op != Op::slot) continue;
+    const std::string& name = graph.name_of(id);
+    if (name.find('/') == name.npos) tensors_.insert(name);
   }
   slot = std::make_unique<Plan>(graph, store_, PlanOptions{.guard = "guard"}, workspace_);
   return *slot;
@@ -137,21 +145,43 @@ void TrainPlans::collect(const Plan& plan, double share) {
   for (ReportedTerm& term : terms_) term.value += share * double(plan.scalar("term." + term.name));
 }
 
+// Running statistics move with every micro-batch, the sums of gradients are zero between updates.
+void TrainPlans::keep_states() {
+  for (auto& [name, bytes] : states_) {
+    const StoredTensor& tensor = store_.at(name);
+    bytes.assign(tensor.data(), tensor.data() + tensor.bytes());
+  }
+}
+
+void TrainPlans::undo_slices() {
+  for (const auto& [name, bytes] : states_) {
+    StoredTensor& tensor = store_.at(name);
+    std::copy(bytes.begin(), bytes.end(), tensor.data());
+    ++tensor.version;
+  }
+  for (const std::string& name : store_.names("train/accumulated/")) {
+    std::ranges::fill(store_.values(name), 0.0f);
+  }
+}
+
 bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) {
   std::int64_t slices = batch.rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1;
   std::int64_t rows = batch.rows / slices;
   loss_ = 0;
+  for (ReportedTerm& term : terms_) term.value = 0;
+  if (slices > 1) {
+    for_rows(batch.rows);  // tells what the states are
+    keep_states();
+  }
   for (std::int64_t s = 0; s < slices; ++s) {
     Plan& p = plan(slices == 1      ? Role::whole
                    : s + 1 < slices ? Role::accumulate
                                     : Role::apply,
                    rows, slices);
-    if (s == 0) {
-      for (ReportedTerm& term : terms_) term.value = 0;
-    }
     feed(p, batch, s * rows, rows, step, rate);
     if (!p.run_guarded()) {
       non_finite_ = p.non_finite();
+      if (s > 0) undo_slices();
       return false;
     }
     collect(p, 1.0 / double(slices));

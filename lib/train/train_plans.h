@@ -1,8 +1,10 @@
 // The plans of a training: built once for each batch size that occurs, over one store.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,26 +12,23 @@
 
 namespace atelier {
 
-struct ReportedTerm {
-  std::string name, unit;
-  double value = 0;
-};
-
 class TrainPlans {
  public:
   TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data, Store& store);
 
-  // One update from a batch. False if the loss or the gradient was not finite: nothing that a
-  // checkpoint holds has changed then, and non_finite() says where it began.
+  // One update from a batch. False if the loss or the gradient was not finite: the store is then as
+  // it was before, earlier micro-batches undone, and non_finite() says where it began.
   bool update(const HostBatch& batch, std::int64_t step, double rate);
   const std::string& non_finite() const { return non_finite_; }
   double loss() const { return loss_; }
   double grad_norm() const { return grad_norm_; }
-  const std::vector<ReportedTerm>& terms() const { return terms_; }
+  const std::vector<ReportedTerm>& terms() const { return terms_; }  // of the last update
   const std::string& unit() const { return unit_; }
 
   Plan& for_rows(std::int64_t rows);  // compiles at the first call
   std::int64_t parameters() const { return parameters_; }
+  // Names of the parameters and states that the net has.
+  const std::set<std::string>& tensors() const { return tensors_; }
   std::size_t workspace_bytes() const { return workspace_->bytes(); }
 
  private:
@@ -38,6 +37,8 @@ class TrainPlans {
   void feed(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows,
             std::int64_t step, double rate);
   void collect(const Plan& plan, double share);
+  void keep_states();
+  void undo_slices();
 
   const Task& task_;
   const TrainConfig& config_;
@@ -46,6 +47,8 @@ class TrainPlans {
   std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
   std::map<std::tuple<int, std::int64_t, std::int64_t>, std::unique_ptr<Plan>> plans_;
   std::vector<ReportedTerm> terms_;
+  std::map<std::string, std::vector<std::byte>> states_;  // as the first micro-batch finds them
+  std::set<std::string> tensors_;
   std::string unit_, non_finite_;
   double loss_ = 0, grad_norm_ = 0;
   std::int64_t parameters_ = 0;

@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "nn/optimizers.h"
-#include "nn/schedules.h"
 #include "train/checkpoints.h"
+#include "train/pace.h"
 #include "train/reports.h"
 #include "train/signals.h"
 #include "train/train_plans.h"
@@ -42,7 +42,7 @@ class Trainer {
                  .crop_padding = config.crop_padding,
                  .binarize = config.binarize}),
         reports_(task, config, plans_) {
-    if (data.validation && !data.validation_indices.empty() && task.validation) {
+    if (has_validation(task, data)) {
       validator_ = std::make_unique<Validator>(task, config, *data.validation,
                                                data.validation_indices, store_);
     }
@@ -55,33 +55,25 @@ class Trainer {
     if (metrics.empty() && checkpoints_->has_run())
       metrics = checkpoints_->in_run("metrics.jsonl").string();
     last_save_ = Clock::now();
-    reports_.open(metrics, now_.step, total_steps_);
-    int status = loop();
+    reports_.open(metrics, now_.step, pace_.total_steps);
+    bool done = loop();
     logging::status_line("");
-    finish(status == 0);
-    std::string saved;
-    if (status != 0) saved = checkpoints_->has_run() ? checkpoints_->last_good() : config_.output;
-    reports_.summary(now_.step, saved);
-    return status;
+    std::string saved = finish(done);
+    reports_.summary(now_.step, done);
+    if (done) return 0;
+    std::string where = fmt::format("stopped at step {} of {}, seed {}", now_.step,
+                                    pace_.total_steps, config_.seed);
+    if (saved.empty()) throw Error(where + "; nothing saved: neither -o nor --run-dir was given");
+    logging::note(fmt::format("{}; {}", where, how_to_go_on(saved)));
+    return 75;
   }
 
  private:
   // ---- before the first step
   void prepare() {
-    check_config();
-    install_signal_handlers();
+    pace_ = settle_pace(task_, config_, data_, loader_.batches_per_epoch());
+    save_on_signals();
     checkpoints_.emplace(task_, config_, data_, store_);
-    std::int64_t per_epoch = loader_.batches_per_epoch();
-    total_steps_ = config_.epochs >= 0 ? config_.epochs * per_epoch : config_.steps;
-    schedule_ = {parse_lr_schedule(config_.lr_schedule),
-                 config_.learning_rate,
-                 config_.min_learning_rate,
-                 std::max<std::int64_t>(total_steps_, 1),
-                 config_.warmup_steps,
-                 milestones(per_epoch),
-                 config_.lr_gamma};
-    if (total_steps_ > 0)
-      learning_rate_at(schedule_, 0);  // says what is wrong before anything is built
     std::string from = checkpoints_->resume_source();
     if (!from.empty()) {
       now_ = checkpoints_->resume(from);
@@ -91,7 +83,7 @@ class Trainer {
       checkpoints_->take_weights();
     }
     create_tensors();
-    if (from.empty()) checkpoints_->report_weights();
+    if (from.empty()) checkpoints_->settle_weights(plans_.tensors());
     checkpoints_->write_config_file();
   }
 
@@ -105,78 +97,38 @@ class Trainer {
     }
   }
 
-  void check_config() {
-    if (config_.steps >= 0 && config_.epochs >= 0)
-      throw UsageError("--steps and --epochs exclude each other");
-    if (config_.steps < 0 && config_.epochs < 0) throw UsageError("give --steps or --epochs");
-    if (config_.output.empty() && config_.run_dir.empty() && !config_.dry_run &&
-        config_.metrics.empty()) {
-      throw UsageError("give -o FILE, --run-dir DIR, or --metrics FILE");
-    }
-    if (config_.output == "-" && config_.metrics == "-")
-      throw UsageError("-o - and --metrics - both want standard output");
-    if (!config_.resume.empty() && !config_.init.empty())
-      throw UsageError("--resume and --init exclude each other");
-    if (config_.resume == "auto" && config_.run_dir.empty())
-      throw UsageError("--resume auto needs --run-dir");
-    if (config_.batch_size % config_.grad_accum_steps != 0) {
-      throw UsageError(fmt::format("--grad-accum-steps {}: does not divide --batch-size {}",
-                                   config_.grad_accum_steps, config_.batch_size));
-    }
-    if (data_.train_indices.empty()) throw Error("no pictures to train on");
-    parse_decays(config_.ema_decay);
-    if (!config_.max_time.empty()) max_seconds_ = parse_seconds(config_.max_time);
-    bool timed = config_.save_every.find_first_of("smhd") != std::string::npos;
-    (timed ? save_seconds_ : save_steps_) =
-        timed ? parse_seconds(config_.save_every) : double(parse_count(config_.save_every));
-    std::int64_t per_epoch = loader_.batches_per_epoch();
-    val_every_ = config_.val_every.empty() ? per_epoch : parse_count(config_.val_every);
-    if (val_every_ < 1)
-      throw UsageError(
-          fmt::format("--val-every '{}': expected a count of at least 1", config_.val_every));
-  }
-
-  std::vector<std::int64_t> milestones(std::int64_t per_epoch) const {
-    std::vector<std::int64_t> steps;
-    const std::string& text = config_.lr_milestones;
-    for (std::size_t at = 0; at < text.size();) {
-      std::size_t comma = std::min(text.find(',', at), text.size());
-      steps.push_back(parse_count(text.substr(at, comma - at)) * per_epoch);
-      at = comma + 1;
-    }
-    return steps;
-  }
-
   // ---- the loop
-  int loop() {
-    if (now_.owed && !finish_step()) return 75;
-    while (now_.step < total_steps_) {
-      if (must_stop()) return 75;
+  // False: it was to stop.
+  bool loop() {
+    if (now_.owed && !finish_step()) return false;
+    while (now_.step < pace_.total_steps) {
+      if (must_stop()) return false;
       HostBatch batch = loader_.next();
-      double rate = learning_rate_at(schedule_, now_.step);
+      double rate = learning_rate_at(pace_.schedule, now_.step);
       if (!plans_.update(batch, now_.step, rate)) diverged();
       ++now_.step;
       now_.position = batch.next;
       worked_ = true;
       reports_.update(now_.step, now_.position.epoch, batch.rows, rate);
-      if (!finish_step()) return 75;
+      if (!finish_step()) return false;
       if (save_requested() || save_due()) save();
     }
-    return 0;
+    return true;
   }
 
   // A limit shorter than the start-up still lets one update, or one validation, through: otherwise
   // a job that is run again and again would never end.
   bool must_stop() const {
     if (stop_requested()) return true;
-    return worked_ && max_seconds_ > 0 && reports_.seconds() >= max_seconds_;
+    return worked_ && pace_.max_seconds > 0 && seconds_since(task_.started) >= pace_.max_seconds;
   }
 
   // Validation and pictures that belong to the last update. False if it was to stop first: the
   // update is kept, and this is done first after resuming.
   bool finish_step() {
     auto start = Clock::now();
-    bool validate = validator_ && (now_.step % val_every_ == 0 || now_.step == total_steps_);
+    bool validate =
+        validator_ && (now_.step % pace_.val_every == 0 || now_.step == pace_.total_steps);
     bool draw = task_.sample_grid && checkpoints_->has_run() && config_.sample_every > 0 &&
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
@@ -220,36 +172,42 @@ class Trainer {
   std::string weights_prefix() const { return count_emas(store_) > 0 ? ema_prefix(0) : ""; }
 
   bool save_due() const {
-    if (save_steps_ > 0 && now_.step % std::int64_t(save_steps_) == 0) return true;
-    return save_seconds_ > 0 && seconds_since(last_save_) >= save_seconds_ && config_.output != "-";
+    if (pace_.save_every > 0 && now_.step % pace_.save_every == 0) return true;
+    return pace_.save_seconds > 0 && seconds_since(last_save_) >= pace_.save_seconds;
   }
 
   void save() {
     auto start = Clock::now();
-    if (checkpoints_->has_run()) {
-      checkpoints_->save(now_);
-    } else if (!config_.output.empty() && config_.output != "-") {
-      checkpoints_->save_output(now_, true);
-    }
+    checkpoints_->save(now_);
     logging::detail(fmt::format("phase train: after step {}", now_.step));
     last_save_ = Clock::now();
     reports_.pause(start);
   }
 
   // A finished run leaves its state in the run directory too; a stopped one writes the output only
-  // if there is no run directory to go on from.
-  void finish(bool done) {
-    if (checkpoints_->has_run()) checkpoints_->save(now_);
-    if (config_.output.empty() || (!done && checkpoints_->has_run())) return;
+  // if there is no run directory to go on from. Says where the state is, empty: nowhere.
+  std::string finish(bool done) {
+    std::string saved = checkpoints_->has_run() ? checkpoints_->save(now_) : "";
+    if (config_.output.empty() || (!done && checkpoints_->has_run())) return saved;
     checkpoints_->save_output(now_, !done);
+    return config_.output;
   }
 
+  std::string how_to_go_on(const std::string& saved) const {
+    if (saved == "-") {
+      return "standard output holds the state: keep it in a file and go on with --resume=FILE";
+    }
+    return fmt::format("{} holds the state: go on with {}", saved,
+                       checkpoints_->has_run() ? "--resume" : "--resume=" + saved);
+  }
+
+  // Standard output gets nothing: what reads it would take a state for a result.
   [[noreturn]] void diverged() {
     logging::status_line("");
-    std::string last = checkpoints_->last_good();
-    throw Error(fmt::format("diverged at step {}: loss or gradient is not finite, first in {}{}",
+    std::string saved = checkpoints_->save(now_);
+    throw Error(fmt::format("diverged at step {}: loss or gradient is not finite, first in {}; {}",
                             now_.step + 1, plans_.non_finite(),
-                            last.empty() ? "" : "; last good state: " + last));
+                            saved.empty() ? "nothing saved" : saved + " holds the state before"));
   }
 
   int dry_run() {
@@ -270,10 +228,23 @@ class Trainer {
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
     line(fmt::format("memory of a step: {}",
                      format_bytes(double(plans_.workspace_bytes() + plan.packed_bytes()))));
-    line(fmt::format("peak memory so far: {}", format_bytes(peak_rss_mib() * 1048576)));
+    double validations = 0;
+    if (validator_) {
+      double each = validator_->expected_seconds(weights_prefix());
+      std::int64_t count =
+          pace_.total_steps / pace_.val_every + (pace_.total_steps % pace_.val_every != 0 ? 1 : 0);
+      validations = each * double(count);
+      line(fmt::format("memory of a validation: {}",
+                       format_bytes(double(validator_->workspace_bytes()))));
+      line(fmt::format("seconds a validation: {:.4g}", each));
+      line(fmt::format("validations: {}", count));
+    }
+    // Every kind of plan has run by now; what a run adds is the rest of a mapped data set.
+    line(fmt::format("memory of the run: {}", format_bytes(peak_rss_mib() * 1048576)));
     line(fmt::format("seconds a step: {:.4g}", per_step));
-    line(fmt::format("steps: {}", total_steps_));
-    line(fmt::format("time of the run: {}", format_seconds(per_step * double(total_steps_))));
+    line(fmt::format("steps: {}", pace_.total_steps));
+    line(fmt::format("time of the run: {}",
+                     format_seconds(per_step * double(pace_.total_steps) + validations)));
     return 0;
   }
 
@@ -286,10 +257,8 @@ class Trainer {
   Reports reports_;
   std::unique_ptr<Validator> validator_;
   std::optional<Checkpoints> checkpoints_;
-  ScheduleArgs schedule_;
+  Pace pace_;
   Progress now_;
-  std::int64_t total_steps_ = 0, val_every_ = 1;
-  double max_seconds_ = 0, save_seconds_ = 0, save_steps_ = 0;
   bool worked_ = false;  // this process has got the training further
   Clock::time_point last_save_;
 };

@@ -2,9 +2,12 @@
 // trains whatever a Task describes and knows no model.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fields.h"
@@ -19,7 +22,7 @@ namespace atelier {
 // Flags common to all trainers (interface.md 2.2); one field each.
 struct TrainConfig {
   // duration
-  std::int64_t steps = -1, epochs = -1;  // one of them
+  std::int64_t steps = -1, epochs = 40;  // one of them, the other -1
   std::string max_time;                  // "50m": save and end with status 75 then
   // optimization
   std::int64_t batch_size = 64, grad_accum_steps = 1;
@@ -40,7 +43,7 @@ struct TrainConfig {
   // validation
   double val_split = 0;
   std::string split_by = "name", val_data;
-  std::string val_every;  // "500" steps or "1epoch"; empty: every epoch
+  std::string val_every;  // "500" steps or "2epochs"; empty: every epoch
   std::int64_t val_batches = 0, val_importance_samples = 0, val_importance_images = 2000;
   bool keep_best = true;
   // reporting and saving (never part of a model's bytes)
@@ -51,12 +54,14 @@ struct TrainConfig {
   std::string resume, init;  // resume: empty off, "auto", or a path
   bool dry_run = false, force = false, allow_level_change = false;
 
+  // Before the configuration is resolved: --steps given (asked by name) means no default --epochs.
+  void settle(const std::function<bool(std::string_view option)>& given);
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest
 };
 
 struct Judgement {
-  Attributes baselines;
+  std::vector<ReportedTerm> baselines;
   std::vector<Remark> remarks;
 };
 
@@ -71,10 +76,12 @@ struct Task {
   std::function<Expr(const Scope&, Expr image)> latent;
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
   std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
-  // Judges the validation results of a run's second half against baselines of the user's own data,
-  // which are recorded too; may be empty.
-  std::function<Judgement(const Attributes& validation)> judge;
+  // Judges the validation results of a run's second half, or its training terms if nothing is held
+  // out, against baselines of the user's own data, which are recorded too; may be empty.
+  std::function<Judgement(std::span<const ReportedTerm>)> judge;
   std::string resolved_toml;  // written to the run directory as config.toml
+  // What --max-time counts from: the start of the tool, before it read the pictures.
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 
 struct TrainData {
@@ -85,7 +92,9 @@ struct TrainData {
 };
 
 // Runs the whole training. Returns the exit status: 0 done, 75 saved on request. Throws Error for
-// everything else (diverged: names the first step and call site that was not finite).
+// everything else: stopped with nowhere to save to; diverged (names the first step and call site
+// that was not finite, and the file that holds the state before). Signals are obeyed if the tool
+// began with install_signal_handlers().
 int train(const Task& task, const TrainConfig& config, const TrainData& data);
 
 }  // namespace atelier

@@ -2,7 +2,7 @@
 #include "train/validator.h"
 
 #include <algorithm>
-#include <cstring>
+#include <chrono>
 
 #include "eval/importance.h"
 #include "eval/latents.h"
@@ -38,7 +38,7 @@ Validator::Built& Validator::build(const std::string& prefix, std::int64_t rows)
   Scope root = Scope(graph, store_, Mode::eval, in.noise).reading(prefix);
   for (const Term& term : task_.validation(root, in.batch)) {
     graph.output("term." + term.name, reshape(broadcast(term.value, {rows}), {rows}));
-    slot->terms.push_back({term.name, term.unit, 0});
+    slot->terms.push_back({term.name, term.unit, 0, term.role});
   }
   if (task_.latent) {
     Expr latent = task_.latent(root, in.batch.image);
@@ -48,13 +48,14 @@ Validator::Built& Validator::build(const std::string& prefix, std::int64_t rows)
   return *slot;
 }
 
-bool Validator::means(const std::string& prefix, const std::function<bool()>& stop,
-                      std::vector<ReportedTerm>& result, std::vector<float>& latents) {
+bool Validator::means(const std::string& prefix, std::span<const std::int64_t> indices,
+                      const std::function<bool()>& stop, std::vector<ReportedTerm>& result,
+                      std::vector<float>& latents) {
   PixelReader pixels(data_, fixed_binarize(config_), config_.seed);
   std::size_t batch = std::size_t(config_.batch_size);
-  for (std::size_t first = 0; first < indices_.size(); first += batch) {
+  for (std::size_t first = 0; first < indices.size(); first += batch) {
     if (stop()) return false;
-    auto rows = std::span(indices_).subspan(first, std::min(batch, indices_.size() - first));
+    auto rows = indices.subspan(first, std::min(batch, indices.size() - first));
     Built& built = build(prefix, std::int64_t(rows.size()));
     Plan& plan = *built.plan;
     pixels.read(rows, plan.input<float>("image"));
@@ -76,25 +77,34 @@ bool Validator::means(const std::string& prefix, const std::function<bool()>& st
     auto latent = plan.output<float>("latent");
     latents.insert(latents.end(), latent.begin(), latent.end());
   }
-  for (ReportedTerm& term : result) term.value /= double(indices_.size());
+  for (ReportedTerm& term : result) term.value /= double(indices.size());
   return true;
+}
+
+std::size_t Validator::bounded_rows() const {
+  if (config_.val_importance_samples == 0 || !task_.log_weight) return 0;
+  return std::min(indices_.size(), std::size_t(config_.val_importance_images));
+}
+
+std::vector<double> Validator::bounds(const std::string& prefix,
+                                      std::span<const std::int64_t> indices,
+                                      const std::function<bool()>& stop) {
+  PixelReader pixels(data_, fixed_binarize(config_), config_.seed);
+  return importance_nll(task_.log_weight, store_, data_, pixels, indices,
+                        {.draws = config_.val_importance_samples,
+                         .batch_size = config_.batch_size,
+                         .seed = std::int64_t(std::uint64_t(config_.seed) ^ kImportanceNoise),
+                         .store_prefix = prefix,
+                         .stop = stop});
 }
 
 std::vector<ReportedTerm> Validator::run(const std::string& prefix,
                                          const std::function<bool()>& stop) {
   std::vector<ReportedTerm> result;
   std::vector<float> latents;
-  if (!means(prefix, stop, result, latents)) return {};
-  if (config_.val_importance_samples > 0 && task_.log_weight) {
-    std::size_t some = std::min(indices_.size(), std::size_t(config_.val_importance_images));
-    PixelReader pixels(data_, fixed_binarize(config_), config_.seed);
-    std::vector<double> nll =
-        importance_nll(task_.log_weight, store_, data_, pixels, std::span(indices_).first(some),
-                       {.draws = config_.val_importance_samples,
-                        .batch_size = config_.batch_size,
-                        .seed = std::int64_t(std::uint64_t(config_.seed) ^ kImportanceNoise),
-                        .store_prefix = prefix,
-                        .stop = stop});
+  if (!means(prefix, indices_, stop, result, latents)) return {};
+  if (std::size_t some = bounded_rows(); some > 0) {
+    std::vector<double> nll = bounds(prefix, std::span(indices_).first(some), stop);
     if (nll.empty()) return {};
     double sum = 0;
     for (double v : nll) sum += v;
@@ -106,6 +116,29 @@ std::vector<ReportedTerm> Validator::run(const std::string& prefix,
         {"active_units", "of " + std::to_string(units), double(active_units(latents, units))});
   }
   return result;
+}
+
+double Validator::expected_seconds(const std::string& prefix) {
+  auto never = [] { return false; };
+  auto batch = std::span(indices_).first(
+      std::min(indices_.size(), std::size_t(std::max<std::int64_t>(config_.batch_size, 1))));
+  auto seconds_of = [](const auto& work) {
+    auto begin = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  auto pass = [&] {
+    std::vector<ReportedTerm> terms;
+    std::vector<float> latents;
+    means(prefix, batch, never, terms, latents);
+  };
+  pass();  // compiles
+  double seconds = seconds_of(pass) * double(indices_.size()) / double(batch.size());
+  if (std::size_t all = bounded_rows(); all > 0) {
+    auto some = batch.first(std::min(batch.size(), all));
+    seconds += seconds_of([&] { bounds(prefix, some, never); }) * double(all) / double(some.size());
+  }
+  return seconds;
 }
 
 }  // namespace atelier

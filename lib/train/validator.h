@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,23 @@ class Validator {
   // 2015) of a task with a latent. Empty if `stop` said so before the end.
   std::vector<ReportedTerm> run(const std::string& store_prefix, const std::function<bool()>& stop);
 
+  // Time of a whole run(), from one batch that is run for it.
+  double expected_seconds(const std::string& store_prefix);
+  std::size_t workspace_bytes() const { return workspace_->bytes(); }
+
  private:
   struct Built {
     std::unique_ptr<Plan> plan;
     std::vector<ReportedTerm> terms;  // names and units
   };
   Built& build(const std::string& prefix, std::int64_t rows);
-  bool means(const std::string& prefix, const std::function<bool()>& stop,
-             std::vector<ReportedTerm>& result, std::vector<float>& latents);
+  // Held-out rows of which the likelihood bound is taken; none if nobody asked for it.
+  std::size_t bounded_rows() const;
+  bool means(const std::string& prefix, std::span<const std::int64_t> indices,
+             const std::function<bool()>& stop, std::vector<ReportedTerm>& result,
+             std::vector<float>& latents);
+  std::vector<double> bounds(const std::string& prefix, std::span<const std::int64_t> indices,
+                             const std::function<bool()>& stop);
 
   const Task& task_;
   const TrainConfig& config_;

@@ -1,4 +1,4 @@
-// Remarks on held-out results.
+// Remarks on results.
 #include "eval/remarks.h"
 
 #include <doctest/doctest.h>
@@ -6,27 +6,41 @@
 using namespace atelier;
 
 namespace {
-std::string keys(const Attributes& terms, const Baselines& base, bool binary) {
+std::string keys(TermRole role, double value, const Baselines& base) {
+  std::vector<ReportedTerm> terms{{"other", "", 1e9}, {"any name", "", value, role}};
   std::string list;
-  for (const Remark& r : judge(terms, base, binary)) list += r.key + " ";
+  for (const Remark& r : judge(terms, base)) list += r.key + " ";
   return list;
 }
 }  // namespace
 
 TEST_CASE("a result is remarked upon where a method without learning does better") {
   Baselines base{.pca_error = 16.0, .factorised_nll = 200.0, .mixture_nll = 180.0};
-  CHECK(keys({{"squared_error", 15.9}}, base, false).empty());
-  CHECK(keys({{"squared_error", 16.1}}, base, false) == "above_pca ");
-  CHECK(keys({{"loss", 190.0}}, base, true) == "above_mixture ");
-  CHECK(keys({{"loss", 190.0}}, base, false).empty());
+  CHECK(keys(TermRole::squared_error, 15.9, base).empty());
+  CHECK(keys(TermRole::squared_error, 16.1, base) == "above_pca ");
+  CHECK(keys(TermRole::loss, 179.0, base).empty());
+  CHECK(keys(TermRole::loss, 190.0, base) == "above_mixture ");
   base.mixture_nll.reset();
-  CHECK(keys({{"loss", 190.0}}, base, true).empty());
-  CHECK(keys({{"loss", 201.0}}, base, true) == "above_mixture ");
+  CHECK(keys(TermRole::loss, 190.0, base).empty());
+  CHECK(keys(TermRole::loss, 201.0, base) == "above_mixture ");
+  CHECK(keys(TermRole::loss, 201.0, {}).empty());
 }
 
 TEST_CASE("a posterior without information is named, with its divergence") {
-  CHECK(keys({{"kl", 0.2}}, {}, false).empty());
-  auto remarks = judge({{"kl", 0.05}}, {}, false);
+  CHECK(keys(TermRole::information, 0.2, {}).empty());
+  std::vector<ReportedTerm> terms{{"kl", "nats/image", 0.05, TermRole::information}};
+  auto remarks = judge(terms, {});
   REQUIRE(remarks.size() == 1);
-  CHECK(remarks[0].text.find("0.05 nats") != std::string::npos);
+  CHECK(remarks[0].key == "collapsed");
+  CHECK(remarks[0].text.find("kl of 0.05 nats") != std::string::npos);
+}
+
+TEST_CASE("baselines are reported with their units") {
+  auto terms = baseline_terms({.pca_error = 16.0, .factorised_nll = 200.0, .mixture_nll = 180.0});
+  REQUIRE(terms.size() == 2);
+  CHECK(terms[0].name == "baseline_squared_error");
+  CHECK(terms[0].unit == "sum of squares/image");
+  CHECK(terms[1].name == "baseline_loss");
+  CHECK(terms[1].value == 180.0);
+  CHECK(baseline_terms({}).empty());
 }

@@ -1,0 +1,146 @@
+// Checks of a training's flags, before anything is built.
+#include "train/pace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "io/picture_sink.h"
+#include "train/train_plans.h"
+
+namespace atelier {
+namespace {
+
+// Runs `read`; its UsageError gets the flag's name in front.
+template <class Read>
+auto named(const char* flag, const Read& read) {
+  try {
+    return read();
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{} {}", flag, error.what()));
+  }
+}
+
+void check_ways_to_save(const TrainConfig& c) {
+  if (c.output.empty() && c.run_dir.empty() && !c.dry_run && c.metrics.empty())
+    throw UsageError("give -o FILE, --run-dir DIR, or --metrics FILE");
+  if (c.output == "-" && c.metrics == "-")
+    throw UsageError("-o - and --metrics - both want standard output");
+  if (!c.resume.empty() && c.resume != "auto" && !c.init.empty())
+    throw UsageError("--resume=FILE and --init exclude each other");
+  if (c.resume == "auto" && c.run_dir.empty()) throw UsageError("--resume auto needs --run-dir");
+}
+
+void check_samples(const Task& task, const TrainConfig& c) {
+  GridShape grid;
+  try {
+    grid = parse_grid(c.sample_grid);
+  } catch (const UsageError&) {  // speaks of another flag
+  }
+  if (grid.columns < 1) {
+    throw UsageError(
+        fmt::format("--sample-grid '{}': expected columns x rows, as 8x4", c.sample_grid));
+  }
+  if (c.sample_every == 0) return;
+  if (c.run_dir.empty()) throw UsageError("--sample-every: needs --run-dir, which holds the grids");
+  if (!task.sample_grid) throw UsageError("--sample-every: this model has no samples to draw");
+}
+
+void check_validation(const Task& task, const TrainConfig& c, bool validates) {
+  const char* lacking = "nothing is held out; give --val-split or --val-data";
+  if (!c.val_every.empty() && !validates) throw UsageError(fmt::format("--val-every: {}", lacking));
+  if (c.val_importance_samples == 0) return;
+  if (!task.log_weight)
+    throw UsageError("--val-importance-samples: this model bounds no likelihood");
+  if (!validates) throw UsageError(fmt::format("--val-importance-samples: {}", lacking));
+}
+
+// "500" updates, "1epoch", "2epochs".
+std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
+  if (text.empty()) return per_epoch;
+  std::string_view count = text;
+  std::int64_t unit = 1;
+  for (std::string_view suffix : {"epochs", "epoch"}) {
+    if (!count.ends_with(suffix)) continue;
+    count.remove_suffix(suffix.size());
+    unit = per_epoch;
+    break;
+  }
+  std::int64_t updates = 0;
+  try {
+    updates = parse_count(count) * unit;
+  } catch (const UsageError&) {
+  }
+  if (updates < 1) {
+    throw UsageError(
+        fmt::format("'{}': expected a count of at least 1, such as 500 or 2epochs", text));
+  }
+  return updates;
+}
+
+std::vector<std::int64_t> milestones_of(const std::string& text, std::int64_t per_epoch) {
+  std::vector<std::int64_t> steps;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t comma = std::min(text.find(',', at), text.size());
+    steps.push_back(parse_count(text.substr(at, comma - at)) * per_epoch);
+    at = comma + 1;
+  }
+  return steps;
+}
+
+}  // namespace
+
+bool has_validation(const Task& task, const TrainData& data) {
+  return data.validation && !data.validation_indices.empty() && task.validation;
+}
+
+Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
+                 std::int64_t per_epoch) {
+  if (c.steps >= 0 && c.epochs >= 0) throw UsageError("--steps and --epochs exclude each other");
+  if (c.steps < 0 && c.epochs < 0) throw UsageError("give --steps or --epochs");
+  check_ways_to_save(c);
+  check_samples(task, c);
+  check_validation(task, c, has_validation(task, data));
+  if (c.batch_size % c.grad_accum_steps != 0) {
+    throw UsageError(fmt::format("--grad-accum-steps {}: does not divide --batch-size {}",
+                                 c.grad_accum_steps, c.batch_size));
+  }
+  if (data.train_indices.empty()) throw Error("no pictures to train on");
+  parse_decays(c.ema_decay);
+
+  Pace pace;
+  pace.total_steps = c.epochs >= 0 ? c.epochs * per_epoch : c.steps;
+  pace.val_every = named("--val-every", [&] { return updates_of(c.val_every, per_epoch); });
+  if (!c.max_time.empty()) {
+    pace.max_seconds = named("--max-time", [&] { return parse_seconds(c.max_time); });
+    if (pace.max_seconds <= 0)
+      throw UsageError(fmt::format("--max-time '{}': expected a time above 0", c.max_time));
+  }
+  named("--save-every", [&] {
+    if (c.save_every.find_first_of("smhd") != std::string::npos) {
+      pace.save_seconds = parse_seconds(c.save_every);
+    } else {
+      pace.save_every = parse_count(c.save_every);
+    }
+  });
+  if (!c.lr_milestones.empty() && c.lr_schedule != "step")
+    throw UsageError("--lr-milestones: only --lr-schedule step has milestones");
+  if (pace.total_steps > 0 && c.warmup_steps > pace.total_steps) {
+    throw UsageError(
+        fmt::format("--warmup-steps {}: the run has {} steps", c.warmup_steps, pace.total_steps));
+  }
+  pace.schedule = {
+      parse_lr_schedule(c.lr_schedule),
+      c.learning_rate,
+      c.min_learning_rate,
+      std::max<std::int64_t>(pace.total_steps, 1),
+      c.warmup_steps,
+      named("--lr-milestones", [&] { return milestones_of(c.lr_milestones, per_epoch); }),
+      c.lr_gamma};
+  if (pace.total_steps > 0) learning_rate_at(pace.schedule, 0);  // says what is wrong with it
+  return pace;
+}
+
+}  // namespace atelier

@@ -1,0 +1,162 @@
+// Flags that are read as text, and combinations that would have no effect.
+#include "train/pace.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "train/support.h"
+
+using namespace atelier;
+using namespace atelier::testing;
+
+namespace {
+
+constexpr std::int64_t kPerEpoch = 7;
+
+struct Run {
+  SmallSet data{20};
+  Task task = small_task();
+  TrainConfig config = small_config();
+  bool held_out = true;
+
+  Run() {
+    task.validation = [](const Scope&, const Batch&) { return std::vector<Term>{}; };
+    task.log_weight = [](const Scope&, const Batch& batch) { return batch.image; };
+    task.sample_grid = [](Store&, const std::string&, const std::string&) {};
+  }
+  Pace pace() const {
+    TrainData sets;
+    sets.train = sets.validation = &data.set;
+    sets.train_indices = first(20);
+    if (held_out) sets.validation_indices = first(3);
+    return settle_pace(task, config, sets, kPerEpoch);
+  }
+  std::string refusal() const {
+    try {
+      pace();
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what happens when is counted in updates") {
+  Run run;
+  CHECK(run.pace().val_every == kPerEpoch);
+  CHECK(run.pace().total_steps == 10);
+  CHECK(run.pace().save_seconds == 1800);
+  run.config.steps = -1;
+  run.config.epochs = 3;
+  CHECK(run.pace().total_steps == 3 * kPerEpoch);
+  run.config.val_every = "2epochs";
+  run.config.save_every = "5";
+  run.config.max_time = "2m";
+  run.config.lr_schedule = "step";
+  run.config.lr_milestones = "1,2";
+  Pace pace = run.pace();
+  CHECK(pace.val_every == 2 * kPerEpoch);
+  CHECK(pace.save_every == 5);
+  CHECK(pace.save_seconds == 0);
+  CHECK(pace.max_seconds == 120);
+  CHECK(pace.schedule.milestones == std::vector<std::int64_t>{kPerEpoch, 2 * kPerEpoch});
+  run.config.val_every = "1epoch";
+  CHECK(run.pace().val_every == kPerEpoch);
+}
+
+TEST_CASE("flags that cannot be meant are refused by name before the training") {
+  struct {
+    const char* starts;
+    void (*spoil)(Run&);
+  } rows[] = {
+      {"--steps and --epochs exclude", [](Run& r) { r.config.epochs = 2; }},
+      {"give --steps or --epochs", [](Run& r) { r.config.steps = -1; }},
+      {"give -o FILE", [](Run& r) { r.config.run_dir.clear(); }},
+      {"--sample-every: needs --run-dir",
+       [](Run& r) {
+         r.config.run_dir.clear();
+         r.config.output = "x.h5";
+         r.config.sample_every = 5;
+       }},
+      {"--sample-every: this model has no samples",
+       [](Run& r) {
+         r.config.sample_every = 5;
+         r.task.sample_grid = nullptr;
+       }},
+      {"--sample-grid '0x3': expected columns x rows",
+       [](Run& r) { r.config.sample_grid = "0x3"; }},
+      {"--sample-grid '4': expected", [](Run& r) { r.config.sample_grid = "4"; }},
+      {"--sample-grid '8x': expected", [](Run& r) { r.config.sample_grid = "8x"; }},
+      {"--sample-grid '': expected", [](Run& r) { r.config.sample_grid = ""; }},
+      {"--val-importance-samples: this model",
+       [](Run& r) {
+         r.config.val_importance_samples = 5;
+         r.task.log_weight = nullptr;
+       }},
+      {"--val-importance-samples: nothing is held out",
+       [](Run& r) {
+         r.config.val_importance_samples = 5;
+         r.held_out = false;
+       }},
+      {"--val-every: nothing is held out",
+       [](Run& r) {
+         r.config.val_every = "5";
+         r.held_out = false;
+       }},
+      {"--val-every '0': expected", [](Run& r) { r.config.val_every = "0"; }},
+      {"--val-every 'epoch': expected", [](Run& r) { r.config.val_every = "epoch"; }},
+      {"--val-every '5x': expected", [](Run& r) { r.config.val_every = "5x"; }},
+      {"--max-time '0s': expected a time above 0", [](Run& r) { r.config.max_time = "0s"; }},
+      {"--max-time '5x': expected a time", [](Run& r) { r.config.max_time = "5x"; }},
+      {"--save-every '5x': expected a count", [](Run& r) { r.config.save_every = "5x"; }},
+      {"--save-every '5mm': expected a time", [](Run& r) { r.config.save_every = "5mm"; }},
+      {"--lr-milestones: only", [](Run& r) { r.config.lr_milestones = "2"; }},
+      {"--lr-milestones 'x': expected a count",
+       [](Run& r) {
+         r.config.lr_schedule = "step";
+         r.config.lr_milestones = "2,x";
+       }},
+      {"--warmup-steps 11: the run has 10 steps", [](Run& r) { r.config.warmup_steps = 11; }},
+      {"--resume auto needs --run-dir",
+       [](Run& r) {
+         r.config.run_dir.clear();
+         r.config.output = "x.h5";
+         r.config.resume = "auto";
+       }},
+      {"--resume=FILE and --init exclude",
+       [](Run& r) {
+         r.config.resume = "x.h5";
+         r.config.init = "y.h5";
+       }},
+  };
+  for (const auto& row : rows) {
+    Run run;
+    CHECK(run.refusal().empty());
+    row.spoil(run);
+    std::string refusal = run.refusal();
+    INFO(refusal);
+    CHECK(refusal.starts_with(row.starts));
+  }
+  Run queued;
+  queued.config.resume = "auto";
+  queued.config.init = "y.h5";
+  CHECK(queued.refusal().empty());
+}
+
+TEST_CASE("--steps takes the place of the default --epochs") {
+  auto settled = [](std::vector<std::string> given) {
+    TrainConfig config;
+    config.steps = given.empty() ? -1 : 5;
+    config.settle([&](std::string_view option) {
+      return std::find(given.begin(), given.end(), option) != given.end();
+    });
+    return config.epochs;
+  };
+  CHECK(settled({}) == 40);
+  CHECK(settled({"steps"}) == -1);
+  CHECK(settled({"steps", "epochs"}) == 40);  // which settle_pace refuses
+}
