@@ -1,6 +1,8 @@
 // Baselines from counts and covariances.
 #include "eval/baselines.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -105,13 +107,23 @@ Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_in
                     const Dataset& validation, std::span<const std::int64_t> validation_indices,
                     const BaselineArgs& args) {
   Baselines result;
-  if (train_indices.empty() || validation_indices.empty()) return result;
+  if (train_indices.empty()) return result;
   std::vector<std::int64_t> rows = evenly_spaced(train_indices, args.most_rows);
   PixelReader train_pixels(train, args.binarize, args.seed);
   PixelReader validation_pixels(validation, args.binarize, args.seed);
   Table fitted = table_of(train_pixels, rows);
-  Table judged = table_of(validation_pixels, validation_indices);
-  if (args.latent_dim > 0 && args.latent_dim <= fitted.columns && fitted.columns <= kMostColumns) {
+  Table judged =
+      validation_indices.empty() ? fitted : table_of(validation_pixels, validation_indices);
+  if (args.latent_dim == 0) {
+    // nobody asked
+  } else if (fitted.columns > kMostColumns) {
+    result.no_pca =
+        fmt::format("pictures of {} numbers have too large a covariance, {} is the most",
+                    fitted.columns, kMostColumns);
+  } else if (args.latent_dim > fitted.columns) {
+    result.no_pca =
+        fmt::format("pictures of {} numbers have no {}", fitted.columns, args.latent_dim);
+  } else {
     result.pca_error = pca_error(fit_pca(fitted, args.latent_dim), judged, args.latent_dim);
   }
   if (!args.bernoulli) return result;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/pixels.h"
@@ -29,6 +30,7 @@ double mean_nll(const BernoulliMixture& mixture, const Table& table);
 
 struct Baselines {
   std::optional<double> pca_error;       // sum of squares per picture, latent_dim components
+  std::string no_pca;                    // why it is absent although it was asked for
   std::optional<double> factorised_nll;  // nats per picture
   std::optional<double> mixture_nll;     // with labels only
 };
@@ -39,7 +41,7 @@ struct BaselineArgs {
   std::int64_t seed = 0;           // of sampled binarization
   std::int64_t most_rows = 60000;  // of the training rows, evenly spaced ones are taken beyond that
 };
-// Fitted on `train`, judged on `validation`.
+// Fitted on `train`, judged on `validation`, or if that has no rows on what it was fitted on.
 Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_indices,
                     const Dataset& validation, std::span<const std::int64_t> validation_indices,
                     const BaselineArgs& args);

@@ -43,6 +43,10 @@ std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& 
   };
   above("above_pca", TermRole::squared_error, baselines.pca_error,
         "the squared error is above that of as many principal components of your data");
+  if (with_role(terms, TermRole::squared_error) && !baselines.no_pca.empty()) {
+    remarks.push_back({"no_pca", "no principal components to compare the squared error with: " +
+                                     baselines.no_pca});
+  }
   above("above_mixture", TermRole::loss, density_nll(baselines),
         "the loss is above that of a mixture of independent pixels fitted to your data, in nats "
         "per picture");

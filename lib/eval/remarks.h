@@ -27,8 +27,8 @@ struct Remark {
 std::vector<ReportedTerm> baseline_terms(const Baselines& baselines);
 
 // Compares terms, by their roles, with what methods without learning reach on the same data: the
-// squared error with as many principal components, the loss with a mixture of independent pixels;
-// and names a latent that says nothing (information below 0.1 nats).
+// squared error with as many principal components (or says why there are none), the loss with a
+// mixture of independent pixels; and names a latent that says nothing (information below 0.1 nats).
 std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& baselines);
 
 }  // namespace atelier

@@ -15,7 +15,7 @@ std::string keys(TermRole role, double value, const Baselines& base) {
 }  // namespace
 
 TEST_CASE("a result is remarked upon where a method without learning does better") {
-  Baselines base{.pca_error = 16.0, .factorised_nll = 200.0, .mixture_nll = 180.0};
+  Baselines base{.pca_error = 16.0, .no_pca = {}, .factorised_nll = 200.0, .mixture_nll = 180.0};
   CHECK(keys(TermRole::squared_error, 15.9, base).empty());
   CHECK(keys(TermRole::squared_error, 16.1, base) == "above_pca ");
   CHECK(keys(TermRole::loss, 179.0, base).empty());
@@ -24,6 +24,8 @@ TEST_CASE("a result is remarked upon where a method without learning does better
   CHECK(keys(TermRole::loss, 190.0, base).empty());
   CHECK(keys(TermRole::loss, 201.0, base) == "above_mixture ");
   CHECK(keys(TermRole::loss, 201.0, {}).empty());
+  base.no_pca = "too many columns";
+  CHECK(keys(TermRole::squared_error, 15.9, base) == "no_pca ");
 }
 
 TEST_CASE("a posterior without information is named, with its divergence") {
@@ -36,7 +38,8 @@ TEST_CASE("a posterior without information is named, with its divergence") {
 }
 
 TEST_CASE("baselines are reported with their units") {
-  auto terms = baseline_terms({.pca_error = 16.0, .factorised_nll = 200.0, .mixture_nll = 180.0});
+  auto terms = baseline_terms(
+      {.pca_error = 16.0, .no_pca = {}, .factorised_nll = 200.0, .mixture_nll = 180.0});
   REQUIRE(terms.size() == 2);
   CHECK(terms[0].name == "baseline_squared_error");
   CHECK(terms[0].unit == "sum of squares/image");
