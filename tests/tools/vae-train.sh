@@ -9,6 +9,8 @@ small=(--net conv --channels '8,16' --latent-dim 8 --batch-size 16 --likelihood 
 # ---- equal bytes: two runs, any number of threads, both levels
 status 0 vae-train shapes.h5 "${small[@]}" --epochs 2 -j 1 -o one.h5
 status 0 vae-train shapes.h5 "${small[@]}" --epochs 2 -j 3 -o three.h5
+status 0 vae-train shapes.h5 "${small[@]}" --epochs 2 -j 2 -o two.h5
+status 0 cmp one.h5 two.h5
 status 0 cmp one.h5 three.h5
 if grep -q avx512dq /proc/cpuinfo; then
   status 0 env ATELIER_ISA=avx512 vae-train shapes.h5 "${small[@]}" --epochs 2 -o wide.h5
@@ -26,6 +28,7 @@ for kind in threshold sample; do
   stdout_has '^training.seed: 5$'
 done
 status 1 h5diff -q threshold.h5 sample.h5 /model
+echo "summary: A11b: --binarize threshold and sample, and their seed, are in the file's metadata; their weights differ"
 
 # ---- resumption: stopped after each few updates, the end is the same file
 full=(shapes.h5 "${small[@]}" --steps 24 --grad-accum-steps 2 --ema-decay '0.9,0.99' --hflip --crop-padding 1
@@ -40,6 +43,7 @@ status 0 test "$attempt" = 28
 status 0 cmp straight.h5 broken.h5
 status 0 cmp straight/step-00000024.h5 broken/step-00000024.h5
 status 0 cmp straight/best.h5 broken/best.h5
+[ $faults = 0 ] && echo "summary: A14: 24 updates in $attempt parts, saved and loaded between them: bytes equal"
 status 0 vae-train -c straight/config.toml shapes.h5 --run-dir repeated -o repeated.h5
 status 0 cmp straight.h5 repeated.h5
 

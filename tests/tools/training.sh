@@ -1,0 +1,203 @@
+#!/bin/bash
+# vae-train as a process: signals, saving, going on, what it prints and records.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+export OMP_NUM_THREADS=1  # the nets are too small for more
+
+# check WHAT command...: a condition that is no program of ours.
+check() {
+  last=$1
+  checks=$((checks + 1))
+  "${@:2}" >/dev/null 2>&1 || fault 'is not so'
+}
+# eventually WHAT command...: within half a minute.
+eventually() {
+  last=$1
+  checks=$((checks + 1))
+  for _ in $(seq 600); do
+    "${@:2}" >/dev/null 2>&1 && return
+    sleep 0.05
+  done
+  fault 'did not happen'
+}
+# ended STATUS TEXT: how the process $pid ended, and what it said.
+ended() {
+  local got=0
+  wait "$pid" || got=$?
+  checks=$((checks + 1))
+  last="process that was to end with $1"
+  [ "$got" = "$1" ] || fault "ended with $got"
+  stderr_has "$2"
+}
+# in_call NUMBER FD: the process $pid waits in this system call.
+# shellcheck disable=SC2317  # check and eventually call it
+in_call() { [[ "$(cat "/proc/$pid/syscall")" == "$1 0x$2 "* ]]; }
+steps_of() { (cd "$1" && echo step-*.h5); }
+# shellcheck disable=SC2317
+saved() { compgen -G "$1/step-*.h5"; }
+# shellcheck disable=SC2317
+grew() { [ "$(wc -l <"$1")" -gt "$2" ]; }  # FILE LINES
+
+data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 --image-channels 1 -o grey.h5
+tiny=(--net fc --hidden-dim 8 --latent-dim 2 --batch-size 8 --likelihood gaussian)
+endless=(vae-train grey.h5 "${tiny[@]}" --steps 1M --lr-schedule constant --log-every 1)
+
+# ---- signals
+for signal in INT HUP; do
+  "${endless[@]}" --run-dir $signal 2>stderr &
+  pid=$!
+  eventually "training before SIG$signal" grep -q '^{"step":3,' $signal/metrics.jsonl
+  kill -$signal $pid
+  ended 75 'holds the state: go on with --resume'
+  stderr_has ', seed 0;'
+  status 0 model-info --check "$signal/$(steps_of $signal)"
+done
+"${endless[@]}" --run-dir usr2 2>stderr &
+pid=$!
+eventually 'training before SIGUSR2' grep -q '^{"step":3,' usr2/metrics.jsonl
+check 'nothing is saved yet' test "$(steps_of usr2)" = 'step-*.h5'
+kill -USR2 $pid
+eventually 'a checkpoint after SIGUSR2' saved usr2
+at=$(wc -l <usr2/metrics.jsonl)
+eventually 'training after SIGUSR2' grew usr2/metrics.jsonl "$at"
+kill -TERM $pid
+ended 75 'holds the state'
+# A reader that does not read holds the process in a write, where the first SIGINT cannot stop it.
+mkfifo stuck
+exec 9<>stuck
+"${endless[@]}" --metrics - -o x.h5 >stuck 2>stderr &
+pid=$!
+eventually 'a full pipe' in_call 1 1
+kill -INT $pid
+sleep 0.2
+check 'the first SIGINT waits' kill -0 $pid
+kill -INT $pid
+ended 130 ''
+exec 9>&-
+# Under nohup the terminal's end is no reason to stop.
+(trap '' HUP && exec "${endless[@]}" --run-dir nohup 2>stderr) &
+pid=$!
+eventually 'training under nohup' grep -q '^{"step":3,' nohup/metrics.jsonl
+kill -HUP $pid
+at=$(wc -l <nohup/metrics.jsonl)
+eventually 'training after an ignored SIGHUP' grew nohup/metrics.jsonl $((at + 3))
+kill -TERM $pid
+ended 75 'holds the state'
+# While pictures are read there is nothing to save.
+mkfifo data
+for signal in TERM:143 USR1:138; do
+  exec 9<>data
+  "${endless[@]/grey.h5/-}" --run-dir early <data 2>stderr &
+  pid=$!
+  eventually 'reading' in_call 0 0
+  kill -"${signal%:*}" $pid
+  ended "${signal#*:}" 'stopped by a signal before the training began; nothing saved'
+  exec 9>&-
+done
+check 'nothing was begun' test ! -e early
+
+# ---- stopped by time
+status 75 bash -c "(sleep 1.2; cat grey.h5) | vae-train - ${tiny[*]} --steps 1M --run-dir timed --max-time 1s"
+stderr_has 'stopped at step 1 of 1000000'
+status 1 vae-train grey.h5 "${tiny[@]}" --steps 9 --metrics m.jsonl --max-time 0.0001s
+stderr_has 'stopped at step 1 of 9, seed 0; nothing saved: neither -o nor --run-dir was given'
+check 'the summary is recorded' grep -q '"done":false' m.jsonl
+status 75 bash -c "vae-train grey.h5 ${tiny[*]} --steps 9 -o - --max-time 0.0001s >state.h5"
+stderr_has 'standard output holds the state: keep it in a file and go on with --resume=FILE'
+status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 --resume=state.h5 -o resumed.h5
+status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 -o straight.h5
+status 0 cmp straight.h5 resumed.h5
+
+# ---- a loss that is not finite: the state before it is kept, and is that of a run stopped there
+data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 -o colour.h5
+for slices in 1 4; do
+  wild=(colour.h5 --net conv --channels '4,8' --latent-dim 2 --batch-size 8 --likelihood gaussian --steps 30 --learning-rate 1e30
+    --grad-accum-steps "$slices")
+  status 1 vae-train "${wild[@]}" --run-dir wild$slices
+  stderr_has 'diverged at step 2: loss or gradient is not finite, first in step'
+  stderr_has '(vae_nets.cc:'
+  stderr_has "; wild$slices/step-00000001.h5 holds the state before"
+  status 0 model-info --check wild$slices/step-00000001.h5
+  status 75 vae-train "${wild[@]}" --run-dir tame$slices --max-time 0.0001s
+  status 0 cmp wild$slices/step-00000001.h5 tame$slices/step-00000001.h5
+  status 1 vae-train "${wild[@]}" --run-dir wild$slices --resume
+  stderr_has 'resumed from wild'
+  stderr_has 'diverged at step 2'
+  status 1 vae-train "${wild[@]}" -o wild$slices.h5
+  stderr_has "; wild$slices.h5 holds the state before"
+  status 0 cmp wild$slices.h5 tame$slices/step-00000001.h5
+done
+status 1 bash -c "vae-train ${wild[*]} -o - >nothing.h5"
+stderr_has '; nothing saved'
+check 'standard output is empty' test ! -s nothing.h5
+
+# ---- what stays in a run directory
+short=(vae-train grey.h5 "${tiny[@]}" --steps 12 --lr-schedule constant --learning-rate 0.3)
+status 0 "${short[@]}" --run-dir kept --save-every 1 --keep 3 --val-split 0.3 --val-every 1 --sample-every 4 --sample-grid 2x2 -o kept.h5
+check 'three checkpoints' test "$(steps_of kept)" = 'step-00000010.h5 step-00000011.h5 step-00000012.h5'
+least=$(sed -n 's/^{"step":\([0-9]*\),.*"val_loss":\([^,]*\),.*/\2 \1/p' kept/metrics.jsonl | sort -g | head -n 1)
+check 'the least is not the last' test "${least#* }" != 12
+status 0 model-info kept/best.h5
+stdout_has "^state.step: ${least#* }$"
+stdout_has "^state.best_loss: ${least% *}$"
+"${endless[@]}" --run-dir byTime --save-every 0.3s 2>stderr &
+pid=$!
+eventually 'a checkpoint by time' saved byTime
+kill -KILL $pid
+wait $pid 2>/dev/null
+status 0 test -e kept/samples/step-00000004.png
+status 2 "${short[@]}" --run-dir kept
+stderr_has 'holds a run already'
+status 0 "${short[@]}" --run-dir kept --force
+check 'nothing of the former run is left' test ! -e kept/samples -a ! -e kept/best.h5
+check 'one checkpoint' test "$(steps_of kept)" = step-00000012.h5
+# The state of one run in the directory of another
+stop=(--save-every 1 --keep 9 --max-time 0.0001s)
+for _ in 1 2 3; do "${short[@]}" -q --run-dir a "${stop[@]}" --resume 2>stderr; done
+for _ in 1 2 3 4 5; do "${short[@]}" -q --run-dir b "${stop[@]}" --resume 2>stderr; done
+status 2 "${short[@]}" --run-dir b --resume=a/step-00000003.h5
+stderr_has 'b: holds a run already'
+check 'b is whole' test -e b/step-00000005.h5
+status 2 "${short[@]}" --run-dir b --resume=b/step-00000002.h5
+stderr_has 'b holds later checkpoints; give --force to remove them'
+status 75 "${short[@]}" --run-dir b --resume=b/step-00000002.h5 --force "${stop[@]}"
+check 'b was taken back' test "$(steps_of b)" = 'step-00000001.h5 step-00000002.h5 step-00000003.h5'
+status 0 "${short[@]}" --run-dir b --resume=a/step-00000002.h5 --force -o b.h5
+status 0 "${short[@]}" --run-dir empty --resume=a/step-00000002.h5 -o empty.h5
+status 0 "${short[@]}" -o straight.h5
+status 0 cmp straight.h5 b.h5
+status 0 cmp straight.h5 empty.h5
+# A newest checkpoint that is broken outlives no newer one.
+head -c 500 a/step-00000003.h5 >cut.h5 && mv cut.h5 a/step-00000009.h5
+status 75 "${short[@]}" --run-dir a --resume --keep 1 --max-time 0.0001s
+stderr_has '(passed over)'
+check 'the new one stays' test "$(steps_of a)" = 'step-00000004.h5 step-00000009.h5'
+status 0 "${short[@]}" --run-dir a --resume --keep 1 -o a.h5
+status 0 cmp straight.h5 a.h5
+check 'only the last one stays' test "$(steps_of a)" = step-00000012.h5
+
+# ---- another kernel level
+if grep -q avx512dq /proc/cpuinfo; then
+  status 75 env ATELIER_ISA=avx512 "${short[@]}" --run-dir level --max-time 0.0001s
+  status 1 env ATELIER_ISA=avx2 "${short[@]}" --run-dir level --resume
+  stderr_has "kernel 'level' was avx512, is avx2"
+  status 0 env ATELIER_ISA=avx2 "${short[@]}" --run-dir level --resume --allow-level-change
+  stderr_has 'level changes from avx512 to avx2; bits will differ'
+else
+  echo "skipped: levels above avx2: this CPU has none"
+fi
+
+# ---- weights of another net
+conv=(colour.h5 --net conv --channels '4,8' --latent-dim 2 --batch-size 8 --likelihood gaussian --steps 1)
+status 0 vae-train "${conv[@]}" -o batch.h5
+status 0 vae-train "${conv[@]}" --norm none --init batch.h5 -o none.h5
+stderr_has 'batch.h5: 9 tensors taken, 3 initialised anew, left out: decoder.up1.norm.bias, '
+status 0 model-info none.h5
+check 'no tensor of the other net' bash -c '! grep -q norm.weight stdout'
+status 0 vae-train "${conv[@]}" --norm none --init batch.h5 --run-dir queued --resume -o queued.h5
+stderr_has 'left out'
+status 0 cmp none.h5 queued.h5
+status 0 vae-train "${conv[@]}" --norm none --init batch.h5 --run-dir queued --resume -o queued.h5
+stderr_has 'resumed from queued/step-00000001.h5'
+status 0 cmp none.h5 queued.h5
+finish
