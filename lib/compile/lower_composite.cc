@@ -177,16 +177,16 @@ void Lowering::attention(NodeId id, std::span<const View> in, std::span<const Vi
   bool backward = g_.node(id).op == Op::attention_grad;
   std::size_t extra = backward ? 6 : 3;
   if (!backward) {
-    StepOf<AttentionArgs2> step(KernelId::attention, id);
+    StepOf<AttentionKernelArgs> step(KernelId::attention, id);
     sizes(step.args);
-    step.writes(offsetof(AttentionArgs2, out), out[0]);
-    step.writes(offsetof(AttentionArgs2, lse), out[1]);
-    step.reads(offsetof(AttentionArgs2, q), in[0]);
-    step.reads(offsetof(AttentionArgs2, k), in[1]);
-    step.reads(offsetof(AttentionArgs2, v), in[2]);
-    if (a[2]) step.reads(offsetof(AttentionArgs2, bias), in[extra]);
-    if (a[3]) step.reads(offsetof(AttentionArgs2, valid), in.back());
-    step.scratch(offsetof(AttentionArgs2, scratch));
+    step.writes(offsetof(AttentionKernelArgs, out), out[0]);
+    step.writes(offsetof(AttentionKernelArgs, lse), out[1]);
+    step.reads(offsetof(AttentionKernelArgs, q), in[0]);
+    step.reads(offsetof(AttentionKernelArgs, k), in[1]);
+    step.reads(offsetof(AttentionKernelArgs, v), in[2]);
+    if (a[2]) step.reads(offsetof(AttentionKernelArgs, bias), in[extra]);
+    if (a[3]) step.reads(offsetof(AttentionKernelArgs, valid), in.back());
+    step.scratch(offsetof(AttentionKernelArgs, scratch));
     program_.steps.push_back(step.finish(g_, program_));
     return;
   }

@@ -49,7 +49,7 @@ struct AttentionScratch {
   std::int64_t keys, values, scores, row;  // floats from the start; row: of scores
   std::int64_t total;
 };
-AttentionScratch scratch_of(const AttentionArgs2& args) {
+AttentionScratch scratch_of(const AttentionKernelArgs& args) {
   AttentionScratch s{};
   s.row = panels(args.keys) * kPanel + kRowPad;
   s.values = panels(args.keys) * args.head_dim * kPanel;
@@ -96,7 +96,7 @@ void attend(const AttentionHead& h, std::int64_t first, std::int64_t count) {
 }
 
 void attention(const void* untyped, int, int thread, int threads) noexcept {
-  const auto& args = *static_cast<const AttentionArgs2*>(untyped);
+  const auto& args = *static_cast<const AttentionKernelArgs*>(untyped);
   const AttentionScratch scratch = scratch_of(args);
   float* own = args.scratch + thread * scratch.total;
   const Range mine = split_range(long(args.batch * args.heads), thread, threads);
@@ -130,7 +130,7 @@ namespace atelier {
 namespace {
 
 std::size_t attention_scratch(const void* args, int threads) {
-  const auto& a = *static_cast<const AttentionArgs2*>(args);
+  const auto& a = *static_cast<const AttentionKernelArgs*>(args);
   return std::size_t(N_AVX2::scratch_of(a).total) * sizeof(float) * std::size_t(threads);
 }
 

@@ -239,7 +239,7 @@ struct CrossEntropyArgs {  // rows x classes; a label outside gives NaN
 };
 
 // ---- attention over q [B,T,heads,D], k and v [B,S,heads,D]
-struct AttentionArgs2 {
+struct AttentionKernelArgs {
   float *out, *lse;  // lse [B,heads,T]
   const float *q, *k, *v;
   const float* bias;          // [heads,T,S] or null

@@ -150,8 +150,9 @@ void compute(Level level, int threads, const Case& c, const Inputs& in, const Re
   const float* bias = c.bias ? in.bias.data() : nullptr;
   const std::int32_t* valid = c.valid.empty() ? nullptr : c.valid.data();
   run(level, KernelId::attention,
-      AttentionArgs2{r.out.data(), r.lse.data(), in.q.data(), in.k.data(), in.v.data(), bias, valid,
-                     nullptr, c.batch, c.queries, c.keys, c.heads, c.dim, kScale, c.causal},
+      AttentionKernelArgs{r.out.data(), r.lse.data(), in.q.data(), in.k.data(), in.v.data(), bias,
+                          valid, nullptr, c.batch, c.queries, c.keys, c.heads, c.dim, kScale,
+                          c.causal},
       threads);
   run(level, KernelId::attention_grad,
       AttentionGradArgs{r.dq.data(), r.dk.data(), r.dv.data(), in.q.data(), in.k.data(),
