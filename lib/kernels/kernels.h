@@ -69,6 +69,13 @@ enum class TileOp : std::uint8_t {
 std::optional<TileOp> tile_op(std::string_view name);  // absent: there is none of that name
 std::string_view name(TileOp op);
 int num_tile_ops();
+// What an opcode promises: the most its result may be off in units in the last place, of the result
+// or, near the zeros of a function that repeats, of `least`. 0.5 is correctly rounded, 0 exact.
+struct TileFacts {
+  int operands;
+  double ulp, least;
+};
+TileFacts facts(TileOp op);
 struct TileInsn {
   TileOp op;
   std::uint8_t dst, a, b;
@@ -143,8 +150,11 @@ struct RandomArgs {  // also normal
   std::uint64_t stream;       // normal: radius from `stream`, angle from stream + 1
 };
 
-// ---- products. B operands are packed in panels of 32 columns: [ceil(n/32)][k][32] f32, padded
-// with zeros; one panel format serves every level.
+// ---- products. B operands are packed in panels of 32 columns: [ceil(n/32)][k][32] words of four
+// bytes, padded with zeros; one panel format serves every level. A word is one f32, or two bf16
+// that follow each other in k, the first in the low half, the last of an odd number beside 0: two
+// elements of k (matmul), two channels of one tap (conv), two outputs of one tap (conv_dx), two
+// images at one pixel (conv_dw). The products of this file read words of f32.
 inline constexpr std::int64_t kPanel = 32;
 constexpr std::int64_t panels(std::int64_t n) { return (n + kPanel - 1) / kPanel; }
 
@@ -155,10 +165,12 @@ struct ConvGeometry {
 };
 
 enum class PackFormat : std::uint8_t { matmul, conv, conv_dx, conv_dw };
+enum class PackWord : std::uint8_t { f32, bf16x2 };
 struct PackArgs {
-  float* dst;
+  void* dst;  // words
   const float* src;
   PackFormat format;
+  PackWord word;
   std::int64_t batch, k, n;  // matmul: B [batch][k][n] through the strides below
   std::int64_t batch_stride, k_stride, n_stride;
   ConvGeometry conv;  // others: src is w (conv, conv_dx) or y (conv_dw)
@@ -184,7 +196,7 @@ struct ConvArgs {
   ConvGeometry conv;
   Epilogue epilogue;  // conv and conv_dx
 };
-std::int64_t packed_count(const PackArgs&);  // f32 elements of dst
+std::int64_t packed_count(const PackArgs&);  // words of dst
 
 // ---- normalisation; rows are contiguous
 struct SoftmaxArgs {

@@ -11,39 +11,43 @@
 #include "base/parallel.h"
 #include "kernels/math-inl.h"
 
-// The functions, one a line: an opcode's name and its result for vectors a and b of 32-bit
-// elements. An elementwise op's opcode has the op's name; on integers it begins with i32_. A
-// comparison gives 1 or 0. Error bounds in ulp stand beside the functions in math-inl.h.
+// The functions, one a line: an opcode's name, its error bound, and its result for vectors a and b
+// of 32-bit elements. An elementwise op's opcode has the op's name; on integers it begins with
+// i32_. A comparison gives 1 or 0. Bounds are in ulp of the result, or of a second number where it
+// is smaller than that (TileFacts); tests hold every function to its bound.
 #ifndef ATELIER_TILE_FUNCTIONS
-#define ATELIER_TILE_FUNCTIONS(X)                            \
-  X(exp, exp_v(a))                                           \
-  X(log, log_v(a))                                           \
-  X(sqrt, hn::Sqrt(a))                                       \
-  X(tanh, tanh_v(a))                                         \
-  X(sigmoid, sigmoid_v(a))                                   \
-  X(softplus, softplus_v(a))                                 \
-  X(erf, erf_v(a))                                           \
-  X(sin, sin_v(a))                                           \
-  X(cos, cos_v(a))                                           \
-  X(add, hn::Add(a, b))                                      \
-  X(sub, hn::Sub(a, b))                                      \
-  X(mul, hn::Mul(a, b))                                      \
-  X(div, hn::Div(a, b))                                      \
-  X(max, hn::IfThenElse(hn::Lt(a, b), b, a))                 \
-  X(less, one_if(hn::Lt(a, b)))                              \
-  X(equal, one_if(hn::Eq(a, b)))                             \
-  X(i32_add, bits(hn::Add(ints(a), ints(b))))                \
-  X(i32_sub, bits(hn::Sub(ints(a), ints(b))))                \
-  X(i32_mul, bits(hn::Mul(ints(a), ints(b))))                \
-  X(i32_max, bits(hn::Max(ints(a), ints(b))))                \
-  X(i32_less, one_if(float_mask(hn::Lt(ints(a), ints(b)))))  \
-  X(i32_equal, one_if(float_mask(hn::Eq(ints(a), ints(b))))) \
-  X(i32_to_f32, hn::ConvertTo(F(), ints(a)))
-// The same, element by element.
-#define ATELIER_TILE_CONVERSIONS(X) \
-  X(round_bf16, round_bf16_of(a))   \
-  X(to_i32, to_i32_of(a))           \
-  X(to_u8, to_u8_of(a))
+// Of one operand.
+#define ATELIER_TILE_FUNCTIONS(X)    \
+  X(exp, ulp(2), exp_v(a))           \
+  X(log, ulp(2), log_v(a))           \
+  X(sqrt, ulp(0.5), hn::Sqrt(a))     \
+  X(tanh, ulp(4), tanh_v(a))         \
+  X(sigmoid, ulp(4), sigmoid_v(a))   \
+  X(softplus, ulp(4), softplus_v(a)) \
+  X(erf, ulp(4), erf_v(a))           \
+  X(sin, ulp(2, 0.5), sin_v(a))      \
+  X(cos, ulp(2, 0.5), cos_v(a))      \
+  X(i32_to_f32, ulp(0.5), hn::ConvertTo(F(), ints(a)))
+// Of two.
+#define ATELIER_TILE_PAIRS(X)                                       \
+  X(add, ulp(0.5), hn::Add(a, b))                                   \
+  X(sub, ulp(0.5), hn::Sub(a, b))                                   \
+  X(mul, ulp(0.5), hn::Mul(a, b))                                   \
+  X(div, ulp(0.5), hn::Div(a, b))                                   \
+  X(max, ulp(0), hn::IfThenElse(hn::Lt(a, b), b, a))                \
+  X(less, ulp(0), one_if(hn::Lt(a, b)))                             \
+  X(equal, ulp(0), one_if(hn::Eq(a, b)))                            \
+  X(i32_add, ulp(0), bits(hn::Add(ints(a), ints(b))))               \
+  X(i32_sub, ulp(0), bits(hn::Sub(ints(a), ints(b))))               \
+  X(i32_mul, ulp(0), bits(hn::Mul(ints(a), ints(b))))               \
+  X(i32_max, ulp(0), bits(hn::Max(ints(a), ints(b))))               \
+  X(i32_less, ulp(0), one_if(float_mask(hn::Lt(ints(a), ints(b))))) \
+  X(i32_equal, ulp(0), one_if(float_mask(hn::Eq(ints(a), ints(b)))))
+// Of one operand, element by element.
+#define ATELIER_TILE_CONVERSIONS(X)       \
+  X(round_bf16, ulp(0), round_bf16_of(a)) \
+  X(to_i32, ulp(0), to_i32_of(a))         \
+  X(to_u8, ulp(0), to_u8_of(a))
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -159,14 +163,14 @@ float to_i32_of(float v) {
 // y[0..n) from the registers p and q, n a multiple of the vector; y may be either of them.
 using Function = void (*)(float* y, const float* p, const float* q, std::int64_t n);
 
-#define ATELIER_DEFINE(name, result)                                           \
+#define ATELIER_DEFINE(name, ulp, result)                                      \
   void tile_##name(float* y, const float* p, const float* q, std::int64_t n) { \
     for (std::int64_t i = 0; i < n; i += kWide) {                              \
       [[maybe_unused]] const VF a = load(p + i), b = load(q + i);              \
       hn::Store(result, F(), y + i);                                           \
     }                                                                          \
   }
-#define ATELIER_DEFINE_SCALAR(name, result)                                  \
+#define ATELIER_DEFINE_SCALAR(name, ulp, result)                             \
   void tile_##name(float* y, const float* p, const float*, std::int64_t n) { \
     for (std::int64_t i = 0; i < n; ++i) {                                   \
       const float a = p[i];                                                  \
@@ -174,13 +178,14 @@ using Function = void (*)(float* y, const float* p, const float* q, std::int64_t
     }                                                                        \
   }
 ATELIER_TILE_FUNCTIONS(ATELIER_DEFINE)
+ATELIER_TILE_PAIRS(ATELIER_DEFINE)
 ATELIER_TILE_CONVERSIONS(ATELIER_DEFINE_SCALAR)
 #undef ATELIER_DEFINE
 #undef ATELIER_DEFINE_SCALAR
 
-#define ATELIER_ADDRESS(name, result) tile_##name,
-const Function kFunctions[] = {ATELIER_TILE_FUNCTIONS(ATELIER_ADDRESS)
-                                   ATELIER_TILE_CONVERSIONS(ATELIER_ADDRESS)};
+#define ATELIER_ADDRESS(name, ulp, result) tile_##name,
+const Function kFunctions[] = {ATELIER_TILE_FUNCTIONS(ATELIER_ADDRESS) ATELIER_TILE_PAIRS(
+    ATELIER_ADDRESS) ATELIER_TILE_CONVERSIONS(ATELIER_ADDRESS)};
 #undef ATELIER_ADDRESS
 
 // Runs one instruction on n elements (a multiple of the vector, garbage beyond the chunk's end).
@@ -258,20 +263,41 @@ HWY_AFTER_NAMESPACE();
 namespace atelier {
 namespace {
 
-#define ATELIER_NAME(name, result) #name,
-constexpr std::string_view kNames[] = {
-    "load",  "store", "constant",
-    "where", "fma",   ATELIER_TILE_FUNCTIONS(ATELIER_NAME) ATELIER_TILE_CONVERSIONS(ATELIER_NAME)};
-#undef ATELIER_NAME
+struct Entry {
+  std::string_view name;
+  TileFacts facts;
+};
+struct Bound {
+  double most, least;
+};
+constexpr Bound ulp(double most, double least = 0) { return {most, least}; }
+constexpr Entry entry(std::string_view name, int operands, Bound bound) {
+  return {name, {operands, bound.most, bound.least}};
+}
+
+// In the order of the opcodes.
+#define ATELIER_ONE(name, bound, result) entry(#name, 1, bound),
+#define ATELIER_TWO(name, bound, result) entry(#name, 2, bound),
+constexpr Entry kEntries[] = {entry("load", 0, ulp(0)),
+                              entry("store", 1, ulp(0)),
+                              entry("constant", 0, ulp(0)),
+                              entry("where", 3, ulp(0)),
+                              entry("fma", 3, ulp(0.5)),
+                              ATELIER_TILE_FUNCTIONS(ATELIER_ONE) ATELIER_TILE_PAIRS(ATELIER_TWO)
+                                  ATELIER_TILE_CONVERSIONS(ATELIER_ONE)};
+#undef ATELIER_ONE
+#undef ATELIER_TWO
 
 }  // namespace
 
-int num_tile_ops() { return int(std::size(kNames)); }
-std::string_view name(TileOp op) { return kNames[int(op)]; }
+int num_tile_ops() { return int(std::size(kEntries)); }
+std::string_view name(TileOp op) { return kEntries[int(op)].name; }
+TileFacts facts(TileOp op) { return kEntries[int(op)].facts; }
 std::optional<TileOp> tile_op(std::string_view name) {
-  auto found = std::find(std::begin(kNames), std::end(kNames), name);
-  if (found == std::end(kNames)) return std::nullopt;
-  return TileOp(found - std::begin(kNames));
+  auto found = std::find_if(std::begin(kEntries), std::end(kEntries),
+                            [&](const Entry& e) { return e.name == name; });
+  if (found == std::end(kEntries)) return std::nullopt;
+  return TileOp(found - std::begin(kEntries));
 }
 
 void add_tile(Level level, KernelTable& table) {

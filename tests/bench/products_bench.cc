@@ -55,7 +55,7 @@ void linear(Level level, std::int64_t m, std::int64_t n, std::int64_t k, bool ta
   pack.dst = floats(packed);
   MatmulArgs args{};
   args.a = floats(a);
-  args.b = pack.dst;
+  args.b = floats(packed);
   args.c = floats(c);
   args.batch = 1;
   args.m = m;
@@ -92,7 +92,7 @@ void convolution(Level level, const ConvGeometry& g) {
     args.out = c.id == KernelId::conv      ? floats(y)
                : c.id == KernelId::conv_dx ? floats(x)
                                            : floats(w);
-    args.packed = pack.dst;
+    args.packed = floats(packed);
     args.conv = g;
     const double flops = 2.0 * double(g.batch * g.out_height * g.out_width * g.out_channels) *
                          double(g.kernel[0] * g.kernel[1] * g.channels);
