@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <tuple>
 
 #include "base/memory.h"
 #include "compile/program.h"
@@ -172,64 +173,113 @@ std::int64_t padded(std::int64_t bytes) {
   return std::int64_t(round_up(std::size_t(std::max<std::int64_t>(bytes, 1)), kAlignment));
 }
 
+// Memory that holds one tensor after another, each where the former dies: alive without a break.
+struct Block {
+  std::int32_t first, last;  // steps
+  std::int64_t bytes, offset;
+};
+
 class Placer {
  public:
   Placer(Program& program, bool reuse)
       : p_(program), reuse_(reuse), taken_(program.tensors.size(), false) {}
 
   void run() {
-    std::int32_t end = std::int32_t(p_.steps.size());
-    std::vector<std::vector<TensorId>> born(std::size_t(end) + 1), dying(std::size_t(end) + 1);
+    make_blocks();
+    p_.arena_bytes = fit_in_order(false);
+    // Which end one begins at decides where holes are left.
+    if (reuse_ && p_.arena_bytes > p_.live_peak) {
+      std::vector<Block> forwards = blocks_;
+      std::int64_t bytes = fit_in_order(true);
+      if (bytes >= p_.arena_bytes) blocks_ = std::move(forwards);
+      p_.arena_bytes = std::min(p_.arena_bytes, bytes);
+    }
     for (TensorId id = 0; id < p_.tensors.size(); ++id) {
-      ProgramTensor& t = p_.tensors[id];
-      if (t.home != Home::arena || t.in_slot_of != kNoTensor || t.first < 0) continue;
-      born[std::size_t(t.first)].push_back(id);
-      dying[std::size_t(t.last)].push_back(id);
+      if (block_of_[id] != kNone) p_.tensors[id].offset = blocks_[block_of_[id]].offset;
     }
-    std::int64_t live = 0;
-    for (std::int32_t at = 0; at <= end; ++at) {
-      auto& fresh = born[std::size_t(at)];
-      std::sort(fresh.begin(), fresh.end(), [&](TensorId a, TensorId b) {
-        return std::pair(p_.tensors[b].bytes, a) < std::pair(p_.tensors[a].bytes, b);
-      });
-      for (TensorId id : fresh) {
-        live += padded(p_.tensors[id].bytes);
-        place(id, at);
-      }
-      p_.live_peak = std::max(p_.live_peak, live);
-      for (TensorId id : dying[std::size_t(at)]) {
-        live -= padded(p_.tensors[id].bytes);
-        if (reuse_ && !taken_[id]) gaps_.give(p_.tensors[id].offset, padded(p_.tensors[id].bytes));
-      }
-    }
-    p_.arena_bytes = gaps_.end();
   }
 
  private:
-  void place(TensorId id, std::int32_t at) {
-    ProgramTensor& t = p_.tensors[id];
-    if (reuse_ && at < std::int32_t(p_.steps.size())) {
-      const Step& step = p_.steps[std::size_t(at)];
-      const Pointer* out = write_of(step, id);
-      for (const Pointer& in : step.pointers) {
-        ProgramTensor& u = p_.tensors[in.tensor];
-        if (!out || in.write || taken_[in.tensor] || u.home != Home::arena ||
-            u.in_slot_of != kNoTensor || u.whole_run || t.whole_run || u.last != at ||
-            padded(u.bytes) != padded(t.bytes) || !overwrites(step, *out, in.tensor)) {
-          continue;
-        }
-        taken_[in.tensor] = true;
-        t.offset = u.offset;
-        return;
-      }
+  void make_blocks() {
+    std::vector<TensorId> born;
+    for (TensorId id = 0; id < p_.tensors.size(); ++id) {
+      const ProgramTensor& t = p_.tensors[id];
+      if (t.home == Home::arena && t.in_slot_of == kNoTensor && t.first >= 0) born.push_back(id);
     }
-    t.offset = gaps_.take(padded(t.bytes));
+    std::sort(born.begin(), born.end(), [&](TensorId a, TensorId b) {
+      const ProgramTensor &t = p_.tensors[a], &u = p_.tensors[b];
+      return std::tuple(t.first, u.bytes, a) < std::tuple(u.first, t.bytes, b);
+    });
+    block_of_.assign(p_.tensors.size(), kNone);
+    for (TensorId id : born) {
+      const ProgramTensor& t = p_.tensors[id];
+      TensorId dying = predecessor(id);
+      std::size_t block = dying == kNoTensor ? blocks_.size() : block_of_[dying];
+      if (dying == kNoTensor) blocks_.push_back({t.first, t.last, padded(t.bytes), 0});
+      blocks_[block].last = t.last;
+      block_of_[id] = block;
+    }
+  }
+
+  // An operand that dies where this tensor is born and may be overwritten by it.
+  TensorId predecessor(TensorId id) {
+    const ProgramTensor& t = p_.tensors[id];
+    if (!reuse_ || t.first == std::int32_t(p_.steps.size())) return kNoTensor;
+    const Step& step = p_.steps[std::size_t(t.first)];
+    const Pointer* out = write_of(step, id);
+    for (const Pointer& in : step.pointers) {
+      const ProgramTensor& u = p_.tensors[in.tensor];
+      if (!out || in.write || taken_[in.tensor] || u.home != Home::arena ||
+          u.in_slot_of != kNoTensor || u.whole_run || t.whole_run || u.last != t.first ||
+          padded(u.bytes) != padded(t.bytes) || !overwrites(step, *out, in.tensor)) {
+        continue;
+      }
+      taken_[in.tensor] = true;
+      return in.tensor;
+    }
+    return kNoTensor;
+  }
+
+  // Best fit as blocks come and go, from the first step to the last or back; finds the live peak on
+  // the way.
+  std::int64_t fit_in_order(bool backwards) {
+    struct Event {
+      std::int32_t at;
+      std::int64_t bytes;
+      std::size_t block;
+    };
+    std::vector<Event> born, dying;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      const Block& b = blocks_[i];
+      born.push_back({backwards ? -b.last : b.first, b.bytes, i});
+      dying.push_back({backwards ? -b.first : b.last, b.bytes, i});
+    }
+    auto by_time = [](const Event& a, const Event& b) {
+      return std::tuple(a.at, b.bytes, a.block) < std::tuple(b.at, a.bytes, b.block);
+    };
+    std::sort(born.begin(), born.end(), by_time);
+    std::sort(dying.begin(), dying.end(), by_time);
+    Gaps gaps;
+    std::int64_t live = 0;
+    std::size_t next = 0;
+    for (const Event& death : dying) {
+      for (; next < born.size() && born[next].at <= death.at; ++next) {
+        live += born[next].bytes;
+        blocks_[born[next].block].offset = gaps.take(born[next].bytes);
+      }
+      p_.live_peak = std::max(p_.live_peak, live);
+      live -= death.bytes;
+      if (reuse_) gaps.give(blocks_[death.block].offset, death.bytes);
+    }
+    return gaps.end();
   }
 
   Program& p_;
   bool reuse_;
-  std::vector<bool> taken_;
-  Gaps gaps_;
+  std::vector<bool> taken_;  // tensors whose block goes on with another
+  std::vector<Block> blocks_;
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  std::vector<std::size_t> block_of_;  // of each tensor of the arena
 };
 
 // Memory that a step touches: where it lies is what counts, not which tensor it is.
