@@ -1,13 +1,11 @@
 // One sweep in order of ids: operands are rewritten before their readers.
 #include "compile/expand.h"
 
-#include <vector>
-
 #include "graph/op_table.h"
 
 namespace atelier {
 
-Graph expand_composites(const Graph& from, const std::function<bool(NodeId)>& replace) {
+Graph rewritten(const Graph& from, const Rewrite& rewrite) {
   Graph to;
   std::vector<std::vector<Expr>> mapped(from.size());
   auto find = [&](Value v) { return mapped[v.node][v.part]; };
@@ -25,10 +23,8 @@ Graph expand_composites(const Graph& from, const std::function<bool(NodeId)>& re
     }
     std::vector<Expr> x;
     for (Value v : from.operands(id)) x.push_back(find(v));
-    if (is_composite(n.op) && replace(id)) {
-      mapped[id] = row(n.op).decompose(to, x, from.attributes(id));
-      continue;
-    }
+    if (!x.empty()) mapped[id] = rewrite(to, id, x);
+    if (!mapped[id].empty()) continue;
     Expr first = to.put(n.op, x, from.attributes(id), from.site(id));
     for (std::uint16_t part = 0; part < n.parts; ++part) {
       mapped[id].push_back({first.graph, first.node, part});
@@ -37,6 +33,14 @@ Graph expand_composites(const Graph& from, const std::function<bool(NodeId)>& re
   for (const NamedValue& o : from.outputs()) to.output(o.name, find(o.value));
   for (const Update& u : from.updates()) to.update(find(u.slot), find(u.next), u.site);
   return to;
+}
+
+Graph expand_composites(const Graph& from, const std::function<bool(NodeId)>& replace) {
+  return rewritten(from, [&](Graph& to, NodeId id, std::vector<Expr>& operands) {
+    Op op = from.node(id).op;
+    if (!is_composite(op) || !replace(id)) return std::vector<Expr>{};
+    return row(op).decompose(to, operands, from.attributes(id));
+  });
 }
 
 }  // namespace atelier

@@ -21,9 +21,9 @@ std::string line_of(const Program& p, const Step& step, const std::string& numbe
     list += (list.empty() ? "" : ", ") + place_of(p, q.tensor);
   }
   std::string what = what_of(step);
-  std::string flops = step.flops > 0 ? fmt::format("  {:.3g} Mflop", step.flops / 1e6) : "";
-  return fmt::format("{:>4}  {:<32} {:<22} {} -> {}{}  {} ({})\n", number, what,
-                     to_string(step.type), reads, writes, flops, step.scope, to_string(step.site));
+  return fmt::format("{:>4}  {:<32} {:<22} {:>8.3g} {:>8.3g}  {} -> {}  {} ({})\n", number, what,
+                     to_string(step.type), step.flops / 1e3, step.bytes / 1024, reads, writes,
+                     step.scope, to_string(step.site));
 }
 
 }  // namespace
@@ -42,11 +42,13 @@ std::string what_of(const Step& step) {
 }
 
 std::string explain(const Program& p) {
+  double flops = 0, bytes = 0;
+  for (const Step& step : p.steps) flops += step.flops, bytes += step.bytes;
   std::string out = fmt::format(
-      "level {}, {} steps and {} packs, {:.3g} Mflop; arena {} bytes (live peak {}), packed {} "
-      "bytes\n",
-      name(p.level), p.steps.size(), p.prologue.size(), p.flops / 1e6, p.arena_bytes, p.live_peak,
-      p.packed_bytes);
+      "level {}, {} steps and {} packs, {:.4g} kflop, {:.4g} KiB read and written; arena {} bytes "
+      "(live peak {}), packed {} bytes\n{:>4}  {:<32} {:<22} {:>8} {:>8}  reads -> writes\n",
+      name(p.level), p.steps.size(), p.prologue.size(), flops / 1e3, bytes / 1024, p.arena_bytes,
+      p.live_peak, p.packed_bytes, "", "kernel", "result", "kflop", "KiB");
   for (const Step& step : p.prologue) out += line_of(p, step, "pack");
   for (std::size_t i = 0; i < p.steps.size(); ++i) out += line_of(p, p.steps[i], std::to_string(i));
   return out;

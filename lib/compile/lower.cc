@@ -35,13 +35,24 @@ Program Lowering::run() {
   mark_live();
   choose_groups();
   for (NodeId id = 0; id < g_.size(); ++id) {
-    if (live_[id] && !deferred_[id]) node(id);
+    if (!live_[id] || deferred_[id]) continue;
+    node(id);
+    complete(id);
   }
   finish();
   return std::move(program_);
 }
 
+// The last step that a node has led to computes its value; movements lead to none.
+void Lowering::complete(NodeId id) {
+  if (program_.steps.empty() || program_.steps.back().node != id) return;
+  Step& step = program_.steps.back();
+  step.parts = g_.node(id).parts;
+  step.flops = flops_[id] + step.flops;  // beside those of nodes computed inside it
+}
+
 void Lowering::mark_live() {
+  flops_.assign(g_.size(), 0);
   live_.assign(g_.size(), false);
   uses_.assign(g_.size(), 0);
   for (const NamedValue& o : g_.outputs()) live_[o.value.node] = true, ++uses_[o.value.node];
@@ -54,6 +65,7 @@ void Lowering::mark_live() {
     if (!live_[id]) continue;
     for (Value v : g_.operands(id)) live_[v.node] = true, ++uses_[v.node];
   }
+  std::vector<Type> operands, results;  // of one node
   for (NodeId id = 0; id < g_.size(); ++id) {
     if (!live_[id]) continue;
     for (std::uint16_t part = 0; part < g_.node(id).parts; ++part) {
@@ -64,15 +76,14 @@ void Lowering::mark_live() {
       }
     }
     if (g_.node(id).op != Op::input && g_.node(id).op != Op::slot) {
-      std::vector<Type> operands, results;
+      operands.clear();
+      results.clear();
       for (Value v : g_.operands(id)) operands.push_back(g_.type(v));
       for (std::uint16_t part = 0; part < g_.node(id).parts; ++part)
         results.push_back(g_.type({id, part}));
       Op op = g_.node(id).op;
-      if (!is_primitive(op) || op == Op::matmul || op == Op::conv || op == Op::conv_dx ||
-          op == Op::conv_dw) {
-        program_.flops += row(op).cost({op, operands, g_.attributes(id), results}).flops;
-      }
+      flops_[id] = row(op).cost({op, operands, g_.attributes(id), results}).flops;
+      if (!is_primitive(op) || is_product(op)) program_.flops += flops_[id];
     }
   }
 }
@@ -170,12 +181,26 @@ View Lowering::dense(Value v) {
   View from = view(v);
   if (from.dense()) return from;
   auto [it, fresh] = dense_copies_.try_emplace(key(v), kNoTensor);
-  if (fresh) it->second = dense_copy(from, v.node).tensor;
+  if (fresh) it->second = dense_copy(from, v).tensor;
   View to;
   to.tensor = it->second;
   to.type = from.type;
   to.stride = dense_strides(from.type.shape);
   return to;
+}
+
+View Lowering::dense_copy(const View& from, Value whole) {
+  View to = dense_copy(from, whole.node);
+  completes(whole);
+  return to;
+}
+
+// The last step's one write is this value.
+void Lowering::completes(Value v) {
+  Step& step = program_.steps.back();
+  step.part = v.part;
+  step.parts = 1;
+  step.type = g_.type(v);
 }
 
 View Lowering::dense_copy(const View& from, NodeId id) {
@@ -197,7 +222,7 @@ void Lowering::finish() {
     View v = dense(o.value);
     // The output is the slot's value before this run's update.
     const ProgramTensor& holder = program_.tensors[v.tensor];
-    if (holder.home == Home::slot && written[holder.slot]) v = dense_copy(v, o.value.node);
+    if (holder.home == Home::slot && written[holder.slot]) v = dense_copy(v, o.value);
     program_.outputs.push_back(
         {o.name, v.type, v.tensor, v.offset * std::int64_t(size_of(v.type.dtype))});
     program_.tensors[v.tensor].whole_run = true;
@@ -205,7 +230,7 @@ void Lowering::finish() {
   }
   struct Commit {
     View to, from;
-    NodeId node;
+    Value value;
   };
   std::vector<Commit> commits;
   for (const Update& u : g_.updates()) {
@@ -214,56 +239,80 @@ void Lowering::finish() {
     program_.slots[slot].updated = true;
     // What lies in another slot may be overwritten by that slot's own commit: taken out first.
     bool same = from.tensor == to.tensor;
-    if (!same && program_.tensors[from.tensor].home == Home::slot)
-      from = dense_copy(from, u.next.node);
+    if (!same && program_.tensors[from.tensor].home == Home::slot) from = dense_copy(from, u.next);
     program_.updates.push_back(
         {slot, from.tensor, from.offset * std::int64_t(size_of(from.type.dtype))});
-    if (!same) commits.push_back({to, from, u.next.node});
+    if (!same) commits.push_back({to, from, u.next});
   }
-  for (const Commit& c : commits) copy(c.to, c.from, c.node);
+  for (const Commit& c : commits) {
+    copy(c.to, c.from, c.value.node);
+    completes(c.value);
+  }
 }
 
-Program lower(const Graph& graph, const LowerOptions& options) {
+namespace {
+
+KernelId kernel_of(Op composite) {
+  switch (composite) {
+    case Op::normal:
+      return KernelId::normal;
+    case Op::softmax:
+      return KernelId::softmax;
+    case Op::layer_norm:
+      return KernelId::layer_norm;
+    case Op::layer_norm_grad:
+      return KernelId::layer_norm_grad;
+    case Op::group_norm:
+      return KernelId::group_norm;
+    case Op::group_norm_grad:
+      return KernelId::group_norm_grad;
+    case Op::batch_norm:
+      return KernelId::batch_norm;
+    case Op::batch_norm_grad:
+      return KernelId::batch_norm_grad;
+    case Op::cross_entropy:
+      return KernelId::cross_entropy;
+    case Op::attention:
+      return KernelId::attention;
+    case Op::attention_grad:
+      return KernelId::attention_grad;
+    default:
+      return KernelId::adam;
+  }
+}
+
+// The prepared graph, unless it is the graph itself.
+std::optional<Graph> changed(const Graph& graph, const LowerOptions& options) {
+  if (options.precision != Precision::f32) {
+    Graph narrowed = narrow_products(graph, options.precision);
+    LowerOptions rest = options;
+    rest.precision = Precision::f32;
+    std::optional<Graph> further = changed(narrowed, rest);
+    return further ? std::move(*further) : std::move(narrowed);
+  }
   const KernelTable& table = kernel_table(options.level);
-  auto kernel_of = [](Op op) {
-    switch (op) {
-      case Op::normal:
-        return KernelId::normal;
-      case Op::softmax:
-        return KernelId::softmax;
-      case Op::layer_norm:
-        return KernelId::layer_norm;
-      case Op::layer_norm_grad:
-        return KernelId::layer_norm_grad;
-      case Op::group_norm:
-        return KernelId::group_norm;
-      case Op::group_norm_grad:
-        return KernelId::group_norm_grad;
-      case Op::batch_norm:
-        return KernelId::batch_norm;
-      case Op::batch_norm_grad:
-        return KernelId::batch_norm_grad;
-      case Op::cross_entropy:
-        return KernelId::cross_entropy;
-      case Op::attention:
-        return KernelId::attention;
-      case Op::attention_grad:
-        return KernelId::attention_grad;
-      default:
-        return KernelId::adam;
-    }
-  };
-  bool any = false;
   auto replace = [&](NodeId id) {
     Op op = graph.node(id).op;
     return options.decompose_composites || !table[kernel_of(op)].run ||
            (op == Op::adam && graph.attributes(id)[4] > kMaxAverages);
   };
+  bool any = false;
   for (NodeId id = 0; id < graph.size(); ++id)
     any = any || (is_composite(graph.node(id).op) && replace(id));
-  if (!any) return Lowering(graph, options).run();
-  Graph expanded = expand_composites(graph, replace);
-  return Lowering(expanded, options).run();
+  if (!any) return std::nullopt;
+  return expand_composites(graph, replace);
+}
+
+}  // namespace
+
+Graph prepared(const Graph& graph, const LowerOptions& options) {
+  std::optional<Graph> made = changed(graph, options);
+  return made ? std::move(*made) : narrow_products(graph, Precision::f32);
+}
+
+Program lower(const Graph& graph, const LowerOptions& options) {
+  std::optional<Graph> made = changed(graph, options);
+  return Lowering(made ? *made : graph, options).run();
 }
 
 }  // namespace atelier

@@ -12,7 +12,8 @@ View Lowering::packed(const PackArgs& args, const View& from, NodeId id) {
   bool stored = program_.tensors[from.tensor].home == Home::slot;
   const auto* words = reinterpret_cast<const std::int64_t*>(&args.batch);
   std::vector<std::int64_t> key(words, words + (sizeof(PackArgs) - offsetof(PackArgs, batch)) / 8);
-  key.insert(key.end(), {std::int64_t(args.format), std::int64_t(from.tensor), from.offset});
+  key.insert(key.end(), {std::int64_t(args.format), std::int64_t(args.word),
+                         std::int64_t(from.tensor), from.offset});
   auto [it, fresh] = packs_.try_emplace(key, kNoTensor);
   View to;
   to.type = {DType::f32, {packed_count(args)}};
@@ -28,6 +29,20 @@ View Lowering::packed(const PackArgs& args, const View& from, NodeId id) {
     (stored ? program_.prologue : program_.steps).push_back(step.finish(g_, program_));
   }
   to.tensor = it->second;
+  return to;
+}
+
+// Widening is exact, so that the product is that of the bf16 numbers, accumulated in f32.
+View Lowering::widened(Value v) {
+  View from = view(v);
+  if (from.type.dtype != DType::bf16) return from;
+  auto [it, fresh] = widened_.try_emplace(key(v), kNoTensor);
+  View to;
+  to.type = {DType::f32, from.type.shape};
+  to.stride = dense_strides(to.type.shape);
+  if (fresh) it->second = new_tensor(to.type.bytes());
+  to.tensor = it->second;
+  if (fresh) convert(to, from, v.node);
   return to;
 }
 
@@ -53,7 +68,7 @@ std::optional<std::int64_t> batch_stride(const View& v) {
 void Lowering::matmul(NodeId id) {
   auto operands = g_.operands(id);
   bool ta = g_.attributes(id)[0], tb = g_.attributes(id)[1];
-  View a = view(operands[0]), b = view(operands[1]);
+  View a = widened(operands[0]), b = widened(operands[1]);
   if (a.constant || !batch_stride(a)) a = dense(operands[0]);
   if (b.constant || !batch_stride(b)) b = dense(operands[1]);
   int rank = a.type.shape.rank();
@@ -86,7 +101,6 @@ void Lowering::matmul(NodeId id) {
   step.writes(offsetof(MatmulArgs, c), c);
   step.reads(offsetof(MatmulArgs, a), a);
   step.reads(offsetof(MatmulArgs, b), panel);
-  step.step().flops = 2.0 * double(batch) * double(out[-2]) * double(out[-1]) * double(k);
   program_.steps.push_back(step.finish(g_, program_));
 }
 
@@ -112,7 +126,9 @@ void Lowering::convolution(NodeId id) {
                         {a.pad[0], a.pad[1], a.pad[2], a.pad[3]},
                         {a.dilation[0], a.dilation[1]},
                         a.groups};
-  View in = dense(operands[0]), other = dense(operands[1]);
+  View in = widened(operands[0]), other = widened(operands[1]);
+  if (!in.dense()) in = dense(operands[0]);
+  if (!other.dense()) other = dense(operands[1]);
   PackArgs pack{};
   pack.format = op == Op::conv      ? PackFormat::conv
                 : op == Op::conv_dx ? PackFormat::conv_dx
@@ -130,7 +146,6 @@ void Lowering::convolution(NodeId id) {
   step.reads(offsetof(ConvArgs, in), in);
   step.reads(offsetof(ConvArgs, packed), panel);
   step.scratch(offsetof(ConvArgs, scratch));
-  step.step().flops = 2.0 * double(y.count()) * double(w[0] * w[1] * w[2]);
   program_.steps.push_back(step.finish(g_, program_));
 }
 

@@ -53,8 +53,15 @@ class StepBuilder {
       : l_(lowering), root_(root), step_(KernelId::tile, root) {}
 
   void run() {
-    View out = l_.define({root_, 0});
     int result = emit(root_);
+    finish(l_.define({root_, 0}), result);
+  }
+
+  // Element by element from one type to another that holds it.
+  void move(const View& to, const View& from) { finish(to, load(from)); }
+
+ private:
+  void finish(const View& out, int result) {
     int k = operand(out, true);
     code_.push_back(
         {TileOp::store, std::uint8_t(result), std::uint8_t(result), std::uint8_t(k), 0});
@@ -66,10 +73,11 @@ class StepBuilder {
     Step step = step_.finish(l_.g_, l_.program_);
     step.code = code_;
     step.nodes = nodes_;
+    step.type = out.type;
+    step.flops = flops_;
     l_.program_.steps.push_back(std::move(step));
   }
 
- private:
   int take() {
     for (int r = 0; r < kTileRegisters; ++r) {
       if (!busy_[r]) {
@@ -106,8 +114,7 @@ class StepBuilder {
     return k;
   }
 
-  int load(Value value) {
-    View v = l_.view(value);
+  int load(const View& v) {
     int r = take();
     if (v.constant) {
       std::uint32_t bits = v.type.dtype == DType::i32
@@ -121,11 +128,12 @@ class StepBuilder {
     return r;
   }
 
-  int value(Value v) { return l_.deferred_[v.node] ? emit(v.node) : load(v); }
+  int value(Value v) { return l_.deferred_[v.node] ? emit(v.node) : load(l_.view(v)); }
 
   // Result register of a node.
   int emit(NodeId id) {
     ++nodes_;
+    if (id != root_) flops_ += l_.flops_[id];
     Op op = l_.g_.node(id).op;
     auto operands = l_.g_.operands(id);
     if (op == Op::cast) return cast(id);
@@ -153,6 +161,7 @@ class StepBuilder {
     Value from = l_.g_.operands(id)[0];
     DType source = l_.g_.type(from).dtype, target = l_.g_.type({id, 0}).dtype;
     int r = value(from);
+    if (source == target) return r;
     auto convert = [&](std::string_view function) {
       code_.push_back({*tile_op(function), std::uint8_t(r), std::uint8_t(r), 0, 0});
     };
@@ -170,9 +179,13 @@ class StepBuilder {
   std::array<View, kMaxTileOperands> seen_{};
   bool busy_[kTileRegisters] = {};
   std::uint16_t nodes_ = 0;
+  double flops_ = 0;  // of nodes inside, the root aside
 };
 
 void Lowering::elementwise(NodeId root) { StepBuilder(*this, root).run(); }
+void Lowering::convert(const View& to, const View& from, NodeId id) {
+  StepBuilder(*this, id).move(to, from);
+}
 
 // An elementwise node read once, by an elementwise node of the same shape, is computed inside its
 // reader's program as long as registers and operands suffice. Counts are upper bounds.

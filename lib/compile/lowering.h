@@ -39,7 +39,8 @@ class Lowering {
   std::vector<std::uint32_t> uses_;  // of each node by live nodes, outputs and updates
   std::vector<bool> live_;
   std::unordered_map<std::uint64_t, View> views_;
-  std::unordered_map<std::uint64_t, TensorId> dense_copies_;
+  std::unordered_map<std::uint64_t, TensorId> dense_copies_, widened_;
+  std::vector<double> flops_;  // of each node
   std::map<std::vector<std::int64_t>, TensorId> packs_;
   std::map<std::string, std::uint32_t> slot_index_;
   std::vector<bool> deferred_;  // elementwise nodes that their only reader computes
@@ -49,18 +50,22 @@ class Lowering {
   void choose_groups();
   void node(NodeId id);
   void leaf(NodeId id);
+  void complete(NodeId id);
+  void completes(Value v);
   void finish();
 
   View view(Value v);   // any strides
   View dense(Value v);  // row-major, copied if need be
   View dense_copy(const View& from, NodeId id);
-  View define(Value v);  // a new arena tensor for this value
+  View dense_copy(const View& from, Value whole);  // `from` is all of that value
+  View define(Value v);                            // a new arena tensor for this value
   View temporary(const Type& type);
   TensorId new_tensor(std::int64_t bytes, Home home = Home::arena);
   void alias(Value v, View view) { views_[key(v)] = view; }
 
   // lower_tile.cc
   void elementwise(NodeId root);
+  void convert(const View& to, const View& from, NodeId id);
   // lower_move.cc
   bool movement(NodeId id);
   void pad(NodeId id);
@@ -72,6 +77,7 @@ class Lowering {
   // lower_linear.cc
   void matmul(NodeId id);
   void convolution(NodeId id);
+  View widened(Value v);  // any strides, f32 if it is bf16
   View packed(const struct PackArgs& args, const View& from, NodeId id);
   // lower_composite.cc
   bool composite(NodeId id);
@@ -107,8 +113,16 @@ class StepOf {
 
  private:
   void pointer(std::size_t field, const View& v, bool write) {
+    step_.bytes += bytes_of(v);
     step_.pointers.push_back(
         {std::uint16_t(field), write, v.tensor, v.offset * std::int64_t(size_of(v.type.dtype))});
+  }
+  // Memory behind a view: repeated elements count once.
+  static double bytes_of(const View& v) {
+    double bytes = double(size_of(v.type.dtype));
+    for (int i = 0; i < v.type.shape.rank(); ++i)
+      bytes *= v.stride[std::size_t(i)] == 0 ? 1.0 : double(v.type.shape[i]);
+    return bytes;
   }
   Step step_;
   NodeId id_;

@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "compile/precision.h"
 #include "graph/graph.h"
 #include "kernels/kernels.h"
 
@@ -52,12 +53,16 @@ struct Step {
   TensorId scratch = kNoTensor;  // sized by layout() for the team
   std::uint16_t scratch_field = 0;
   bool barrier = true;      // by layout(): the team meets after it
-  NodeId node = 0;          // the node whose value this step completes
+  NodeId node = 0;          // the node it works for
   std::uint16_t nodes = 1;  // how many nodes it computes
-  Type type;                // of its first result
+  // It completes these parts of the node, in order of its writes: from then on the tensors written
+  // hold them from their first byte, dense. None for what only leads there (a pack, a fill).
+  std::uint16_t part = 0, parts = 0;
+  Type type;  // of its first result
   std::string scope;
   Where site;
-  double flops = 0;
+  double flops = 0;  // 2 x multiply-accumulate for products, else as the rows of its nodes say
+  double bytes = 0;  // of its operands and results; what is broadcast counts once
 };
 
 struct ProgramSlot {
@@ -87,9 +92,10 @@ struct Program {
   std::vector<Step> steps;
   std::vector<ProgramPort> inputs, outputs;
   std::vector<ProgramUpdate> updates;
-  TensorId guard = kNoTensor;  // tensor of the guard output
-  double flops = 0;
-  std::int64_t arena_bytes = 0, packed_bytes = 0, live_peak = 0;  // by layout()
+  TensorId guard = kNoTensor;                                     // tensor of the guard output
+  double flops = 0;                                               // of products and composites
+  // By layout(). At its peak the live tensors take live_peak bytes, those that share memory once.
+  std::int64_t arena_bytes = 0, packed_bytes = 0, live_peak = 0;
   int threads = 0;
 };
 
@@ -101,12 +107,17 @@ class ProgramError : public Error {
 
 struct LowerOptions {
   Level level = Level::avx2;
+  Precision precision = Precision::f32;
   bool decompose_composites = false;
   bool fuse = true;        // chains of elementwise nodes in one tile program; values do not change
   std::string guard = {};  // output that is complete before any slot is written; empty: none
 };
 
-// Lowers what outputs and updates need. Throws ProgramError for f64 values.
+// The graph that is lowered, whose nodes the steps name: products narrowed, then composites that
+// have no kernel for their case replaced by primitives. Lowering it at f32 changes nothing more.
+Graph prepared(const Graph& graph, const LowerOptions& options);
+
+// Lowers what outputs and updates of the prepared graph need. Throws ProgramError for f64 values.
 Program lower(const Graph& graph, const LowerOptions& options);
 
 // Decides which updates are written in place, lifetimes, offsets, and after which steps the team

@@ -48,11 +48,13 @@ class Executor {
   std::size_t first_ = 0, last_ = 0;
 };
 
-// The graph that lower() sees, kept for verification.
-Graph copy_graph(const Graph& graph, bool decompose_composites);
-
-// Runs the program step by step with the f64 oracle beside it. Throws Error naming the first step
-// that differs by more than rounding.
+// Runs the program step by step. What a step completes is compared with the f64 oracle of its node
+// on the operands as they lie in memory, so that errors do not add up: movements, comparisons,
+// conversions and integers must agree exactly, sums and products within 1e-5 times the sum of
+// magnitudes, all else within 1e-5 times the largest value of the result and what moving the
+// operands by some units in the last place would do. `graph` is the one that
+// was lowered (prepared()), without fusion; the layout without reuse of memory. Throws Error naming
+// the first step that differs.
 void verify_run(const Program& program, const Graph& graph, Executor& executor,
                 const std::function<std::byte*(TensorId)>& address);
 

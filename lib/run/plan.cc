@@ -106,11 +106,17 @@ struct Plan::Impl {
 
 namespace {
 
-Program lowered(const Graph& graph, const PlanOptions& options) {
-  if (options.precision == Precision::bf16) throw PlanError("bf16 products are not available yet");
+LowerOptions lowering(const PlanOptions& options) {
+  return {.level = options.level,
+          .precision = options.precision,
+          .decompose_composites = options.decompose_composites,
+          .fuse = options.fuse && !options.verify,
+          .guard = options.guard};
+}
+
+Program lowered(const Graph& graph, const LowerOptions& options) {
   try {
-    return lower(graph,
-                 {options.level, options.decompose_composites, !options.verify, options.guard});
+    return lower(graph, options);
   } catch (const ProgramError& error) {
     throw PlanError(error.what());
   }
@@ -125,7 +131,12 @@ Plan::Plan(const Graph& graph, Store& store, const PlanOptions& options,
   p.options = options;
   p.store = &store;
   p.workspace = workspace ? std::move(workspace) : std::make_shared<Workspace>();
-  p.program = lowered(graph, options);
+  LowerOptions how = lowering(options);
+  if (options.verify) {  // evaluates the nodes that the steps name
+    p.graph = prepared(graph, how);
+    how.precision = Precision::f32;
+  }
+  p.program = lowered(options.verify ? p.graph : graph, how);
   for (const ProgramSlot& slot : p.program.slots) {
     if (!store.has(slot.name)) {
       throw PlanError(fmt::format("slot '{}': expected {}, but the store has no such tensor",
@@ -138,7 +149,6 @@ Plan::Plan(const Graph& graph, Store& store, const PlanOptions& options,
     }
     p.slots.push_back(&tensor);
   }
-  if (options.verify) p.graph = copy_graph(graph, options.decompose_composites);
   p.prepare();
 }
 

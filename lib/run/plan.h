@@ -10,12 +10,14 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "compile/precision.h"
 #include "graph/graph.h"
 #include "tensor/store.h"
 
 namespace atelier {
 
-// A plan could not be made: unbound or mistyped slot, two writers, an in-place demand not met.
+// A plan could not be made (a slot that the store lacks or holds with another type, values that
+// have no kernel) or was asked for an input, output or guard that it does not have.
 class PlanError : public Error {
  public:
   using Error::Error;
@@ -36,12 +38,11 @@ class Workspace {
   std::unique_ptr<Impl> impl_;
 };
 
-enum class Precision { f32, bf16 };
-
 struct PlanOptions {
   Level level = host_level();
   Precision precision = Precision::f32;
   bool decompose_composites = false;  // run every composite as primitives (tests)
+  bool fuse = true;        // chains of elementwise nodes in one step; no result may change
   bool verify = false;     // run the oracle beside every step; the first that differs throws
   bool poison = false;     // fill every buffer with NaN when it dies; no result may change
   std::string guard = {};  // output that run_guarded() looks at before any stored tensor is written

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/random.h"
@@ -22,17 +23,35 @@ inline std::vector<Level> host_levels() {
   return levels;
 }
 
+// Elementwise ops of one operand that compute (a cast converts).
+inline std::vector<Op> functions_of_one_float() {
+  std::vector<Op> ops;
+  for (int i = 0; i < kNumOps; ++i) {
+    if (is_elementwise(Op(i)) && row(Op(i)).max_operands == 1 && Op(i) != Op::cast)
+      ops.push_back(Op(i));
+  }
+  return ops;
+}
+
 inline void write_input(Plan& plan, const std::string& name, const Dense& dense) {
   if (!plan.has_input(name)) return;
   auto fill = [&]<class T>(T) {
     auto span = plan.input<T>(name);
-    for (std::size_t i = 0; i < dense.v.size(); ++i) span[i] = T(dense.v[i]);
+    for (std::size_t i = 0; i < dense.v.size(); ++i) {
+      if constexpr (std::is_same_v<T, BFloat16>) {
+        span[i] = to_bf16(float(dense.v[i]));
+      } else {
+        span[i] = T(dense.v[i]);
+      }
+    }
   };
   switch (plan.input_type(name).dtype) {
     case DType::i32:
       return fill(std::int32_t{});
     case DType::u8:
       return fill(std::uint8_t{});
+    case DType::bf16:
+      return fill(BFloat16{});
     default:
       return fill(float{});
   }
@@ -42,12 +61,20 @@ inline std::vector<double> read_output(const Plan& plan, const std::string& name
                                        const Type& type) {
   std::vector<double> values;
   auto read = [&]<class T>(T) {
-    for (T v : plan.output<T>(name)) values.push_back(double(v));
+    for (T v : plan.output<T>(name)) {
+      if constexpr (std::is_same_v<T, BFloat16>) {
+        values.push_back(double(to_float(v)));
+      } else {
+        values.push_back(double(v));
+      }
+    }
   };
   if (type.dtype == DType::i32) {
     read(std::int32_t{});
   } else if (type.dtype == DType::u8) {
     read(std::uint8_t{});
+  } else if (type.dtype == DType::bf16) {
+    read(BFloat16{});
   } else {
     read(float{});
   }
