@@ -20,7 +20,7 @@ enum State { kFree, kChanging, kThere };
 
 struct Entry {
   std::atomic<int> state{kFree};
-  char path[PATH_MAX];
+  char path[PATH_MAX] = {};
 };
 constinit Entry g_table[16];
 static_assert(std::atomic<int>::is_always_lock_free);
