@@ -75,12 +75,12 @@ const Right kRight[] = {
     {{"--keep-best"}, ""},
     {{"-q"}, ""},
     {{"-qv"}, ""},
-    {{"-vv", "-v"}, ""},
+    {{"-v"}, ""},
     {{"-vvqj2"}, ""},
     {{"-qb32"}, "batch-size = 32\n"},
     {{"-qb", "32"}, "batch-size = 32\n"},
     {{"-qo-"}, "output = \"-\"\n"},
-    {{"--verbose", "--verbose"}, ""},
+    {{"-qv", "--verbose", "-v"}, ""},
     // values that may be left out
     {{"--resume"}, "resume = \"auto\"\n"},
     {{"--resume=run/step.h5"}, "resume = \"run/step.h5\"\n"},
@@ -238,4 +238,16 @@ TEST_CASE("help, version and completion print and end well, whatever else is ask
   }
   CHECK(run_sample_tool({"--version"}).out == "toy (atelier) " ATELIER_VERSION "\n");
   CHECK(run_sample_tool({"--help", "--stepz"}).status == 2);
+}
+
+TEST_CASE("verbose counts: from twice on the kernel level and the threads are told first") {
+  const std::vector<std::string> kTwice[] = {
+      {"-vv"}, {"-v", "-v"}, {"-vv", "-v"}, {"--verbose", "--verbose"}, {"--verbose", "-v"}};
+  for (std::vector<std::string> words : kTwice) {
+    INFO(fmt::format("toy {}", fmt::join(words, " ")));
+    words.push_back("-j3");
+    Outcome got = run_sample_tool(words, {{"ATELIER_ISA", "avx2"}});
+    CHECK(got.status == 0);
+    CHECK(got.err == "toy: kernels avx2, 3 threads\n");
+  }
 }
