@@ -71,15 +71,15 @@ status 0 data-pack x-images.idx -o idx.h5
 stderr_has '2 pictures 2x2x1'
 gzip -k x-images.idx
 for form in idx idx.gz; do
-  status 0 data-pack - -o idx2.h5 < <(cat x-images.$form)
+  status 0 data-pack - -o idx2.h5 < <(cat "x-images.$form")
   status 0 cmp idx.h5 idx2.h5
-  status 0 data-pack <(cat x-images.$form) -o idx2.h5
+  status 0 data-pack <(cat "x-images.$form") -o idx2.h5
   status 0 cmp idx.h5 idx2.h5
 done
 
 # More files than may be open at once.
 mkdir many
-for i in {100..199}; do ppm abc >many/$i.ppm; done
+for i in {100..199}; do ppm abc >"many/$i.ppm"; done
 status 0 bash -c 'ulimit -n 40 && data-pack many/*.ppm -o many.h5'
 stderr_has '100 pictures 4x4x3'
 for i in 0 1; do cp set.tar sh-$i.tar; done
