@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "run/support.h"
+
 namespace atelier::testing {
 
 void Maker::apply() {
@@ -19,24 +21,36 @@ void Maker::apply() {
   (this->*kOperations[pick(std::int64_t(std::size(kOperations)))])();
 }
 
-// Any op of one operand: those before cast.
+namespace {
+
+// The largest magnitude of a function on a range.
+double largest(Op op, double low, double high) {
+  constexpr std::int64_t kPoints = 65;
+  Type type{DType::f64, {kPoints}};
+  Dense x{type, {}}, y{type, std::vector<double>(std::size_t(kPoints))};
+  for (std::int64_t i = 0; i < kPoints; ++i)
+    x.v.push_back(low + (high - low) * double(i) / double(kPoints - 1));
+  row(op).oracle({op, {&type, 1}, {}, {&type, 1}}, {&x, 1}, {&y, 1});
+  double most = 0;
+  for (double v : y.v) most = std::max(most, std::abs(v));
+  return most;
+}
+
+}  // namespace
+
+// Any function of one float, on values brought into the range of its samples, since it need not be
+// defined or bounded elsewhere.
 void Maker::elementwise() {
-  const Entry& from = entry(false);
+  Entry from = entry(false);
+  std::vector<Op> functions = functions_of_one_float();
+  Op op = functions[std::size_t(pick(std::int64_t(functions.size())))];
+  Sample sample = row(op).samples()[0];
   Expr x = from.e;
-  double b = from.bound;
-  Op op = Op(int(Op::exp) + int(pick(int(Op::cast) - int(Op::exp))));
-  switch (op) {
-    case Op::exp:
-      return push(exp(b > 2 ? x * (2 / b) : x), std::exp(std::min(b, 2.0)));
-    case Op::log:
-      return push(log(square(x) + 0.5), std::max(std::log(b * b + 0.5), 0.7));
-    case Op::sqrt:
-      return push(sqrt(square(x) + 0.1), b + 0.4);
-    case Op::softplus:
-      return push(softplus(x), b + 0.7);
-    default:  // bounded, or growing no faster than the operand
-      return push(unary(op, x, Where::here()), std::max(b, 1.0));
+  if (-from.bound < sample.low || from.bound > sample.high) {
+    double half = (sample.high - sample.low) / 2;
+    x = x * (half / from.bound) + (sample.low + half);
   }
+  push(unary(op, x, Where::here()), largest(op, sample.low, sample.high));
 }
 
 void Maker::arithmetic() {
