@@ -92,8 +92,8 @@ struct Program {
   std::vector<Step> steps;
   std::vector<ProgramPort> inputs, outputs;
   std::vector<ProgramUpdate> updates;
-  TensorId guard = kNoTensor;                                     // tensor of the guard output
-  double flops = 0;                                               // of products and composites
+  TensorId guard = kNoTensor;  // tensor of the guard output
+  double flops = 0;            // of products and composites
   // By layout(). At its peak the live tensors take live_peak bytes, those that share memory once.
   std::int64_t arena_bytes = 0, packed_bytes = 0, live_peak = 0;
   int threads = 0;
