@@ -50,8 +50,10 @@ TEST_CASE("networks of the VAE family overfit eight examples") {
       {"conv VAE, Gaussian", with(conv, gaussian), colour, 800, 1e-2, 0.2},
       {"conv autoencoder, Gaussian", with(conv, with(plain, gaussian)), colour, 800, 1e-2, 0.01},
       {"conv autoencoder, group norm, Bernoulli",
-       with(conv, with(plain, {{"norm", Text("group")}, {"activation", Text("silu")}})), colour,
-       800, 1e-2, 0.01},
+       with(conv, with(plain, {{"norm", Text("group")},
+                               {"activation", Text("silu")},
+                               {"likelihood", Text("bernoulli")}})),
+       colour, 800, 1e-2, 0.01},
   };
   const std::int64_t examples = 8;
   for (const Row& row : rows) {

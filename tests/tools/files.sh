@@ -246,9 +246,9 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid=nobody --regid=nogroup --clear-groups "
   chmod 755 .
   mkdir closed && echo 'the old file' >closed/x.h5 && chmod 555 closed
   cp vae.h5 secret.h5 && chmod 000 secret.h5
-  status 1 as_nobody sample secret.h5 -o /dev/null
+  status 1 as_nobody sample secret.h5 --format png -o /dev/null
   stderr_has 'sample: secret.h5: cannot open: Permission denied'
-  for command in 'data-pack set' 'sample vae.h5' 'vae-train shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3'; do
+  for command in 'data-pack set' 'sample vae.h5' 'vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3'; do
     # shellcheck disable=SC2086  # words are meant
     status 1 as_nobody $command -o closed/x.h5
     stderr_has 'closed/x.h5: cannot write: Permission denied'
@@ -367,7 +367,7 @@ refused "vae.h5: parameter 'encoder.hidden0.weight': expected f32[192,9]" vae-tr
 # ---- disks that are full
 limited() { (ulimit -f "$1" && shift && "$@"); }
 for blocks in 0 1 2; do
-  for command in 'data-pack shapes.h5 --image-size 32' 'sample vae.h5 -n 64' 'vae-train shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3'; do
+  for command in 'data-pack shapes.h5 --image-size 32' 'sample vae.h5 -n 64' 'vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3'; do
     echo 'the old file' >full.h5
     # shellcheck disable=SC2086  # words are meant
     limited $blocks $command -o full.h5 2>&1 >/dev/null | cat >stderr
