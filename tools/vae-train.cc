@@ -1,7 +1,6 @@
 // vae-train: train autoencoders and variational autoencoders.
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -11,61 +10,15 @@
 #include "data/dataset.h"
 #include "eval/baselines.h"
 #include "eval/remarks.h"
-#include "infer/infer.h"
-#include "io/picture_sink.h"
+#include "infer/seed_grid.h"
 #include "models/registry.h"
 #include "train/signals.h"
+#include "train/train_sets.h"
 #include "train/trainer.h"
 
 using namespace atelier;
 
 namespace {
-
-struct Sets {
-  Dataset train, held_out;
-  TrainData data;
-};
-
-// The training pictures and what is held out of them, or comes from --val-data.
-Sets read_sets(const std::vector<std::string>& sources, const ReadOptions& reading,
-               const TrainConfig& config) {
-  Sets sets;
-  sets.train = read_dataset(sources, reading);
-  sets.data.train = &sets.train;
-  Split split = split_dataset(sets.train, config.val_split, config.split_by);
-  sets.data.train_indices = split.train;
-  sets.data.validation_indices = split.held_out;
-  sets.data.validation = &sets.train;
-  if (split.duplicates > 0) {
-    logging::warning(std::to_string(split.duplicates) +
-                     " held-out pictures are also among those trained on");
-  }
-  if (config.val_data.empty()) return sets;
-  if (config.val_split > 0) throw UsageError("--val-data and --val-split exclude each other");
-  std::vector<std::string> source{config.val_data};
-  sets.held_out = read_dataset(source, reading);
-  bool same =
-      sets.held_out.height == sets.train.height && sets.held_out.width == sets.train.width &&
-      sets.held_out.channels == sets.train.channels && sets.held_out.dtype == sets.train.dtype;
-  if (!same)
-    throw Error(config.val_data + ": its pictures have another shape than those trained on");
-  sets.data.validation = &sets.held_out;
-  for (std::int64_t i = 0; i < sets.held_out.size; ++i) sets.data.validation_indices.push_back(i);
-  return sets;
-}
-
-// A grid of the pictures of seeds 0, 1, 2, ..: comparable over a training.
-void draw_grid(Loaded loaded, const std::string& path, const std::string& shape) {
-  GridShape grid = parse_grid(shape);
-  DataShape picture = loaded.data_shape();
-  PictureSink sink({.output = path, .format = "png", .grid = shape, .text = {}, .provenance = {}},
-                   picture.height, picture.width, picture.channels);
-  std::vector<std::int32_t> seeds(std::size_t(grid.columns * grid.rows), 0);
-  std::iota(seeds.begin(), seeds.end(), 0);
-  loaded.sample(seeds,
-                [&](std::int64_t, std::span<const std::uint8_t> pixels) { sink.add(pixels, 0); });
-  sink.finish();
-}
 
 // Fields that the pictures decided, for people: "net conv, likelihood gaussian".
 std::string chosen(const Attributes& before, const Attributes& after) {
@@ -104,12 +57,14 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
     install_signal_handlers();
-    config.settle([&](std::string_view option) { return tool.given(option); });
+    config.settle([&](std::string_view option) { return tool.source(option); });
     if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
-    std::vector<std::string> inputs = sources;
-    inputs.push_back(config.val_data);
+    auto inputs =
+        paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
     refuse_overwriting(config.output, inputs);
-    Sets sets = read_sets(sources, reading, config);
+    refuse_overwriting(config.metrics, inputs, "--metrics");
+    TrainSets sets;
+    read_train_sets(sources, reading, config, sets);
     Attributes asked = to_attributes(model.fields);
     model.fit({.height = sets.train.height,
                .width = sets.train.width,
@@ -135,7 +90,7 @@ int main(int argc, char** argv) {
     if (task.log_weight) task.latent = model.encode;
     if (!model.no_prior || model.no_prior().empty())
       task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path) {
-        draw_grid(Loaded(model, store, prefix), path, config.sample_grid);
+        draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path);
       };
     std::optional<Baselines> base;
     bool binary =
@@ -156,7 +111,6 @@ int main(int argc, char** argv) {
       return Judgement{baseline_terms(*base), judge(terms, *base)};
     };
     int status = train(task, config, sets.data);
-    bool skipped = sets.train.skipped + sets.held_out.skipped > 0;
-    return status == kExitDone && skipped ? kExitSkipped : status;
+    return status == kExitDone && sets.skipped() ? kExitSkipped : status;
   });
 }

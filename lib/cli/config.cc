@@ -122,10 +122,10 @@ std::string write_config(const std::vector<OptionSpec>& options,
     if (o.hidden || o.group == "Common" || o.field.incidental) continue;
     Scalar value = o.field.value();
     auto* text = std::get_if<std::string>(&value);
-    // Empty texts and values out of the option's bounds stand for "not given".
+    // Empty texts that nobody wrote and values out of the option's bounds stand for "not given".
     auto* whole = std::get_if<std::int64_t>(&value);
     if (o.source == 0 && text && text->empty()) continue;
-    if (o.source == 0 && whole && double(*whole) < o.field.low) continue;
+    if (whole && double(*whole) < o.field.low) continue;
     std::string shown = text ? toml_text(*text) : to_text(value);
     out += fmt::format("{} = {}\n", o.key(), shown);
   }

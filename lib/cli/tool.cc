@@ -56,7 +56,6 @@ struct Tool::Impl {
   void apply_preset();
   void operands_from(const std::vector<std::string>& words);
   void require_operands() const;
-  int source_of(std::string_view long_name);
 };
 
 namespace {
@@ -186,14 +185,15 @@ void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
   impl_->presets = std::move(presets);
 }
 
-int Tool::Impl::source_of(std::string_view long_name) {
+int Tool::source(std::string_view long_name) const {
   std::string name(long_name);
   if (!name.starts_with("--")) name = "--" + name;
-  const OptionSpec* option = find_option(name, options);
+  const OptionSpec* option = find_option(name, impl_->options);
   return option ? option->source : 0;
 }
-bool Tool::given(std::string_view long_name) const { return impl_->source_of(long_name) >= 2; }
-bool Tool::typed(std::string_view long_name) const { return impl_->source_of(long_name) == 4; }
+bool Tool::given(std::string_view long_name) const { return source(long_name) >= 2; }
+bool Tool::typed(std::string_view long_name) const { return source(long_name) == 4; }
+const std::string& Tool::config_path() const { return impl_->config; }
 
 std::string Tool::resolved_toml() const { return write_config(impl_->options, impl_->operands); }
 

@@ -4,8 +4,9 @@
 
 namespace atelier {
 
-void TrainConfig::settle(const std::function<bool(std::string_view option)>& given) {
-  if (given("steps") && !given("epochs")) epochs = -1;
+void TrainConfig::settle(const std::function<int(std::string_view option)>& source) {
+  if (source("steps") > source("epochs")) epochs = -1;
+  if (source("epochs") > source("steps")) steps = -1;
 }
 
 Fields TrainConfig::training_fields() {

@@ -54,8 +54,9 @@ struct TrainConfig {
   std::string resume, init;  // resume: empty off, "auto", or a path
   bool dry_run = false, force = false, allow_level_change = false;
 
-  // Before the configuration is resolved: --steps given (asked by name) means no default --epochs.
-  void settle(const std::function<bool(std::string_view option)>& given);
+  // Before the configuration is resolved: of --steps and --epochs the one holds that comes from
+  // nearer by (Tool::source): a flag over a file's, that over the default.
+  void settle(const std::function<int(std::string_view option)>& source);
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest
 };

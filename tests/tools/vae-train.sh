@@ -46,6 +46,18 @@ status 0 cmp straight/best.h5 broken/best.h5
 [ $faults = 0 ] && echo "summary: A14: 24 updates in $attempt parts, saved and loaded between them: bytes equal"
 status 0 vae-train -c straight/config.toml shapes.h5 --run-dir repeated -o repeated.h5
 status 0 cmp straight.h5 repeated.h5
+# So does that of a run that was stopped and resumed, without naming the data again.
+status 0 vae-train -c broken/config.toml --run-dir again -o again.h5
+status 0 cmp straight.h5 again.h5
+status 0 vae-train -c broken/config.toml --epochs 1 --val-every 1 -o other.h5
+stdout_is ''
+
+# ---- held-out pictures that are trained on
+status 0 vae-train shapes.h5 "${small[@]}" --steps 1 --val-data shapes.h5 -o held.h5
+stderr_has 'held-out pictures are also among those trained on'
+cp shapes.h5 precious.h5
+status 2 vae-train precious.h5 "${small[@]}" --steps 1 --metrics precious.h5 -o x.h5
+status 0 cmp shapes.h5 precious.h5
 
 # ---- signals
 vae-train shapes.h5 "${small[@]}" --steps 100k --run-dir signalled 2>stderr &

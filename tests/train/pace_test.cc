@@ -147,16 +147,17 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
   CHECK(queued.refusal().empty());
 }
 
-TEST_CASE("--steps takes the place of the default --epochs") {
-  auto settled = [](std::vector<std::string> given) {
+TEST_CASE("of --steps and --epochs the one from nearer by holds") {
+  auto settled = [](int steps, int epochs) {
     TrainConfig config;
-    config.steps = given.empty() ? -1 : 5;
-    config.settle([&](std::string_view option) {
-      return std::find(given.begin(), given.end(), option) != given.end();
-    });
-    return config.epochs;
+    if (steps > 0) config.steps = 5;
+    config.settle([&](std::string_view option) { return option == "steps" ? steps : epochs; });
+    return std::pair(config.steps, config.epochs);
   };
-  CHECK(settled({}) == 40);
-  CHECK(settled({"steps"}) == -1);
-  CHECK(settled({"steps", "epochs"}) == 40);  // which settle_pace refuses
+  using Both = std::pair<std::int64_t, std::int64_t>;
+  CHECK(settled(0, 0) == Both(-1, 40));
+  CHECK(settled(4, 0) == Both(5, -1));
+  CHECK(settled(4, 2) == Both(5, -1));   // a flag over the file's
+  CHECK(settled(2, 4) == Both(-1, 40));  // and the other way round
+  CHECK(settled(4, 4) == Both(5, 40));   // which settle_pace refuses
 }

@@ -1,0 +1,13 @@
+// A grid of the pictures of seeds 0, 1, 2, ..: comparable over a training.
+#pragma once
+
+#include <string>
+
+#include "infer/infer.h"
+
+namespace atelier {
+
+// Writes a PNG of `shape` ("8x8": columns and rows; UsageError if it is none) to `path`.
+void draw_seed_grid(Loaded model, const std::string& shape, const std::string& path);
+
+}  // namespace atelier
