@@ -20,11 +20,15 @@ foreach(row IN LISTS floor_rows)
         target_sources(${floor}_test PRIVATE $<TARGET_OBJECTS:floor_${used}>)
       endif()
     endforeach()
-    add_test(NAME ${floor} COMMAND ${floor}_test)
+    add_test(NAME ${floor} COMMAND ${floor}_test "-tce=unrolled LSTM*")
     set_tests_properties(${floor} PROPERTIES ENVIRONMENT
       "ATELIER_PIN=0;${sanitizer_options}")
   endif()
 endforeach()
+
+# A clock decides: alone, and not under sanitizers, which have clocks of their own.
+add_test(NAME run/growth COMMAND run_test "-tc=unrolled LSTM*")
+set_tests_properties(run/growth PROPERTIES RUN_SERIAL ON LABELS timing ENVIRONMENT "ATELIER_PIN=0")
 
 # What tools/startup measures the tools by.
 add_executable(bare tests/support/bare.cc)
