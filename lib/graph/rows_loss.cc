@@ -34,7 +34,9 @@ std::vector<Type> cross_entropy_types(const NodeView& n) {
 // 1 where the class is the label, as a mask [N,K]; nothing of it is kept in memory by name.
 Expr label_mask(Graph& g, Expr logits, Expr labels) {
   const Shape& shape = logits.shape();
-  return equal(iota(g, shape, {1}), broadcast(reshape(labels, {shape[0], 1}), shape));
+  // One statement each: the nodes' order must not be the compiler's choice.
+  Expr wanted = broadcast(reshape(labels, {shape[0], 1}), shape);
+  return equal(iota(g, shape, {1}), wanted);
 }
 std::vector<Expr> cross_entropy_decompose(Graph& g, Exprs x, Attrs) {
   std::int64_t rows = x[0].shape()[0];
@@ -46,7 +48,10 @@ Grads cross_entropy_vjp(Graph& g, Exprs x, Exprs self, Exprs dy, Attrs) {
   std::int64_t rows = x[0].shape()[0];
   Expr p = exp(x[0] - reshape(self[1], {rows, 1}));
   Expr d = reshape(dy[0], {rows, 1});
-  return {p * d - where(label_mask(g, x[0], x[1]), broadcast(d, x[0].shape()), 0.0), Expr{}};
+  Expr soft = p * d;
+  Expr wide = broadcast(d, x[0].shape());
+  Expr mask = label_mask(g, x[0], x[1]);
+  return {soft - where(mask, wide, 0.0), Expr{}};
 }
 
 std::vector<Type> normal_types(const NodeView& n) { return row(Op::random).types(n); }
