@@ -40,9 +40,11 @@ add_executable(cpu_time tests/support/cpu_time.cc)
 target_link_libraries(cpu_time PRIVATE fmt::fmt)
 
 # For work on the kernels: ninja products_bench.
-add_executable(products_bench EXCLUDE_FROM_ALL tests/bench/products_bench.cc
-  $<TARGET_OBJECTS:floor_base> $<TARGET_OBJECTS:floor_tensor> $<TARGET_OBJECTS:floor_kernels>)
-target_link_libraries(products_bench PRIVATE atelier_flags OpenMP::OpenMP_CXX hwy::hwy)
+if(TARGET kernels_test)
+  add_executable(products_bench EXCLUDE_FROM_ALL tests/bench/products_bench.cc
+    $<TARGET_OBJECTS:floor_base> $<TARGET_OBJECTS:floor_tensor> $<TARGET_OBJECTS:floor_kernels>)
+  target_link_libraries(products_bench PRIVATE atelier_flags OpenMP::OpenMP_CXX hwy::hwy)
+endif()
 
 file(GLOB tool_tests CONFIGURE_DEPENDS tests/tools/*.sh)
 foreach(script IN LISTS tool_tests)

@@ -97,9 +97,6 @@ std::string faults_of(const RandomGraph& made, Level level, bool reuse, double& 
 }
 
 constexpr double kTolerance = 2e-4;
-// Of an arena over what lives at once. Few graphs are above 1.25, the worst of some thousands 1.32:
-// small ones, whose one large value does not fit between those that outlive it.
-constexpr double kMostWaste = 1.5;
 
 struct Verdict {
   std::string complaint;  // empty: right
@@ -115,10 +112,6 @@ Verdict judge(const RandomGraph& made, std::uint64_t seed) {
   Verdict verdict;
   verdict.complaint = faults_of(made, level, seed % 2 == 0, verdict.waste);
   if (!verdict.complaint.empty()) return verdict;
-  if (verdict.waste > kMostWaste) {
-    verdict.complaint = fmt::format("arena is {:.3f} times the live peak", verdict.waste);
-    return verdict;
-  }
   Results one = run_plan(made, {.level = level, .decompose_composites = decompose}, 1);
   auto [error, where] = worst_error(one, run_by_oracle(made));
   verdict.error = error;
@@ -171,7 +164,7 @@ std::pair<std::uint64_t, std::uint64_t> wanted_seeds() {
 TEST_CASE("plans of random graphs follow the oracle for any team, and the checker agrees") {
   auto [first, count] = wanted_seeds();
   std::vector<std::int64_t> counts(std::size_t(kNumOps), 0);
-  double worst = 0, waste = 1;
+  double worst = 0, waste = 0, worst_waste = 1;
   std::int64_t large = 0, nodes = 0, failed = 0;
   for (std::uint64_t seed = first; seed < first + count && failed < 3; ++seed) {
     int operations = operations_of(seed);
@@ -182,7 +175,8 @@ TEST_CASE("plans of random graphs follow the oracle for any team, and the checke
       FAIL_CHECK(shrunk(seed, operations));
     }
     worst = std::max(worst, verdict.error);
-    waste = std::max(waste, verdict.waste);
+    waste += verdict.waste / double(count);
+    worst_waste = std::max(worst_waste, verdict.waste);
     large += made.large;
     nodes += made.graph->size();
     std::vector<std::int64_t> live = live_counts(*made.graph);
@@ -200,9 +194,11 @@ TEST_CASE("plans of random graphs follow the oracle for any team, and the checke
   }
   CHECK(3 * large >= std::int64_t(count));
   CHECK(least >= std::int64_t(count) / 20);
+  // Of all graphs: a small one whose one large value fits nowhere may take more.
+  CHECK(waste <= 1.05);
   fmt::print(
       "summary: {} random graphs of {} nodes, {} with long values, worst error {:.1e} of the "
-      "largest value, rarest op {} ({}), arena at most {:.3f} times the live peak\n",
-      count, nodes, large, worst, rarest, least, waste);
+      "largest value, rarest op {} ({}), arena {:.3f} times the live peak, at most {:.3f}\n",
+      count, nodes, large, worst, rarest, least, waste, worst_waste);
   if (std::getenv("ATELIER_RANDOM_GRAPHS")) fmt::print("nodes by op:{}\n", table);
 }
