@@ -18,9 +18,14 @@ begin=$(now)
 "${recipe[@]}" --steps 200 --run-dir pilot -o pilot.h5 2>/dev/null
 steps=$(awk "BEGIN { n = int(30 * 200 / ($(now) - $begin) / 10) * 10; print (n > 200 ? n : 200) }")
 rm -rf pilot pilot.h5
-begin=$(now)
-"${recipe[@]}" --steps "$steps" -j 2 --run-dir straight -o straight.h5 2>/dev/null
-length=$(awk "BEGIN { printf \"%.1f\", $(now) - $begin }")
+while :; do
+  rm -rf straight straight.h5
+  begin=$(now)
+  "${recipe[@]}" --steps "$steps" -j 2 --run-dir straight -o straight.h5 2>/dev/null
+  length=$(awk "BEGIN { printf \"%.1f\", $(now) - $begin }")
+  ! awk "BEGIN { exit !($length >= 22) }" || break
+  steps=$((steps * 3 / 2))
+done
 echo "uninterrupted run: $steps updates, $length s"
 awk "BEGIN { exit !($length >= 20) }" || misses=$((misses + 1))
 

@@ -27,7 +27,8 @@ inject() {
   strace -qq -y -s 400 -o trace -e trace="$call,rename" -e inject="$call:error=$error:when=$when" "$@" >stdout 2>stderr || got=$?
 }
 
-# The file whose call failed, as a message should name it; for a directory the one just renamed.
+# The file whose call failed, as a message should name it; for a directory the one just renamed,
+# unless it was to be listed.
 failed_file() {
   local path
   path=$(sed -n '/(INJECTED)$/ {
@@ -37,7 +38,7 @@ failed_file() {
     s/^[a-z0-9]*([0-9]*<\([^>]*\)>.*/\1/p
     :end
     q }' trace)
-  if [ -d "$path" ] && ! grep -q '^mkdir.*INJECTED' trace; then
+  if [ -d "$path" ] && ! grep -q '^mkdir.*INJECTED' trace && ! grep -qF " $path: cannot list: " stderr; then
     path=$(sed -n '/(INJECTED)$/q; s/^rename("[^"]*", "\([^"]*\)") = 0$/\1/p' trace | tail -n 1)
   fi
   case $path in *atelier-spool*) echo spool && return ;; esac
