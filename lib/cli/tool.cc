@@ -354,8 +354,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
       logging::detail(fmt::format("kernels {}, {} threads", level_text(), num_threads()));
     return closed(body());
   } catch (const UsageError& error) {
-    logging::error(error.what());
-    logging::error(fmt::format("try '{} --help'", t.name));
+    logging::error(fmt::format("{} (see {} --help)", error.what(), t.name));
     return kExitUsage;
   } catch (const std::bad_alloc&) {
     logging::error("out of memory");

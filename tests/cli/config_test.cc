@@ -99,7 +99,7 @@ TEST_CASE("a wrong file is one line that names it and the line, a hint, and stat
     Outcome got = run_sample_tool({"-c", file.path()});
     CHECK(got.status == 2);
     CHECK(got.out == "");
-    CHECK(got.err == fmt::format("toy: {}:{}\ntoy: try 'toy --help'\n", file.path(), row.message));
+    CHECK(got.err == fmt::format("toy: {}:{} (see toy --help)\n", file.path(), row.message));
   }
   MESSAGE("summary: configuration: " << std::size(kWrong) << " wrong files");
 }

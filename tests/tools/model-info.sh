@@ -49,7 +49,7 @@ for tool in data-pack vae-train sample model-info; do
   stdout_has '^kernels avx2$'
   status 0 $tool --help
   status 2 $tool --no-such-option
-  stderr_has "try '$tool --help'"
+  stderr_has "(see $tool --help)"
   for shell in bash zsh fish; do status 0 $tool --completion $shell; done
   status 0 bash -n <($tool --completion bash)
   status 2 $tool --completion tcsh
