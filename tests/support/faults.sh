@@ -39,7 +39,7 @@ failed_file() {
     :end
     q }' trace)
   if [ -d "$path" ] && ! grep -q '^mkdir.*INJECTED' trace && ! grep -qF " $path: cannot list: " stderr; then
-    path=$(sed -n '/(INJECTED)$/q; s/^rename("[^"]*", "\([^"]*\)") = 0$/\1/p' trace | tail -n 1)
+    path=$(sed -n '/(INJECTED)$/q; s/^rename("[^"]*", "\([^"]*\)") *= 0$/\1/p' trace | tail -n 1)
   fi
   case $path in *atelier-spool*) echo spool && return ;; esac
   path=${path##*/}
@@ -54,7 +54,7 @@ judge() {
   name=$(failed_file)
   # When every later write fails, standard error does so too: what it was given counts then.
   [ -s stderr ] || sed -n 's/^write(2<[^>]*>, "\(.*\)\\n", .*(INJECTED)$/\1/p' trace >stderr
-  grep -q "^rename(\"[^\"]*\", \"$output\") = 0" trace && want=$new
+  grep -q "^rename(\"[^\"]*\", \"$output\") *= 0" trace && want=$new
   if ! grep -q '(INJECTED)$' trace; then
     verdict='nothing was made to fail'
   elif [ "$got" != 1 ]; then
