@@ -15,7 +15,7 @@ struct ModelEntry {
 };
 
 std::span<const ModelEntry> registry();
-// Throws Error("unknown model 'x'; this version knows vae").
+// Throws Error("unknown model 'x'; this version knows a, b").
 Model make_model(std::string_view name);
 
 }  // namespace atelier

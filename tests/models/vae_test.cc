@@ -133,7 +133,14 @@ TEST_CASE("impossible configurations are refused by name") {
   }
   CHECK(
       refusal({{"net", Text("conv")}, {"channels", Text()}}, digits).starts_with("--channels ''"));
-  CHECK_THROWS_WITH_AS(make_model("vea"), "unknown model 'vea'; this version knows vae", Error);
+}
+
+TEST_CASE("an unknown model is told which there are") {
+  std::string known;
+  for (const ModelEntry& entry : registry())
+    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  std::string message = "unknown model 'vea'; this version knows " + known;
+  CHECK_THROWS_WITH_AS(make_model("vea"), message.c_str(), Error);
 }
 
 TEST_CASE("the loss is reconstruction plus weighted KL, and warm-up scales the KL alone") {
