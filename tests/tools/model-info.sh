@@ -39,21 +39,21 @@ stderr_has 'expected an HDF5 file, found text'
 status 1 model-info .
 for path in "${PATH%%:*}"/*; do
   tool=${path##*/}
-  status 0 $tool --version
+  status 0 "$tool" --version
   stdout_is "$tool (atelier) 0.1.0\n"
-  status 0 $tool -v --version
+  status 0 "$tool" -v --version
   status 0 test "$(head -n 1 stdout)" = "$tool (atelier) 0.1.0"
-  status 0 test "$($tool -v --version | sed 's/[0-9.]*$//; s/ .*//' | paste -sd ' ')" = "$tool HDF5 fmt kernels"
-  status 0 env ATELIER_ISA=avx2 $tool -v --version
+  status 0 test "$("$tool" -v --version | sed 's/[0-9.]*$//; s/ .*//' | paste -sd ' ')" = "$tool HDF5 fmt kernels"
+  status 0 env ATELIER_ISA=avx2 "$tool" -v --version
   stdout_has '^HDF5 [0-9]+\.[0-9]+\.[0-9]+$'
   stdout_has '^fmt [0-9]+\.[0-9]+\.[0-9]+$'
   stdout_has '^kernels avx2$'
-  status 0 $tool --help
-  status 2 $tool --no-such-option
-  stderr_has "(see $tool --help)"
-  for shell in bash zsh fish; do status 0 $tool --completion $shell; done
-  status 0 bash -n <($tool --completion bash)
-  status 2 $tool --completion tcsh
+  status 0 "$tool" --help
+  status 2 "$tool" --no-such-option
+  stderr_has "(see "$tool" --help)"
+  for shell in bash zsh fish; do status 0 "$tool" --completion $shell; done
+  status 0 bash -n <("$tool" --completion bash)
+  status 2 "$tool" --completion tcsh
   status 1 bash -c "$tool --help >/dev/full"
 done
 finish
