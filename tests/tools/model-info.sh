@@ -50,7 +50,7 @@ for path in "${PATH%%:*}"/*; do
   stdout_has '^kernels avx2$'
   status 0 "$tool" --help
   status 2 "$tool" --no-such-option
-  stderr_has "(see "$tool" --help)"
+  stderr_has "(see $tool --help)"
   for shell in bash zsh fish; do status 0 "$tool" --completion $shell; done
   status 0 bash -n <("$tool" --completion bash)
   status 2 "$tool" --completion tcsh
