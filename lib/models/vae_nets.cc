@@ -34,8 +34,7 @@ Fields VaeConfig::fields() {
                         "nonlinearity of the hidden layers",
                         {},
                         {"relu", "leaky_relu", "silu", "gelu", "tanh", "none"}}),
-      bind(variational,
-           {"variational", "true: VAE; false: plain autoencoder, without noise and KL term"}),
+      bind(variational, {"variational", "noise and KL term, which make an autoencoder a VAE"}),
       bind(likelihood, {"likelihood",
                         "distribution of a pixel given the latent; auto: gaussian in colour",
                         {},
@@ -148,6 +147,30 @@ Expr fc_pictures(const VaeConfig& c, const Scope& scope, Expr latent) {
   return reshape(x, {latent.shape()[0], c.image_height, c.image_width, c.in_channels});
 }
 
+// Options of the other net would have no effect. What equals the default may be nobody's wish, and
+// a convolutional net has indeed no hidden layers.
+void refuse_options_of_the_other_net(const VaeConfig& c) {
+  const VaeConfig usual;
+  const bool conv = c.net == "conv";
+  const struct {
+    const char* flag;
+    std::string value;
+    bool unused;
+  } options[] = {
+      {"--hidden-dim", c.hidden_dim,
+       conv && !c.hidden_dim.empty() && c.hidden_dim != usual.hidden_dim},
+      {"--channels", c.channels, !conv && c.channels != usual.channels},
+      {"--kernel-size", std::to_string(c.kernel_size), !conv && c.kernel_size != usual.kernel_size},
+      {"--norm", c.norm, !conv && c.norm != usual.norm},
+  };
+  for (const auto& option : options) {
+    if (!option.unused) continue;
+    throw UsageError(fmt::format("{} '{}' has no effect with --net {}, expected --net {}",
+                                 option.flag, option.value, conv ? "conv" : "fc",
+                                 conv ? "fc" : "conv"));
+  }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> VaeConfig::widths() const {
@@ -199,9 +222,14 @@ void VaeConfig::check() const {
   if (likelihood == "bernoulli" && output_activation == "linear") {
     throw UsageError("--output-activation linear: a bernoulli likelihood needs sigmoid");
   }
+  if (!variational && kl_weight != VaeConfig{}.kl_weight) {
+    throw UsageError(fmt::format(
+        "--kl-weight {}: a plain autoencoder (variational false) has no KL term", kl_weight));
+  }
   if (!variational && kl_warmup_steps > 0) {
     throw UsageError("--kl-warmup-steps: a plain autoencoder (variational false) has no KL term");
   }
+  refuse_options_of_the_other_net(*this);
   if (image_height < 1 || image_width < 1 || in_channels < 1) {
     throw Error(fmt::format("pictures of {}x{}x{}: expected at least one pixel and channel",
                             image_height, image_width, in_channels));

@@ -143,6 +143,42 @@ TEST_CASE("an unknown model is told which there are") {
   CHECK_THROWS_WITH_AS(make_model("vea"), message.c_str(), Error);
 }
 
+TEST_CASE("options that would have no effect are refused, their defaults and presets are not") {
+  DataShape digits{28, 28, 1, 0}, colour{32, 32, 3, 0};
+  const Text conv = "conv", fc = "fc";
+  CHECK(refusal({{"variational", false}, {"kl_weight", 2.0}}, digits) ==
+        "--kl-weight 2: a plain autoencoder (variational false) has no KL term");
+  CHECK(refusal({{"variational", false}, {"kl_weight", 1.0}}, digits).empty());
+  CHECK(refusal({{"variational", true}, {"kl_weight", 2.0}}, digits).empty());
+  struct {
+    const char *field, *flag;
+    Scalar value;
+    Text net, other;
+  } rows[] = {{"channels", "--channels '8,16'", Text("8,16"), conv, fc},
+              {"kernel_size", "--kernel-size '5'", std::int64_t{5}, conv, fc},
+              {"norm", "--norm 'group'", Text("group"), conv, fc},
+              {"hidden_dim", "--hidden-dim '200'", Text("200"), fc, conv}};
+  for (const auto& row : rows) {
+    INFO(std::string(row.flag));
+    CHECK(refusal({{"net", row.net}, {row.field, row.value}}, colour).empty());
+    CHECK(refusal({{"net", row.other}, {row.field, row.value}}, colour) ==
+          fmt::format("{} has no effect with --net {}, expected --net {}", row.flag, row.other,
+                      row.net));
+  }
+  // Grey pictures are learnt by the fully connected net unless another is asked for.
+  CHECK(refusal({{"channels", Text("8,16")}}, digits) ==
+        "--channels '8,16' has no effect with --net fc, expected --net conv");
+  CHECK(refusal({{"hidden_dim", Text("200")}}, colour).empty());  // chooses fc
+  for (const Preset& preset : make_model("vae").presets) {
+    for (const Text& net : {conv, fc}) {
+      INFO(std::string(preset.name), " ", net);
+      Attributes values = preset.values;
+      values.emplace_back("net", net);
+      CHECK(refusal(values, colour).empty());
+    }
+  }
+}
+
 TEST_CASE("the loss is reconstruction plus weighted KL, and warm-up scales the KL alone") {
   DataShape shape{6, 5, 1, 0};
   double worst = 0;
@@ -174,7 +210,7 @@ TEST_CASE("a KL weight of 0 gives the gradients of the reconstruction, and of an
   DataShape shape{6, 5, 1, 0};
   const std::int64_t hidden = 8, latent = 3;
   auto model = [&](double weight, bool variational) {
-    return vae({{"kl_weight", weight},
+    return vae({{"kl_weight", variational ? weight : 1.0},
                 {"variational", variational},
                 {"hidden_dim", Text("8")},
                 {"latent_dim", latent}},
@@ -247,7 +283,7 @@ TEST_CASE("validation starts with the loss and its mean is the objective's") {
     for (bool variational : {true, false}) {
       Model model = vae({{"likelihood", Text(likelihood)},
                          {"variational", variational},
-                         {"kl_weight", 2.0},
+                         {"kl_weight", variational ? 2.0 : 1.0},
                          {"hidden_dim", Text("8")},
                          {"latent_dim", std::int64_t{3}}},
                         shape);
