@@ -62,7 +62,7 @@ std::string zsh_script(const std::string& name, const std::vector<OptionSpec>& o
   std::string out = fmt::format("#compdef {}\n_arguments -s", name);
   for (const OptionSpec& o : options) {
     if (o.hidden) continue;
-    std::string help = quoted(o.field.help);
+    std::string help = quoted(o.said());
     std::replace(help.begin(), help.end(), ':', ' ');
     std::replace(help.begin(), help.end(), '[', '(');
     std::replace(help.begin(), help.end(), ']', ')');
@@ -94,7 +94,7 @@ std::string fish_script(const std::string& name, const std::vector<OptionSpec>& 
       std::string form =
           option.starts_with("--") ? "-l " + option.substr(2) : "-s " + option.substr(1);
       out += fmt::format("complete -c {} {}{}{} -d '{}'\n", name, form,
-                         o.kind == Kind::value ? " -r" : "", choices, quoted(o.field.help));
+                         o.kind == Kind::value ? " -r" : "", choices, quoted(o.said()));
     }
   }
   return out;

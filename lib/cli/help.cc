@@ -23,7 +23,7 @@ std::string head_of(const OptionSpec& o) {
 }
 
 std::string body_of(const OptionSpec& o) {
-  std::string text = (o.on_by_default ? "turn off: " : "") + o.field.help;
+  std::string text = o.said();
   if (!o.field.choices.empty()) text += fmt::format(" ({})", fmt::join(o.field.choices, ", "));
   if (o.shown_default.empty()) return text;
   text += " [" + o.shown_default;
@@ -61,6 +61,10 @@ std::string laid_out(std::string head, const std::string& body) {
 }
 
 }  // namespace
+
+std::string OptionSpec::said() const {
+  return (kind == Kind::flag && on_by_default ? "turn off " : "") + field.help;
+}
 
 std::string help_text(const std::string& name, const std::string& summary,
                       const std::vector<OperandSpec>& operands,

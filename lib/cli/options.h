@@ -25,6 +25,7 @@ struct OptionSpec {
   int source = 0;
 
   const std::string& long_name() const;  // "--output"
+  std::string said() const;              // its help, in the form in which it is offered
   std::string key() const { return long_name().substr(2); }
   std::string variable() const;  // "ATELIER_OUTPUT"
 };

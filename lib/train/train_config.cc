@@ -64,7 +64,7 @@ Fields TrainConfig::training_fields() {
       bind(val_importance_images,
            {"val_importance_images", "held-out pictures the bound is taken on", "", {}, 1}),
       bind(keep_best,
-           {"keep_best", "keep the checkpoint with the lowest validation loss as best.h5"}),
+           {"keep_best", "keeping the checkpoint with the lowest validation loss as best.h5"}),
   };
 }
 

@@ -240,6 +240,16 @@ TEST_CASE("help, version and completion print and end well, whatever else is ask
   CHECK(run_sample_tool({"--help", "--stepz"}).status == 2);
 }
 
+TEST_CASE("a flag that is on by default is offered as what turns it off, with words to match") {
+  const std::string words = "turn off the best checkpoint";
+  CHECK(run_sample_tool({"--help"}).out.find("--no-keep-best      " + words + "\n") !=
+        std::string::npos);
+  CHECK(run_sample_tool({"--completion=zsh"}).out.find("--no-keep-best[" + words + "]") !=
+        std::string::npos);
+  CHECK(run_sample_tool({"--completion=fish"}).out.find("-l no-keep-best -d '" + words + "'") !=
+        std::string::npos);
+}
+
 TEST_CASE("verbose counts: from twice on the kernel level and the threads are told first") {
   const std::vector<std::string> kTwice[] = {
       {"-vv"}, {"-v", "-v"}, {"-vv", "-v"}, {"--verbose", "--verbose"}, {"--verbose", "-v"}};
