@@ -36,20 +36,22 @@ std::vector<ReportedTerm> baseline_terms(const Baselines& baselines) {
 std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& baselines) {
   std::vector<Remark> remarks;
   auto above = [&](const char* key, TermRole role, const std::optional<double>& bar,
-                   const char* what) {
+                   const char* better, const char* what, const char* advice) {
     const ReportedTerm* found = with_role(terms, role);
     if (!bar || !found || found->value <= *bar) return;
-    remarks.push_back({key, fmt::format("{}: {:.6g} against {:.6g}", what, found->value, *bar)});
+    remarks.push_back({key, fmt::format("{} ({} {:.6g} against {:.6g}): {}", better, what, *bar,
+                                        found->value, advice)});
   };
   above("above_pca", TermRole::squared_error, baselines.pca_error,
-        "the squared error is above that of as many principal components of your data");
+        "principal components, as many as latent numbers, reconstruct the same pictures better",
+        "squared error", "train longer or raise the learning rate");
   if (with_role(terms, TermRole::squared_error) && !baselines.no_pca.empty()) {
     remarks.push_back({"no_pca", "no principal components to compare the squared error with: " +
                                      baselines.no_pca});
   }
   above("above_mixture", TermRole::loss, density_nll(baselines),
-        "the loss is above that of a mixture of independent pixels fitted to your data, in nats "
-        "per picture");
+        "a mixture of independent pixels fitted to your data predicts the same pictures better",
+        "loss in nats a picture", "train longer or raise the learning rate");
   const ReportedTerm* said = with_role(terms, TermRole::information);
   if (said && said->value < kCollapsed) {
     remarks.push_back(

@@ -28,6 +28,20 @@ TEST_CASE("a result is remarked upon where a method without learning does better
   CHECK(keys(TermRole::squared_error, 15.9, base) == "no_pca ");
 }
 
+TEST_CASE("a remark says which is better, by which figures, and what to do") {
+  std::vector<ReportedTerm> terms{{"error", "", 225.557, TermRole::squared_error},
+                                  {"loss", "", 300.25, TermRole::loss}};
+  auto remarks = judge(
+      terms, {.pca_error = 45.7599, .no_pca = {}, .factorised_nll = 200.0, .mixture_nll = {}});
+  REQUIRE(remarks.size() == 2);
+  for (const Remark& r : remarks)
+    CHECK(r.text.ends_with("train longer or raise the learning rate"));
+  CHECK(remarks[0].text.find("better (squared error 45.7599 against 225.557)") !=
+        std::string::npos);
+  CHECK(remarks[1].text.find("better (loss in nats a picture 200 against 300.25)") !=
+        std::string::npos);
+}
+
 TEST_CASE("a posterior without information is named, with its divergence") {
   CHECK(keys(TermRole::information, 0.2, {}).empty());
   std::vector<ReportedTerm> terms{{"kl", "nats/image", 0.05, TermRole::information}};

@@ -92,11 +92,11 @@ grep summary stdout
 
 # ---- remarks
 status 0 vae-train "${gaussian[@]}" --steps 3 --val-split 0.3 --learning-rate 1e-9 --metrics remarks.jsonl
-stderr_has 'remark: the squared error is above that of as many principal components of your data'
+stderr_has 'remark: principal components, as many as latent numbers, reconstruct the same pictures better (squared error '
 check 'the remark is recorded' grep -q '"remark":"above_pca"' remarks.jsonl
 check 'with the baseline' grep -q '"baseline_squared_error":' remarks.jsonl
 status 0 vae-train grey.h5 "${tiny[@]}" --binarize threshold --steps 3 --learning-rate 1e-9 --metrics nothing-held-out.jsonl
-stderr_has 'remark: the loss is above that of a mixture of independent pixels'
+stderr_has 'remark: a mixture of independent pixels fitted to your data predicts the same pictures better (loss in nats a picture '
 check 'with the baseline' grep -q '"baseline_loss":' nothing-held-out.jsonl
 status 0 vae-train "${gaussian[@]}" --kl-weight 1e4 --learning-rate 0.01 --steps 200 --metrics collapsed.jsonl
 stderr_has 'remark: the posterior has collapsed'
@@ -168,6 +168,7 @@ refused '--val-importance-samples: this model' --val-importance-samples 5 --no-v
 refused '--val-importance-samples: nothing is held out' --val-importance-samples 5
 refused '--val-every: nothing is held out' --val-every 5
 refused '--kl-warmup-steps: a plain autoencoder' --kl-warmup-steps 5 --no-variational
+refused '--kl-weight 2: a plain autoencoder' --kl-weight 2 --no-variational
 refused '--lr-milestones: only --lr-schedule step' --lr-milestones 5
 refused '--warmup-steps 9: the run has 5 steps' --warmup-steps 9 --steps 5
 refused "--max-time '0s': expected a time above 0" --max-time 0s
