@@ -19,19 +19,18 @@ Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const Trai
     run_ = std::make_unique<RunDirectory>(config.run_dir);
 }
 
-void Checkpoints::start_anew() const {
+void Checkpoints::start_anew() {
   if (!run_ || run_->steps().empty()) return;
   if (!config_.force) {
     throw UsageError(fmt::format(
         "--run-dir {}: holds a run already; give --resume to go on or --force to replace it",
         config_.run_dir));
   }
-  logging::note(fmt::format("{}: the checkpoints of the former run are removed", config_.run_dir));
-  run_->clear();
+  removes_from_ = 0;
 }
 
 // `path`: the checkpoint that the run goes on from.
-void Checkpoints::make_way(const std::string& path, std::int64_t step) const {
+void Checkpoints::make_way(const std::string& path, std::int64_t step) {
   if (!run_) return;
   std::error_code error;
   auto folder = std::filesystem::absolute(path, error).parent_path();
@@ -45,13 +44,22 @@ void Checkpoints::make_way(const std::string& path, std::int64_t step) const {
         fmt::format("--resume={}: {} holds later checkpoints; give --force to remove them", path,
                     config_.run_dir));
   }
-  logging::note(
-      fmt::format("{}: the checkpoints after step {} are removed", config_.run_dir, step));
-  run_->remove_after(step);
+  removes_from_ = step + 1;
 }
 
-void Checkpoints::write_config_file() const {
-  if (!run_ || task_.resolved_toml.empty()) return;
+void Checkpoints::begin() {
+  if (!run_) return;
+  if (replaces_run()) {
+    logging::note(
+        fmt::format("{}: the checkpoints of the former run are removed", config_.run_dir));
+    run_->clear();
+  } else if (removes_from_) {
+    logging::note(fmt::format("{}: the checkpoints after step {} are removed", config_.run_dir,
+                              *removes_from_ - 1));
+    run_->remove_after(*removes_from_ - 1);
+  }
+  removes_from_.reset();
+  if (task_.resolved_toml.empty()) return;
   AtomicFile file(in_run("config.toml"));
   file.write(task_.resolved_toml);
   file.commit();

@@ -35,10 +35,13 @@ class Checkpoints {
 
   bool has_run() const { return bool(run_); }
   std::filesystem::path in_run(const std::string& name) const { return run_->path() / name; }
-  // A run directory that holds another run is refused (UsageError), or emptied by --force: its
-  // later steps would be taken for this run's newest.
-  void start_anew() const;
-  void write_config_file() const;  // config.toml of the run directory
+  // A run directory that holds another run is refused (UsageError), or with --force emptied by
+  // begin(): its later steps would be taken for this run's newest.
+  void start_anew();
+  // Called before anything is written, when the run is known to work: removes what --force said
+  // and writes config.toml. Until then the run directory is as it was found.
+  void begin();
+  bool replaces_run() const { return removes_from_ == 0; }  // and has not done so yet
 
   // The file that --resume means; empty: none, start anew. Broken ones are passed over with a
   // warning when the run directory decides.
@@ -63,7 +66,7 @@ class Checkpoints {
  private:
   Checkpoint describe() const;
   Checkpoint with_state(const Progress& progress) const;
-  void make_way(const std::string& path, std::int64_t step) const;
+  void make_way(const std::string& path, std::int64_t step);
   void compare(const std::string& path, const Attributes& stored, const Attributes& now,
                const char* what) const;
 
@@ -73,6 +76,8 @@ class Checkpoints {
   Store& store_;
   std::unique_ptr<RunDirectory> run_;
   std::optional<Progress> saved_;
+  // Checkpoints of this step and after are to go; 0: the whole former run.
+  std::optional<std::int64_t> removes_from_;
   std::vector<std::string> taken_;
   std::string init_digest_;  // of the tensors that the training began with; empty: no --init
 };

@@ -25,12 +25,15 @@ double Reports::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
-void Reports::open(const std::string& file, std::int64_t step, std::int64_t total_steps) {
+void Reports::start(std::int64_t step, std::int64_t total_steps) {
   start_ = last_record_ = Clock::now();
   first_step_ = step;
   total_steps_ = total_steps;
+}
+
+void Reports::open(const std::string& file) {
   if (file.empty()) return;
-  if (file != "-") remove_records_after(file, step);
+  if (file != "-") remove_records_after(file, first_step_);
   metrics_ = MetricsWriter(file);
   metrics_.record({{"program", task_.program},
                    {"threads", std::int64_t(num_threads())},

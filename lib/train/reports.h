@@ -20,9 +20,10 @@ class Reports {
   Reports(const Task& task, const TrainConfig& config, const TrainPlans& plans)
       : task_(task), config_(config), plans_(plans) {}
 
-  // Starts the clock. `file`: where records go, empty: nowhere, "-": standard output. Records
-  // beyond `step`, which a killed job left, are removed: those steps are done again.
-  void open(const std::string& file, std::int64_t step, std::int64_t total_steps);
+  void start(std::int64_t step, std::int64_t total_steps);  // the clock
+  // `file`: where records go, empty: nowhere, "-": standard output. Records beyond the step of
+  // start(), which a killed job left, are removed: those steps are done again.
+  void open(const std::string& file);
   // Counts an update and, every --log-every, writes a record of the updates since the last one.
   void update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate);
   void validation(std::int64_t step, std::int64_t epoch, const std::vector<ReportedTerm>& terms);
@@ -37,7 +38,7 @@ class Reports {
     Interval operator+(Interval b) const { return {images + b.images, seconds + b.seconds}; }
     double speed() const { return seconds > 0 ? double(images) / seconds : 0; }
   };
-  double seconds() const;  // since open()
+  double seconds() const;  // since start()
   void write_units(const std::string& prefix, std::span<const ReportedTerm> terms);
   void measure();
   void progress(std::int64_t step);

@@ -51,13 +51,11 @@ class Trainer {
   int run() {
     prepare();
     if (config_.dry_run) return dry_run();
-    std::string metrics = config_.metrics;
-    if (metrics.empty() && checkpoints_->has_run())
-      metrics = checkpoints_->in_run("metrics.jsonl").string();
     last_save_ = Clock::now();
-    reports_.open(metrics, now_.step, pace_.total_steps);
+    reports_.start(now_.step, pace_.total_steps);
     bool done = loop();
     logging::status_line("");
+    begin();
     std::string saved = finish(done);
     reports_.summary(now_.step, done);
     if (done) return 0;
@@ -84,7 +82,16 @@ class Trainer {
     }
     create_tensors();
     if (from.empty()) checkpoints_->settle_weights(plans_.tensors());
-    checkpoints_->write_config_file();
+  }
+
+  // Before anything is written. What could still fail until here must not cost a former run.
+  void begin() {
+    if (begun_) return;
+    begun_ = true;
+    if (!config_.metrics.empty()) reports_.open(config_.metrics);
+    checkpoints_->begin();
+    if (config_.metrics.empty() && checkpoints_->has_run())
+      reports_.open(checkpoints_->in_run("metrics.jsonl").string());
   }
 
   // Those that no checkpoint gave; those that one gave must be of the right shape.
@@ -100,12 +107,16 @@ class Trainer {
   // ---- the loop
   // False: it was to stop.
   bool loop() {
-    if (now_.owed && !finish_step()) return false;
+    if (now_.owed) {
+      begin();
+      if (!finish_step()) return false;
+    }
     while (now_.step < pace_.total_steps) {
       if (must_stop()) return false;
       HostBatch batch = loader_.next();
       double rate = learning_rate_at(pace_.schedule, now_.step);
       if (!plans_.update(batch, now_.step, rate)) diverged();
+      begin();
       ++now_.step;
       now_.position = batch.next;
       worked_ = true;
@@ -204,7 +215,11 @@ class Trainer {
   // Standard output gets nothing: what reads it would take a state for a result.
   [[noreturn]] void diverged() {
     logging::status_line("");
-    std::string saved = checkpoints_->save(now_);
+    std::string saved;
+    if (!checkpoints_->replaces_run()) {
+      begin();
+      saved = checkpoints_->save(now_);
+    }
     throw Error(fmt::format("diverged at step {}: loss or gradient is not finite, first in {}; {}",
                             now_.step + 1, plans_.non_finite(),
                             saved.empty() ? "nothing saved" : saved + " holds the state before"));
@@ -259,6 +274,7 @@ class Trainer {
   std::optional<Checkpoints> checkpoints_;
   Pace pace_;
   Progress now_;
+  bool begun_ = false;
   bool worked_ = false;  // this process has got the training further
   Clock::time_point last_save_;
 };

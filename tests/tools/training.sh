@@ -151,6 +151,25 @@ stderr_has 'holds a run already'
 status 0 "${short[@]}" --run-dir kept --force
 check 'nothing of the former run is left' test ! -e kept/samples -a ! -e kept/best.h5
 check 'one checkpoint' test "$(steps_of kept)" = step-00000012.h5
+# --force takes the former run away when the new one is known to work, and not before.
+status 0 vae-train -q grey.h5 --net fc --hidden-dim 8 --latent-dim 3 --likelihood gaussian --steps 1 -o other.h5
+status 0 "${short[@]}" -q --run-dir former --save-every 4 --keep 9 --val-split 0.3 --sample-every 4 --sample-grid 2x2
+digests() { (cd "$1" && find . -type f ! -name run.lock -exec sha256sum {} + | sort); }
+former=$(digests former)
+# kept STATUS TEXT OPTION...: this ends so, and the former run is as it was.
+kept() {
+  status "$1" "${short[@]}" --run-dir former --force "${@:3}"
+  stderr_has "$2"
+  check "the former run stays, $2" test "$(digests former)" = "$former"
+}
+kept 1 'nowhere.h5: cannot open' --init nowhere.h5
+kept 1 'other.h5: ' --init other.h5
+kept 1 'nodir/x: cannot write' --metrics nodir/x
+kept 1 'diverged at step 1' --kl-weight 1e308
+stderr_has '; nothing saved'
+status 0 "${short[@]}" --run-dir former --force --init former/best.h5
+stderr_has 'former/best.h5: 8 tensors taken'
+check 'only the new run is there' test "$(steps_of former)" = step-00000012.h5 -a ! -e former/samples -a ! -e former/best.h5
 # The state of one run in the directory of another
 stop=(--save-every 1 --keep 9 --max-time 0.0001s)
 for _ in 1 2 3; do "${short[@]}" -q --run-dir a "${stop[@]}" --resume 2>stderr; done
