@@ -89,8 +89,9 @@ int main(int argc, char** argv) {
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
     if (task.log_weight) task.latent = model.encode;
     if (!model.no_prior || model.no_prior().empty())
-      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path) {
-        draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path);
+      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
+                             const std::function<bool()>& stop) {
+        return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
       };
     std::optional<Baselines> base;
     bool binary =

@@ -193,19 +193,20 @@ void Loaded::prepare(ReadOptions& reading,
   }
 }
 
-void Loaded::sample(
+bool Loaded::sample(
     std::span<const std::int32_t> seeds,
     const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-    std::int64_t batch_size) {
+    std::int64_t batch_size, const std::function<bool()>& stop) {
   Impl& self = *impl_;
   std::string reason = !self.model.draw      ? "this model cannot draw samples"
                        : self.model.no_prior ? self.model.no_prior()
                                              : "";
   if (!reason.empty()) throw Error(fmt::format("{}: {}", self.name, reason));
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(seeds.size()));
-  if (rows < 1) return;
+  if (rows < 1) return true;
   Plan plan = self.plan_of(rows, [&](const Scope& scope) { return self.model.draw(scope, rows); });
   for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
+    if (stop && stop()) return false;
     std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
     std::vector<std::int32_t> ids(std::size_t(rows), seeds[first]);
     std::copy_n(seeds.begin() + std::ptrdiff_t(first), count, ids.begin());
@@ -216,6 +217,7 @@ void Loaded::sample(
     for (std::size_t i = 0; i < count; ++i)
       give(std::int64_t(first + i), as_pixels(y.subspan(i * row, row)));
   }
+  return true;
 }
 
 void Loaded::reconstruct(

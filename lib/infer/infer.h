@@ -41,9 +41,10 @@ class Loaded {
 
   // Pictures u8 [count,H,W,C] for the given seeds: the same for any batch size, order or shard.
   // Throws Error("x.h5: this model cannot draw samples") if the model has no draw.
-  void sample(std::span<const std::int32_t> seeds,
+  // `stop` is asked before each batch; false: it said so, and the rest was not given.
+  bool sample(std::span<const std::int32_t> seeds,
               const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-              std::int64_t batch_size = 64);
+              std::int64_t batch_size = 64, const std::function<bool()>& stop = {});
   // encode then decode: the model's reconstruction of pictures of a data set of its shape,
   // binarized as those that it was trained on. Throws Error if the shapes differ.
   void reconstruct(const Dataset& data, std::span<const std::int64_t> indices,

@@ -8,16 +8,18 @@
 
 namespace atelier {
 
-void draw_seed_grid(Loaded model, const std::string& shape, const std::string& path) {
+bool draw_seed_grid(Loaded model, const std::string& shape, const std::string& path,
+                    const std::function<bool()>& stop) {
   GridShape grid = parse_grid(shape);
   DataShape picture = model.data_shape();
   PictureSink sink({.output = path, .format = "png", .grid = shape, .text = {}, .provenance = {}},
                    picture.height, picture.width, picture.channels);
   std::vector<std::int32_t> seeds(std::size_t(grid.columns * grid.rows), 0);
   std::iota(seeds.begin(), seeds.end(), 0);
-  model.sample(seeds,
-               [&](std::int64_t, std::span<const std::uint8_t> pixels) { sink.add(pixels, 0); });
+  auto give = [&](std::int64_t, std::span<const std::uint8_t> pixels) { sink.add(pixels, 0); };
+  if (!model.sample(seeds, give, 64, stop)) return false;
   sink.finish();
+  return true;
 }
 
 }  // namespace atelier

@@ -1,6 +1,7 @@
 // A grid of the pictures of seeds 0, 1, 2, ..: comparable over a training.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "infer/infer.h"
@@ -8,6 +9,8 @@
 namespace atelier {
 
 // Writes a PNG of `shape` ("8x8": columns and rows; UsageError if it is none) to `path`.
-void draw_seed_grid(Loaded model, const std::string& shape, const std::string& path);
+// False: `stop`, which is asked now and then, said so, and nothing was written.
+bool draw_seed_grid(Loaded model, const std::string& shape, const std::string& path,
+                    const std::function<bool()>& stop = {});
 
 }  // namespace atelier

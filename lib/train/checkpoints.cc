@@ -207,6 +207,20 @@ std::string Checkpoints::save(const Progress& progress) {
   return path;
 }
 
+std::string Checkpoints::save_last_good(const Progress& progress) {
+  if (run_) return replaces_run() ? "" : save(progress);
+  std::filesystem::path path = config_.output;
+  std::error_code error;
+  bool file =
+      !std::filesystem::exists(path, error) ||
+      std::filesystem::is_regular_file(path, error);  // beside a device nothing is asked for
+  if (path.empty() || path == "-" || !file) return "";
+  path.replace_extension(".last-good.h5");
+  logging::detail(fmt::format("phase save: {}", path.string()));
+  write_checkpoint(path.string(), with_state(progress), store_);
+  return path.string();
+}
+
 void Checkpoints::save_best(const Progress& progress) const {
   if (!run_) return;
   std::string path = in_run("best.h5").string();

@@ -59,6 +59,9 @@ class Checkpoints {
   // one to -o FILE, and says where it is. Empty: there is neither, or only standard output, which
   // can take but one file.
   std::string save(const Progress& progress);
+  // The state before an update that failed. Without a run directory it goes beside -o FILE, as
+  // FILE.last-good.h5 without the suffix of FILE: nobody asked for it in the place of a model.
+  std::string save_last_good(const Progress& progress);
   void save_best(const Progress& progress) const;
   // -o FILE: the model with its averages when the training is over, else everything.
   void save_output(const Progress& progress, bool resumable) const;

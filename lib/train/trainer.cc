@@ -143,6 +143,11 @@ class Trainer {
     bool draw = task_.sample_grid && checkpoints_->has_run() && config_.sample_every > 0 &&
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
+    // First, as it leaves no record: doing it again after a stop shows nowhere.
+    if (draw && !draw_grid()) {
+      now_.owed = true;
+      return false;
+    }
     if (validate) {
       logging::detail(fmt::format("phase validate: step {}", now_.step));
       auto terms = validator_->run(weights_prefix(), [this] { return must_stop(); });
@@ -153,7 +158,6 @@ class Trainer {
       take_validation(terms);
       worked_ = true;
     }
-    if (draw) draw_grid();
     if (validate || draw) {
       logging::detail(fmt::format("phase train: after step {}", now_.step));
       reports_.pause(start);
@@ -170,14 +174,14 @@ class Trainer {
     checkpoints_->save_best(now_);
   }
 
-  void draw_grid() {
+  bool draw_grid() {
     std::filesystem::path directory = checkpoints_->in_run("samples");
     std::error_code error;
     std::filesystem::create_directories(directory, error);
     if (error) throw_errno(directory, "cannot create", error.value());
     std::string path = (directory / fmt::format("step-{:08}.png", now_.step)).string();
     logging::detail(fmt::format("phase draw: {}", path));
-    task_.sample_grid(store_, weights_prefix(), path);
+    return task_.sample_grid(store_, weights_prefix(), path, [this] { return must_stop(); });
   }
 
   std::string weights_prefix() const { return count_emas(store_) > 0 ? ema_prefix(0) : ""; }
@@ -215,14 +219,16 @@ class Trainer {
   // Standard output gets nothing: what reads it would take a state for a result.
   [[noreturn]] void diverged() {
     logging::status_line("");
-    std::string saved;
-    if (!checkpoints_->replaces_run()) {
-      begin();
-      saved = checkpoints_->save(now_);
+    std::string kept = "nothing saved";
+    try {
+      if (!checkpoints_->replaces_run()) begin();
+      std::string saved = checkpoints_->save_last_good(now_);
+      if (!saved.empty()) kept = saved + " holds the state before";
+    } catch (const Error& error) {
+      kept += fmt::format(" ({})", error.what());
     }
     throw Error(fmt::format("diverged at step {}: loss or gradient is not finite, first in {}; {}",
-                            now_.step + 1, plans_.non_finite(),
-                            saved.empty() ? "nothing saved" : saved + " holds the state before"));
+                            now_.step + 1, plans_.non_finite(), kept));
   }
 
   int dry_run() {

@@ -75,8 +75,11 @@ struct Task {
   std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
   // What active units are counted in: f32 [N, ..] of a picture; may be empty.
   std::function<Expr(const Scope&, Expr image)> latent;
-  // Writes the grid of fixed seeds for the weights read through `store_prefix`; may be empty.
-  std::function<void(Store&, const std::string& store_prefix, const std::string& path)> sample_grid;
+  // Writes the grid of fixed seeds for the weights read through `store_prefix`; false: `stop` said
+  // so first. May be empty.
+  std::function<bool(Store&, const std::string& store_prefix, const std::string& path,
+                     const std::function<bool()>& stop)>
+      sample_grid;
   // Judges the validation results of a run's second half, or its training terms if nothing is held
   // out, against baselines of the user's own data, which are recorded too; may be empty.
   std::function<Judgement(std::span<const ReportedTerm>)> judge;

@@ -108,6 +108,21 @@ status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 --resume=state.h5 -o resumed.h
 status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 -o straight.h5
 status 0 cmp straight.h5 resumed.h5
 
+# A grid is given up for a stop, and drawn first thing after it.
+pictures=(--run-dir pictures --sample-every 1 --sample-grid 2x2 --val-split 0.2 --val-every 2)
+status 75 vae-train grey.h5 "${tiny[@]}" --steps 9 "${pictures[@]}" --max-time 0.0001s
+check 'no picture yet' test ! -e pictures/samples/step-00000001.png
+status 75 vae-train grey.h5 "${tiny[@]}" --steps 9 "${pictures[@]}" --max-time 0.0001s --resume
+check 'the first picture' test -e pictures/samples/step-00000001.png -a ! -e pictures/samples/step-00000002.png
+status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 "${pictures[@]}" --resume -o resumed.h5
+check 'all pictures' test "$(find pictures/samples -name '*.png' | wc -l)" = 9
+check 'one validation a step' test "$(grep -o '"val_loss":[0-9]' pictures/metrics.jsonl | wc -l)" = 5
+status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 "${pictures[@]/pictures/straight}" -o straight.h5
+status 0 cmp straight.h5 resumed.h5
+status 0 diff -r straight/samples pictures/samples
+status 2 vae-train grey.h5 "${tiny[@]}" --run-dir huge --sample-every 1 --sample-grid 2000x2000
+stderr_has '--sample-grid 2000x2000: expected at most 65536 pictures'
+
 # ---- a loss that is not finite: the state before it is kept, and is that of a run stopped there
 data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 -o colour.h5
 for slices in 1 4; do
@@ -124,12 +139,20 @@ for slices in 1 4; do
   stderr_has 'resumed from wild'
   stderr_has 'diverged at step 2'
   status 1 vae-train "${wild[@]}" -o wild$slices.h5
-  stderr_has "; wild$slices.h5 holds the state before"
-  status 0 cmp wild$slices.h5 tame$slices/step-00000001.h5
+  stderr_has "; wild$slices.last-good.h5 holds the state before"
+  status 0 cmp wild$slices.last-good.h5 tame$slices/step-00000001.h5
+  check 'no state in the place of a model' test ! -e wild$slices.h5
 done
 status 1 bash -c "vae-train ${wild[*]} -o - >nothing.h5"
 stderr_has '; nothing saved'
 check 'standard output is empty' test ! -s nothing.h5
+cp tame1/step-00000001.h5 old.h5
+status 1 vae-train "${wild[@]}" -o old.h5
+status 0 cmp old.h5 tame1/step-00000001.h5
+mkdir old.last-good.h5.d && mv old.last-good.h5 old.last-good.h5.d && mkdir old.last-good.h5
+status 1 vae-train "${wild[@]}" -o old.h5
+stderr_has 'diverged at step 2'
+stderr_has '; nothing saved (old.last-good.h5: '
 
 # ---- what stays in a run directory
 short=(vae-train grey.h5 "${tiny[@]}" --steps 12 --lr-schedule constant --learning-rate 0.3)

@@ -24,7 +24,8 @@ struct Run {
   Run() {
     task.validation = [](const Scope&, const Batch&) { return std::vector<Term>{}; };
     task.log_weight = [](const Scope&, const Batch& batch) { return batch.image; };
-    task.sample_grid = [](Store&, const std::string&, const std::string&) {};
+    task.sample_grid = [](Store&, const std::string&, const std::string&,
+                          const std::function<bool()>&) { return true; };
   }
   Pace pace() const {
     TrainData sets;
@@ -92,6 +93,8 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
       {"--sample-grid '4': expected", [](Run& r) { r.config.sample_grid = "4"; }},
       {"--sample-grid '8x': expected", [](Run& r) { r.config.sample_grid = "8x"; }},
       {"--sample-grid '': expected", [](Run& r) { r.config.sample_grid = ""; }},
+      {"--sample-grid 257x256: expected at most 65536 pictures",
+       [](Run& r) { r.config.sample_grid = "257x256"; }},
       {"--val-importance-samples: this model",
        [](Run& r) {
          r.config.val_importance_samples = 5;
