@@ -95,11 +95,15 @@ std::string_view first_not_finite(const StoredTensor& tensor) {
 }
 
 // Weights and their averages only: a moment of the optimizer may overflow and recover.
-void require_finite(const std::string& file, const std::string& path, const StoredTensor& tensor) {
-  if (!path.starts_with("/model/") && !path.starts_with("/ema")) return;
+std::string non_finite_weight(const std::string& path, const StoredTensor& tensor) {
+  if (!path.starts_with("/model/") && !path.starts_with("/ema")) return "";
   std::string_view found = first_not_finite(tensor);
-  if (!found.empty())
-    throw Error(fmt::format("{}: {} holds {}; values must be finite", file, path, found));
+  return found.empty() ? "" : fmt::format("{} holds {}", path, found);
+}
+
+void require_finite(const std::string& file, const std::string& path, const StoredTensor& tensor) {
+  std::string found = non_finite_weight(path, tensor);
+  if (!found.empty()) throw Error(fmt::format("{}: {}; values must be finite", file, found));
 }
 
 void read_tensor(const Hdf5Reader& file, const std::string& path, const std::string& label,
@@ -141,6 +145,14 @@ void collect(const Hdf5Reader& file, const std::string& group, std::vector<std::
 std::string Checkpoint::model() const {
   const Scalar* name = find(config, "model");
   return name ? to_text(*name) : "";
+}
+
+std::string non_finite_weight(const Store& store) {
+  for (const std::string& name : store.names()) {
+    std::string found = non_finite_weight(path_of(name), store.at(name));
+    if (!found.empty()) return found;
+  }
+  return "";
 }
 
 void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, const Store& store,

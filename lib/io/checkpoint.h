@@ -29,6 +29,9 @@ struct Checkpoint {
 void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, const Store& store,
                       const std::function<bool(std::string_view name)>& wanted = {});
 
+// "/model/w holds nan" of the first weight or average that is not finite; empty: there is none.
+std::string non_finite_weight(const Store& store);
+
 // Reads the attributes and, verified by checksum, the tensors into `store` (created or, if present,
 // overwritten after a check of shape and type). Weights and averages must be finite.
 Checkpoint read_checkpoint(const Hdf5Reader& file, Store& store,

@@ -62,6 +62,8 @@ class Checkpoints {
   // The state before an update that failed. Without a run directory it goes beside -o FILE, as
   // FILE.last-good.h5 without the suffix of FILE: nobody asked for it in the place of a model.
   std::string save_last_good(const Progress& progress);
+  // The newest checkpoint of this run; empty: none.
+  std::string newest() const { return saved_ ? run_->checkpoint(saved_->step).string() : ""; }
   void save_best(const Progress& progress) const;
   // -o FILE: the model with its averages when the training is over, else everything.
   void save_output(const Progress& progress, bool resumable) const;

@@ -116,6 +116,12 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
   }
   if (data.train_indices.empty()) throw Error("no pictures to train on");
   parse_decays(c.ema_decay);
+  auto check_beta = [](const char* flag, double beta) {  // of 1: the moment stays 0, over 0
+    if (beta < 1) return;
+    throw UsageError(fmt::format("{} {}: expected at least 0 and below 1", flag, beta));
+  };
+  check_beta("--adam-beta1", c.adam_beta1);
+  check_beta("--adam-beta2", c.adam_beta2);
 
   Pace pace;
   pace.total_steps = c.epochs >= 0 ? c.epochs * per_epoch : c.steps;

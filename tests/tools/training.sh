@@ -154,6 +154,24 @@ status 1 vae-train "${wild[@]}" -o old.h5
 stderr_has 'diverged at step 2'
 stderr_has '; nothing saved (old.last-good.h5: '
 
+# Weights that are not finite behind a loss that is
+data-pack -q --synthetic shapes --synthetic-count 40 --image-size 16 -o wide.h5
+hidden=(wide.h5 --net fc --hidden-dim 8 --adam-eps 0 --steps 200)
+status 1 vae-train "${hidden[@]}" --run-dir hidden --save-every 150
+stderr_has 'diverged by step 1: /model/'
+stderr_has ' holds nan; nothing saved'
+check 'nothing is there' test "$(steps_of hidden)" = 'step-*.h5'
+status 1 vae-train "${hidden[@]}" --run-dir straight --force
+check 'a former run stays' test "$(steps_of straight)" = step-00000009.h5
+# A unit that dies later leaves a second moment of 0 under a first one.
+data-pack -q --synthetic noise --synthetic-count 40 --image-size 8 --image-channels 1 -o noise.h5
+status 1 vae-train noise.h5 --net fc --hidden-dim 2 --latent-dim 2 --likelihood gaussian --batch-size 40 --adam-eps 0 --adam-beta2 0 \
+  --learning-rate 0.05 --seed 5 --steps 300 --save-every 1 --run-dir later
+stderr_has 'diverged by step '
+stderr_has '; later/step-'
+stderr_has ' is the last good state'
+status 0 model-info --check "later/$(steps_of later | tr ' ' '\n' | tail -n 1)"
+
 # ---- what stays in a run directory
 short=(vae-train grey.h5 "${tiny[@]}" --steps 12 --lr-schedule constant --learning-rate 0.3)
 status 0 "${short[@]}" --run-dir kept --save-every 1 --keep 3 --val-split 0.3 --val-every 1 --sample-every 4 --sample-grid 2x2 -o kept.h5

@@ -124,6 +124,8 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
          r.config.lr_milestones = "2,x";
        }},
       {"--warmup-steps 11: the run has 10 steps", [](Run& r) { r.config.warmup_steps = 11; }},
+      {"--adam-beta1 1: expected", [](Run& r) { r.config.adam_beta1 = 1; }},
+      {"--adam-beta2 1: expected", [](Run& r) { r.config.adam_beta2 = 1; }},
       {"--resume auto needs --run-dir",
        [](Run& r) {
          r.config.run_dir.clear();
