@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
     install_signal_handlers();
     config.settle([&](std::string_view option) { return tool.source(option); });
     if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
+    config.check_outputs();
     auto inputs =
         paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
     refuse_overwriting(config.output, inputs);

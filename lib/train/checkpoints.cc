@@ -72,18 +72,27 @@ std::string Checkpoints::resume_source() const {
   if (config_.resume != "auto") return config_.resume;
   if (!run_) return "";
   auto steps = run_->steps();
+  std::vector<std::string> broken;  // newest first
   for (std::size_t i = steps.size(); i-- > 0;) {
     std::string path = run_->checkpoint(steps[i]).string();
     try {
       Hdf5Reader file{std::filesystem::path(path)};
       read_checkpoint_attributes(file);
       file.verify_all();
+      for (const std::string& what : broken) logging::warning(what + " (passed over)");
       return path;
     } catch (const Error& error) {
-      logging::warning(fmt::format("{} (passed over)", error.what()));
+      broken.push_back(error.what());
     }
   }
-  return "";
+  if (broken.empty() || config_.force) return "";
+  std::string best = in_run("best.h5").string(), way_out;
+  std::error_code error;
+  if (std::filesystem::exists(best, error))
+    way_out =
+        fmt::format("; go on from the best one with --resume={}, or replace them by --force", best);
+  throw Error(fmt::format("{}: no good checkpoint; the newest is {}{}", config_.run_dir,
+                          broken.front(), way_out));
 }
 
 void Checkpoints::compare(const std::string& path, const Attributes& stored, const Attributes& now,
@@ -97,13 +106,21 @@ void Checkpoints::compare(const std::string& path, const Attributes& stored, con
                                    to_text(value)));
       continue;
     }
-    throw Error(fmt::format("{}: {} '{}' was {}, is {}", path, what, key, was, to_text(value)));
+    std::string way_out;
+    if (key != "level") {
+      way_out = fmt::format("; to train on with other options: --init={}{}", path,
+                            run_ ? " and another --run-dir" : "");
+    }
+    throw Error(
+        fmt::format("{}: {} '{}' was {}, is {}{}", path, what, key, was, to_text(value), way_out));
   }
 }
 
 Progress Checkpoints::resume(const std::string& path) {
   Hdf5Reader file = open_hdf5(path);
   Checkpoint c = read_checkpoint(file, store_);
+  auto names = store_.names();
+  resumed_ = {names.begin(), names.end()};
   if (c.state.empty()) {
     throw Error(
         fmt::format("{}: holds a finished model, not the state of a training; --init takes its "
@@ -127,12 +144,25 @@ Progress Checkpoints::resume(const std::string& path) {
   p.position = {value("epoch", std::int64_t{}), value("epoch_index", std::int64_t{})};
   p.best_loss = value("best_loss", double{});
   p.best_step = value("best_step", std::int64_t{});
+  const std::pair<const char*, std::int64_t> counts[] = {
+      {"step", p.step}, {"epoch", p.position.epoch}, {"epoch_index", p.position.index}};
+  for (const auto& [key, found] : counts) {
+    if (found < 0)
+      throw Error(fmt::format("{}: /state has {} {}, expected at least 0", path, key, found));
+  }
   p.owed = value("validation_owed", bool{});
   make_way(path, p.step);
   std::error_code error;
   if (run_ && std::filesystem::equivalent(path, run_->checkpoint(p.step), error)) saved_ = p;
-  logging::note(fmt::format("resumed from {} at step {}", path, p.step));
   return p;
+}
+
+void Checkpoints::require_whole(const std::string& path) const {
+  for (const std::string& name : store_.names()) {
+    if (!resumed_.contains(name))
+      throw Error(
+          fmt::format("{}: no tensor '{}', without which the training cannot go on", path, name));
+  }
 }
 
 void Checkpoints::take_weights() {

@@ -44,11 +44,14 @@ class Checkpoints {
   bool replaces_run() const { return removes_from_ == 0; }  // and has not done so yet
 
   // The file that --resume means; empty: none, start anew. Broken ones are passed over with a
-  // warning when the run directory decides.
+  // warning when the run directory decides; Error if all are broken, unless --force is to replace
+  // them.
   std::string resume_source() const;
   // Fills the store. Error if the file holds no training state or belongs to another training. A
   // run directory that holds another run, or later steps of this one, is treated as by start_anew.
   Progress resume(const std::string& path);
+  // When the plans have created what the training needs. Error if any of it was not in the file.
+  void require_whole(const std::string& path) const;
 
   // --init: takes the tensors of a model; afterwards drops those that are not in `net`, and says
   // so and what was missing.
@@ -83,6 +86,7 @@ class Checkpoints {
   std::optional<Progress> saved_;
   // Checkpoints of this step and after are to go; 0: the whole former run.
   std::optional<std::int64_t> removes_from_;
+  std::set<std::string> resumed_;
   std::vector<std::string> taken_;
   std::string init_digest_;  // of the tensors that the training began with; empty: no --init
 };

@@ -26,8 +26,7 @@ auto named(const char* flag, const Read& read) {
 void check_ways_to_save(const TrainConfig& c) {
   if (c.output.empty() && c.run_dir.empty() && !c.dry_run && c.metrics.empty())
     throw UsageError("give -o FILE, --run-dir DIR, or --metrics FILE");
-  if (c.output == "-" && c.metrics == "-")
-    throw UsageError("-o - and --metrics - both want standard output");
+  c.check_outputs();
   if (!c.resume.empty() && c.resume != "auto" && !c.init.empty())
     throw UsageError("--resume=FILE and --init exclude each other");
   if (c.resume == "auto" && c.run_dir.empty()) throw UsageError("--resume auto needs --run-dir");

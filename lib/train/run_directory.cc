@@ -12,6 +12,24 @@
 #include "base/error.h"
 
 namespace atelier {
+namespace {
+
+std::optional<std::int64_t> step_of(const std::string& name) {
+  if (!name.starts_with("step-") || !name.ends_with(".h5")) return {};
+  std::int64_t step = 0;
+  const char *first = name.data() + 5, *last = name.data() + name.size() - 3;
+  auto [end, bad] = std::from_chars(first, last, step);
+  if (bad != std::errc{} || end != last) return {};
+  return step;
+}
+
+}  // namespace
+
+bool is_run_file(const std::string& name) {
+  for (const char* own : {"best.h5", "metrics.jsonl", "config.toml", "run.lock"})
+    if (name == own) return true;
+  return step_of(name).has_value();
+}
 
 RunDirectory::RunDirectory(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
@@ -50,12 +68,7 @@ std::vector<std::int64_t> RunDirectory::steps() const {
   std::error_code error;
   auto entries = std::filesystem::directory_iterator(path_, error);
   for (; !error && entries != std::filesystem::end(entries); entries.increment(error)) {
-    std::string name = entries->path().filename().string();
-    if (!name.starts_with("step-") || !name.ends_with(".h5")) continue;
-    std::int64_t step = 0;
-    const char *first = name.data() + 5, *last = name.data() + name.size() - 3;
-    auto [end, bad] = std::from_chars(first, last, step);
-    if (bad == std::errc{} && end == last) found.push_back(step);
+    if (auto step = step_of(entries->path().filename().string())) found.push_back(*step);
   }
   if (error) throw_errno(path_, "cannot list", error.value());
   std::sort(found.begin(), found.end());

@@ -1,5 +1,13 @@
 // The flags common to all trainers.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
 #include "base/parse.h"
+#include "train/run_directory.h"
 #include "train/trainer.h"
 
 namespace atelier {
@@ -7,6 +15,38 @@ namespace atelier {
 void TrainConfig::settle(const std::function<int(std::string_view option)>& source) {
   if (source("steps") > source("epochs")) epochs = -1;
   if (source("epochs") > source("steps")) steps = -1;
+}
+
+void TrainConfig::check_outputs() const {
+  if (output == "-" && metrics == "-")
+    throw UsageError("-o - and --metrics - both want standard output");
+  if (output == "-" && !dry_run && is_terminal(STDOUT_FILENO))
+    throw UsageError("standard output is a terminal; give -o FILE or a pipe");
+  // Of links the file that they lead to, whether or not it is there yet.
+  auto place = [](const std::string& path) {
+    std::error_code error;
+    auto absolute = std::filesystem::absolute(path, error);
+    auto found = std::filesystem::weakly_canonical(absolute, error);
+    return error ? absolute : found;
+  };
+  auto is_file = [](const std::string& path) { return !path.empty() && path != "-"; };
+  if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
+    throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
+  if (run_dir.empty()) return;
+  std::filesystem::path run = (place(run_dir) / "any").parent_path();  // without a slash at the end
+  auto check = [&](const char* flag, const std::string& path) {
+    if (!is_file(path)) return;
+    // By its own name and by the name that a link leads to: either would be lost.
+    std::filesystem::path named = path, folder = named.parent_path();
+    std::filesystem::path own = place(folder.empty() ? "." : folder.string()) / named.filename();
+    for (const auto& at : {own, place(path)}) {
+      if (at.parent_path() != run || !is_run_file(at.filename().string())) continue;
+      throw UsageError(
+          fmt::format("{} {}: is a file that --run-dir {} keeps itself", flag, path, run_dir));
+    }
+  };
+  check("--output", output);
+  check("--metrics", metrics);
 }
 
 Fields TrainConfig::training_fields() {

@@ -84,8 +84,14 @@ class Trainer {
       checkpoints_->start_anew();
       checkpoints_->take_weights();
     }
-    create_tensors();
-    if (from.empty()) checkpoints_->settle_weights(plans_.tensors());
+    create_tensors(from.empty() ? config_.init : from);
+    if (from.empty()) {
+      checkpoints_->settle_weights(plans_.tensors());
+    } else {
+      checkpoints_->require_whole(from);
+      logging::note(fmt::format("resumed from {} at step {}", from, now_.step));
+    }
+    announce();
   }
 
   // Before anything is written. What could still fail until here must not cost a former run.
@@ -99,13 +105,22 @@ class Trainer {
   }
 
   // Those that no checkpoint gave; those that one gave must be of the right shape.
-  void create_tensors() {
+  void create_tensors(const std::string& given) {
     try {
       plans_.for_rows(std::min(config_.batch_size, loader_.size()));
     } catch (const ShapeError& error) {
-      if (config_.init.empty()) throw;
-      throw Error(fmt::format("{}: {}", config_.init, error.what()));
+      if (given.empty()) throw;
+      throw Error(fmt::format("{}: {}", given, error.what()));
     }
+  }
+
+  void announce() const {
+    if (config_.dry_run) return;
+    const Dataset& set = *data_.train;
+    logging::note(fmt::format(
+        "{} pictures {}x{}x{} to train on, {} held out; {} parameters; {} steps",
+        data_.train_indices.size(), set.height, set.width, set.channels,
+        validator_ ? data_.validation_indices.size() : 0, plans_.parameters(), pace_.total_steps));
   }
 
   // ---- the loop

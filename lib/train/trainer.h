@@ -59,6 +59,9 @@ struct TrainConfig {
   void settle(const std::function<int(std::string_view option)>& source);
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest
+  // Before anything is read: UsageError if two results would go to one place, or the model to a
+  // terminal.
+  void check_outputs() const;
 };
 
 struct Judgement {

@@ -405,7 +405,7 @@ fi
 if command -v script >/dev/null; then
   for command in 'data-pack set -o -' 'sample vae.h5' 'vae-train shapes.h5 --net fc --steps 1 -o -'; do
     status 2 script -qec "$command" /dev/null
-    stdout_has "${command%% *}: standard output is a terminal; give -o FILE, a pipe, or --force"
+    stdout_has "${command%% *}: standard output is a terminal; give -o FILE"
   done
 else
   echo 'skipped: binary to a terminal: script(1) is not installed'

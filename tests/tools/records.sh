@@ -127,6 +127,8 @@ stdout_has 'step [0-9]+/2000  loss [0-9.]+ nats/image  [0-9]+ pictures/s  [0-9.]
 status 0 vae-train "${gaussian[@]}" --steps 4 --log-every 2 -o x.h5
 stderr_has 'step 2/4: loss '
 stderr_has '4 steps, seed 0, '
+stderr_has 'vae-train: 40 pictures 8x8x1 to train on, 0 held out; '
+stderr_has ' parameters; 4 steps'
 status 0 vae-train -q "${gaussian[@]}" --steps 4 --log-every 2 -o x.h5
 check 'silence' test ! -s stderr
 status 0 vae-train "${gaussian[@]}" --val-split 0.3 --val-importance-samples 2 --dry-run --run-dir dry -o dry.h5
@@ -169,6 +171,16 @@ refused '--val-importance-samples: nothing is held out' --val-importance-samples
 refused '--val-every: nothing is held out' --val-every 5
 refused '--kl-warmup-steps: a plain autoencoder' --kl-warmup-steps 5 --no-variational
 refused '--kl-weight 2: a plain autoencoder' --kl-weight 2 --no-variational
+for name in step-00000003.h5 best.h5 metrics.jsonl config.toml run.lock; do
+  refused "--metrics r/$name: is a file that --run-dir r keeps itself" --run-dir r --metrics r/$name
+  refused "--metrics ./r//$name: is a file that --run-dir r/ keeps itself" --run-dir r/ --metrics ./r//$name
+done
+status 2 vae-train "${gaussian[@]}" --run-dir line -o line/best.h5
+stderr_has '--output line/best.h5: is a file that --run-dir line keeps itself'
+ln -s line/config.toml link.h5
+status 2 vae-train "${gaussian[@]}" --run-dir line -o link.h5
+stderr_has '--output link.h5: is a file that --run-dir line keeps itself'
+refused '--metrics ./x.h5: is the file of --output too' --metrics ./x.h5
 refused '--lr-milestones: only --lr-schedule step' --lr-milestones 5
 refused '--warmup-steps 9: the run has 5 steps' --warmup-steps 9 --steps 5
 refused "--max-time '0s': expected a time above 0" --max-time 0s

@@ -236,6 +236,51 @@ status 0 "${short[@]}" --run-dir a --resume --keep 1 -o a.h5
 status 0 cmp straight.h5 a.h5
 check 'only the last one stays' test "$(steps_of a)" = step-00000012.h5
 
+# None is good: that is no directory without a run.
+torn=("${short[@]}" --run-dir torn --val-split 0.3 --val-every 1)
+for _ in 1 2; do status 75 "${torn[@]}" -q --resume "${stop[@]}"; done
+spoil() { for file in torn/step-*.h5; do head -c 500 a.h5 >"$file"; done; }
+spoil
+status 1 "${torn[@]}" --resume
+stderr_has 'vae-train: torn: no good checkpoint; the newest is torn/step-'
+stderr_has 'with --resume=torn/best.h5'
+check 'one line' test "$(wc -l <stderr)" = 1
+status 0 "${torn[@]}" --resume=torn/best.h5 --force -o torn.h5
+status 0 "${short[@]}" --val-split 0.3 --val-every 1 -o straight.h5
+status 0 cmp straight.h5 torn.h5
+spoil
+status 0 "${torn[@]}" --resume --force
+
+# ---- a state that is not whole, or of other options
+averaged=("${short[@]}" --ema-decay 0.9)
+status 75 "${averaged[@]}" -q -o state.h5 --max-time 0.0001s
+if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+  cat >change.py <<'P'
+import shutil, h5py
+def changed(name, change):
+    shutil.copy("state.h5", name)
+    with h5py.File(name, "r+") as file:
+        change(file)
+changed("moments.h5", lambda file: file.__delitem__("optimizer"))
+changed("average.h5", lambda file: file.__delitem__("ema0"))
+changed("weight.h5", lambda file: file.__delitem__("model/encoder.hidden0.weight"))
+changed("negative.h5", lambda file: file["state"].attrs.modify("step", -3))
+changed("index.h5", lambda file: file["state"].attrs.modify("epoch_index", -1))
+P
+  status 0 /usr/bin/python3 change.py
+  for changed in "moments:no tensor 'optimizer/" "average:no tensor 'ema0/" "weight:no tensor 'encoder.hidden0.weight'" \
+    'negative:/state has step -3, expected at least 0' 'index:/state has epoch_index -1, expected'; do
+    refused "${changed%%:*}.h5: ${changed#*:}" "${averaged[@]}" --resume="${changed%%:*}.h5" -o x.h5
+  done
+else
+  echo 'skipped: states changed by h5py: python3-h5py is not installed'
+fi
+refused "training option 'learning_rate' was 0.3, is 0.1; to train on with other options: --init=state.h5" \
+  "${averaged[@]/0.3/0.1}" --resume=state.h5 -o x.h5
+status 1 "${short[@]/0.3/0.1}" --run-dir a --resume
+stderr_has '--init=a/step-00000012.h5 and another --run-dir'
+status 0 "${averaged[@]}" --resume=state.h5 -o x.h5
+
 # ---- another kernel level
 if grep -q avx512dq /proc/cpuinfo; then
   status 75 env ATELIER_ISA=avx512 "${short[@]}" --run-dir level --max-time 0.0001s

@@ -58,3 +58,12 @@ TEST_CASE("clearing takes what a training wrote and nothing else") {
   CHECK(!directory.has("samples/step-00000002.png"));
   CHECK(directory.has("samples/mine.png"));
 }
+
+TEST_CASE("the names that a run directory uses") {
+  for (const char* name : {"step-00000003.h5", "step-123456789.h5", "best.h5", "metrics.jsonl",
+                           "config.toml", "run.lock"}) {
+    CHECK(is_run_file(name));
+  }
+  for (const char* name : {"step-.h5", "step-3x.h5", "step-3.png", "final.h5", "notes.txt"})
+    CHECK(!is_run_file(name));
+}
