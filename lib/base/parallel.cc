@@ -27,7 +27,8 @@ int positive_env(const char* variable) {
   if (!text) return 0;
   int value = 0;
   auto [end, error] = std::from_chars(text, text + std::strlen(text), value);
-  return error == std::errc{} && value > 0 ? value : 0;
+  if (error == std::errc::result_out_of_range) return *text == '-' ? 0 : kMaxThreads;
+  return error == std::errc{} && value > 0 ? std::min(value, kMaxThreads) : 0;
 }
 
 int affinity_cpus() {
@@ -94,12 +95,12 @@ int default_threads() {
   static const int threads = [] {
     if (int n = positive_env("OMP_NUM_THREADS")) return n;
     if (int n = positive_env("SLURM_CPUS_PER_TASK")) return n;
-    return std::min(affinity_cpus(), quota_cpus());
+    return std::min({affinity_cpus(), quota_cpus(), kMaxThreads});
   }();
   return threads;
 }
 
-void set_threads(int threads) { g_threads = threads; }
+void set_threads(int threads) { g_threads = std::min(threads, kMaxThreads); }
 int num_threads() { return g_threads > 0 ? g_threads : default_threads(); }
 
 struct Barrier::State {

@@ -5,11 +5,15 @@
 
 namespace atelier {
 
+// More than these are a slip of the pen: OpenMP dies of a team that its stack cannot list.
+inline constexpr int kMaxThreads = 1024;
+
 // Threads to use if nobody says otherwise: OMP_NUM_THREADS, then SLURM_CPUS_PER_TASK, then the
-// affinity mask cut by the cgroup CPU quota; at least 1.
+// affinity mask cut by the cgroup CPU quota; from 1 to kMaxThreads.
 int default_threads();
 
-// Sets the size of the team (-j); 0 = default_threads(). Takes effect at the next region.
+// Sets the size of the team (-j), at most kMaxThreads; 0 = default_threads(). Takes effect at the
+// next region.
 void set_threads(int threads);
 int num_threads();
 

@@ -315,6 +315,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   }
   option("-j,--threads", t.threads, "N",
          "threads; 0: OMP_NUM_THREADS, SLURM_CPUS_PER_TASK, or all CPUs allowed", "Common");
+  t.options.back().field.high = kMaxThreads;
   flag("-q,--quiet", t.quiet, "only errors", "Common");
   option("-v,--verbose", t.verbose, "", "say more; twice: still more", "Common");
   t.options.back().kind = OptionSpec::Kind::count;

@@ -76,3 +76,12 @@ TEST_CASE("denormals are flushed inside a region and the caller keeps its mode")
   CHECK(after != 0);
   set_threads(0);
 }
+
+TEST_CASE("a team of more threads than anybody means is cut, not fatal") {
+  set_threads(1000000000);
+  CHECK(num_threads() == kMaxThreads);
+  std::atomic<int> ran{0};
+  parallel([&](int, int) { ++ran; });
+  CHECK(ran == kMaxThreads);
+  set_threads(0);
+}

@@ -11,6 +11,13 @@ status 0 test "$(head -c 4 grid.png | tail -c 3)" = PNG
 status 0 sample vae.h5 --seeds 0-15 -o all.h5
 status 0 sample vae.h5 --seeds 0-15 --batch-size 5 -j 3 -o split.h5
 status 0 cmp all.h5 split.h5
+for threads in 1025 100000 1e9; do
+  status 2 sample vae.h5 -n 2 -j $threads -o x.png
+  stderr_has "--threads '$threads': expected a whole number from 0 to 1024"
+done
+status 0 env OMP_NUM_THREADS=100000 sample vae.h5 --seeds 0-15 -o split.h5
+status 0 cmp all.h5 split.h5
+status 0 env SLURM_CPUS_PER_TASK=99999999999999 sample vae.h5 -n 2 -o many-threads.png
 status 0 sample vae.h5 --seeds 7,3 -o two.h5
 if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
   status 0 /usr/bin/python3 - <<'P'
