@@ -60,7 +60,12 @@ struct IdxReader::Impl {
         if (code == Z_ERRNO) throw_errno(path, "cannot read", errno);
         throw Error(fmt::format("{}: is damaged ({})", path, reason));
       }
-      if (got == 0) break;
+      if (got == 0) {  // gzread() takes what ends early for an end
+        int code = 0;
+        gzerror(file, &code);
+        if (code == Z_BUF_ERROR) throw Error(path + ": is truncated, its gzip data end early");
+        break;
+      }
       done += std::size_t(got);
     }
     return done;

@@ -25,7 +25,7 @@ class IdxReader {
   std::size_t element_size() const;
   const std::vector<std::int64_t>& dims() const;
   void read(std::span<std::byte> into);  // big-endian as stored; Error if truncated
-  void expect_end();                     // Error if bytes follow the last value
+  void expect_end();                     // Error if bytes follow, or gzip data end early
 
  private:
   struct Impl;

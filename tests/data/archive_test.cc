@@ -272,6 +272,25 @@ TEST_CASE("truncated, longer and foreign idx files are refused") {
   CHECK(contains(message_of<Error>([&] { read(folder.path("empty")); }), "empty: is empty"));
 }
 
+TEST_CASE("gzip data of idx files are read to their end and checked, wherever they are cut") {
+  Folder folder;
+  write_idx(folder.path("whole.idx.gz"), {3, 2, 2}, std::vector<std::uint8_t>(12, 7));
+  const std::vector<std::byte> bytes = read_bytes(folder.path("whole.idx.gz"));
+  CHECK(read(folder.path("whole.idx.gz")).size == 3);
+  for (std::size_t cut = 1; cut <= bytes.size() - 30; ++cut) {
+    folder.write("cut.idx.gz", std::span(bytes).first(bytes.size() - cut));
+    CAPTURE(cut);
+    CHECK(contains(message_of<Error>([&] { read(folder.path("cut.idx.gz")); }), "is truncated"));
+  }
+  std::vector<std::byte> changed = bytes;
+  changed[changed.size() - 6] ^= std::byte{1};  // of the checksum
+  folder.write("changed.idx.gz", changed);
+  CHECK(contains(message_of<Error>([&] { read(folder.path("changed.idx.gz")); }), "is damaged"));
+  PipedInput input({bytes.begin(), bytes.end() - 5});
+  CHECK(message_of<Error>([&] { read("-"); }) ==
+        "standard input: is truncated, its gzip data end early");
+}
+
 TEST_CASE("pictures back to back come through a pipe, formats mixed") {
   std::vector<Picture> pictures;
   std::vector<std::byte> stream;
