@@ -104,11 +104,8 @@ class Hdf5Source final : public CheckedSource {
 
 void open_hdf5_files(Input& input) {
   if (!input.hdf5.empty()) return;
-  if (!input.file) {
-    input.hdf5.emplace_back(input.source);
-    return;
-  }
-  Hdf5Stream stream(input.file.get(), input.source);
+  Descriptor file = input.file ? std::move(input.file) : open_read(input.source);
+  Hdf5Stream stream(file.get(), input.source);
   while (std::optional<Hdf5Reader> file = stream.next()) input.hdf5.push_back(std::move(*file));
 }
 

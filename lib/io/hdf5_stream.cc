@@ -88,6 +88,10 @@ void check_superblock(int fd, std::uint64_t size, const std::string& name) {
     throw Error(fmt::format("{}: truncated, or an HDF5 superblock of an unknown kind", name));
   if (*length > size)
     throw Error(fmt::format("{}: truncated: {} bytes of {}", name, size, *length));
+  if (*length < size) {
+    throw Error(fmt::format("{}: expected one HDF5 file, found {} bytes behind its end", name,
+                            size - *length));
+  }
 }
 
 Hdf5Stream::Hdf5Stream(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
@@ -102,11 +106,11 @@ std::optional<Hdf5Reader> Hdf5Stream::next() {
   struct stat status {};
   if (index_ == 0 && ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode) &&
       ::lseek(fd_, 0, SEEK_CUR) == 0 && status.st_size > 0) {
-    // One image in a regular file is opened where it is.
+    // One image in a regular file is opened where it is, and what is none is named there.
     std::byte start[kSuperblockBytes] = {};
     ssize_t n = ::pread(fd_, start, sizeof start, 0);
     auto length = n > 0 ? image_length(std::span(start, std::size_t(n))) : std::nullopt;
-    if (length && *length >= std::uint64_t(status.st_size)) {
+    if (!length || *length >= std::uint64_t(status.st_size)) {
       ++index_;
       ::lseek(fd_, 0, SEEK_END);
       return Hdf5Reader(Descriptor(::dup(fd_)), name_);

@@ -15,7 +15,8 @@ inline constexpr std::size_t kSuperblockBytes = 96;
 // address; nothing if they are no superblock that we read (versions 0 to 3, 8-byte addresses).
 std::optional<std::uint64_t> image_length(std::span<const std::byte> start);
 
-// Throws Error("x.h5: ...") for an empty, foreign or truncated file.
+// Throws Error("x.h5: ...") for an empty, foreign or truncated file, or one that other
+// bytes follow.
 void check_superblock(int fd, std::uint64_t size, const std::string& name);
 
 // "a PNG picture", "text": what unknown bytes look like, for messages.

@@ -189,11 +189,20 @@ TEST_CASE("packed files come through a pipe, one or several") {
     CHECK(set.captions.size() == 20);
     CHECK(set.captions[13] == set.captions[3]);
   }
+  const std::string file = folder.write("twice.h5", twice);
+  CHECK(read(file).size == 20);
+  CHECK(pack(file, folder.path("packed.h5")).written == 20);
   twice.resize(twice.size() - 100);
   {
     PipedInput input(twice);
     CHECK(message_of<Error>([&] { read("-"); }) != "");
   }
+  folder.write("twice.h5", twice);
+  CHECK(contains(message_of<Error>([&] { read(file); }), "twice.h5 (image 2): truncated: "));
+  stream.push_back(std::byte{'x'});
+  folder.write("twice.h5", stream);
+  CHECK(contains(message_of<Error>([&] { read(file); }),
+                 "twice.h5 (image 2): expected an HDF5 image, found text"));
 }
 
 TEST_CASE("what fails leaves no file") {
