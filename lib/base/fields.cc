@@ -111,7 +111,11 @@ void from_attributes(const Fields& fields, const Attributes& attributes) {
     auto found = std::find_if(fields.begin(), fields.end(),
                               [&wanted = name](const BoundField& f) { return f.name == wanted; });
     if (found == fields.end()) throw Error(fmt::format("unknown configuration field '{}'", name));
-    found->set(value);
+    try {
+      found->set(value);
+    } catch (const UsageError& error) {  // nobody has typed it
+      throw Error(name + std::string(error.what()).substr(found->flag().size()));
+    }
   }
 }
 

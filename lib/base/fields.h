@@ -52,7 +52,7 @@ BoundField bind(T& variable, Field field) {
 
 Attributes to_attributes(const Fields& fields);
 // Sets each field that `attributes` holds; fields that are missing keep their value (older files),
-// names that no field has throw Error (newer files).
+// names that no field has (newer files) and values that do not fit throw Error.
 void from_attributes(const Fields& fields, const Attributes& attributes);
 
 }  // namespace atelier

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "data/pixels.h"
+#include "data/prepare.h"
 #include "nn/optimizers.h"
 
 namespace atelier {
@@ -177,6 +178,7 @@ const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 
 void Loaded::prepare(ReadOptions& reading,
                      const std::function<bool(std::string_view flag)>& given) const {
+  Preparer{reading};  // what was asked for is refused as such, before what the file says
   bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   DataShape shape = data_shape();
   if (!sized) {
@@ -184,12 +186,19 @@ void Loaded::prepare(ReadOptions& reading,
     reading.image_width = shape.width;
   }
   if (!given("--channels")) reading.channels = shape.channels;
+  Attributes stated;
   for (const BoundField& field : reading.fields()) {
     bool about_pictures = field.name == "crop" || field.name == "filter" ||
                           field.name == "background" || field.name == "value_range";
     if (!about_pictures) continue;
     const Scalar* stored = find(impl_->checkpoint.preprocess, field.name);
-    if (stored && !given(field.flag())) field.set(*stored);
+    if (stored && !given(field.flag())) stated.emplace_back(field.name, *stored);
+  }
+  try {
+    from_attributes(reading.fields(), stated);
+    Preparer{reading};
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: /preprocess: {}", impl_->name, error.what()));
   }
 }
 

@@ -69,4 +69,14 @@ TEST_CASE("attributes round-trip, missing ones keep their default, unknown ones 
   from_attributes(partly.fields(), {{"net", std::string("conv")}});
   CHECK(partly.latent_dim == 16);
   CHECK_THROWS_AS(from_attributes(partly.fields(), {{"no_such", true}}), Error);
+  // A file's value is named as the file has it, and is nobody's misuse of an option.
+  std::string message;
+  try {
+    from_attributes(partly.fields(), {{"latent_dim", std::string("two")}});
+  } catch (const UsageError&) {
+    FAIL("misuse");
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  CHECK(message.starts_with("latent_dim 'two': expected a whole number"));
 }

@@ -76,6 +76,16 @@ cp -r run twelve.run
 refused 'twelve.run/step-00000004.h5: ' vae-train -q twelve.h5 "${train[@]:3}" --run-dir twelve.run --resume -o x.h5
 status 0 cmp run/step-00000004.h5 twelve.run/step-00000004.h5
 
+# ---- more than one file in one
+cat vae.h5 vae.h5 >two.h5
+(cat vae.h5 && echo 'more') >longer.h5
+for option in --init= --resume=; do
+  refused 'two.h5: expected one HDF5 file, found ' "${train[@]}" "${option}two.h5" -o x.h5
+  refused 'longer.h5: expected one HDF5 file, found 5 bytes behind its end' "${train[@]}" "${option}longer.h5" -o x.h5
+done
+refused 'two.h5: expected one HDF5 file, found ' sample two.h5 -o x.h5
+refused 'longer.h5: expected one HDF5 file, found 5 bytes behind its end' sample longer.h5 -o x.h5
+
 # ---- records that find no place
 refused 'no/such/m.jsonl: cannot write: No such file or directory' "${train[@]}" --metrics no/such/m.jsonl -o x.h5
 refused '/dev/full: cannot write: No space left on device' "${train[@]}" --metrics /dev/full -o x.h5
@@ -130,6 +140,8 @@ change("negative", field("latent_dim", -2))
 change("huge", field("latent_dim", 2**40))
 change("large", field("hidden_dim", np.bytes_("9")))
 change("net", field("net", np.bytes_("round")))
+for key in "crop", "filter", "background", "value_range":
+    change(key, lambda file: file["preprocess"].attrs.__setitem__(key, np.bytes_("zzz")))
 P2
 status 0 /usr/bin/python3 change.py
 name=decoder.hidden0.weight
@@ -153,12 +165,17 @@ refused "model.h5: " sample model.h5 -o x.h5
 stderr_has 'no-such-family'
 refused 'field.h5: ' sample field.h5 -o x.h5
 stderr_has 'no_such_field'
-refused 'wordy.h5: ' sample wordy.h5 -o x.h5
-stderr_has '--latent-dim '
-refused 'negative.h5: ' sample negative.h5 -o x.h5
-stderr_has '--latent-dim '
+refused "wordy.h5: latent_dim 'two': expected a whole number" sample wordy.h5 -o x.h5
+refused "negative.h5: latent_dim '-2': expected a whole number of at least 1" sample negative.h5 -o x.h5
 refused 'huge.h5: axis of 1099511627776 elements: out of range' sample huge.h5 -o x.h5
 refused 'large.h5: ' sample large.h5 -o x.h5
 refused 'net.h5: ' sample net.h5 -o x.h5
 stderr_has 'round'
+for key in crop filter background value_range; do
+  refused "$key.h5: /preprocess: " sample "$key.h5" -o x.h5
+  stderr_has "'zzz': expected "
+  status 0 sample "$key.h5" --reconstruct shapes.h5 -n 1 --crop none --filter box --background white --value-range 0,1 -o drawn.h5
+done
+status 2 sample vae.h5 --reconstruct shapes.h5 --crop zzz -o x.h5
+stderr_has "--crop 'zzz'"
 finish
