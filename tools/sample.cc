@@ -24,8 +24,19 @@ struct Options {
   ReadOptions reading;
 };
 
-// Refuses more pictures than the cells of a grid that was asked for.
+SinkOptions sink_options(const Options& o, const std::string& name) {
+  return {.output = o.output.empty() ? "-" : o.output,
+          .format = o.format,
+          .grid = o.grid,
+          .pairs = !o.reconstruct.empty(),
+          .force = o.force,
+          .text = {{"Software", version_line("sample")}, {"Model", name}},
+          .provenance = {{"model", name}}};
+}
+
+// Refuses more pictures than any grid holds, or the cells of one that was asked for.
 void require_cells(const Options& o, std::int64_t pictures) {
+  if (format_of(sink_options(o, "")) == "png") require_grid(pictures);
   GridShape grid = parse_grid(o.grid);
   std::int64_t cells = grid.columns * grid.rows;
   if (cells == 0 || pictures <= cells) return;
@@ -55,16 +66,6 @@ std::vector<std::int32_t> seeds_of(const Options& o) {
   std::vector<std::int32_t> seeds = listed_seeds(o);
   require_cells(o, std::int64_t(seeds.size()));
   return seeds;
-}
-
-SinkOptions sink_options(const Options& o, const std::string& name) {
-  return {.output = o.output.empty() ? "-" : o.output,
-          .format = o.format,
-          .grid = o.grid,
-          .pairs = !o.reconstruct.empty(),
-          .force = o.force,
-          .text = {{"Software", version_line("sample")}, {"Model", name}},
-          .provenance = {{"model", name}}};
 }
 
 void draw(Loaded& loaded, const Options& o) {

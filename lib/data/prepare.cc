@@ -125,6 +125,9 @@ Preparer::Preparer(const ReadOptions& options) : options_(options) {
   if (options.crop != "center" && options.crop != "none") {
     throw UsageError(fmt::format("--crop '{}': expected center or none", options.crop));
   }
+  if (options.image_size > 0 && (options.image_height > 0 || options.image_width > 0)) {
+    throw UsageError("--image-size goes without --image-height and --image-width");
+  }
   target_height_ = options.image_height > 0 ? options.image_height : options.image_size;
   target_width_ = options.image_width > 0 ? options.image_width : options.image_size;
   if ((target_height_ > 0) != (target_width_ > 0)) {

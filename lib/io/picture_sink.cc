@@ -73,7 +73,18 @@ GridShape parse_grid(const std::string& text) {
       !number(std::string_view(text).substr(x + 1), grid.rows)) {
     throw UsageError(fmt::format("--grid '{}': expected columns x rows, as 8x4", text));
   }
+  if (grid.columns * grid.rows > kMaxGridPictures) {
+    throw UsageError(fmt::format("--grid {}: has {} cells, at most {} are drawn", text,
+                                 grid.columns * grid.rows, kMaxGridPictures));
+  }
   return grid;
+}
+
+void require_grid(std::int64_t pictures) {
+  if (pictures <= kMaxGridPictures) return;
+  throw UsageError(
+      fmt::format("a png grid holds at most {} pictures, not {}; use --format hdf5, tar or ppm",
+                  kMaxGridPictures, pictures));
 }
 
 struct PictureSink::Impl {
@@ -127,6 +138,7 @@ PictureSink::~PictureSink() = default;
 
 void PictureSink::add(std::span<const std::uint8_t> pixels, std::int64_t seed) {
   Impl& s = *impl_;
+  if (s.format == "png") require_grid(s.count + 1);
   ++s.count;
   s.seeds.push_back(seed);
   if (s.format == "hdf5") return s.rows->append(std::as_bytes(pixels));

@@ -16,6 +16,10 @@ struct GridShape {
 };
 GridShape parse_grid(const std::string& text);  // "8x4": columns x rows; UsageError
 
+// One png is held in memory whole and looked at by people: larger grids are no pictures any more.
+inline constexpr std::int64_t kMaxGridPictures = 65536;
+void require_grid(std::int64_t pictures);  // UsageError for more
+
 struct SinkOptions {
   std::string output;  // "-" is standard output
   std::string format;  // png ppm hdf5 tar; empty: by the suffix of output, png for "-"

@@ -31,6 +31,12 @@ stderr_has '10 pictures 32x32x3'
 status 0 cmp few.h5 ten.h5
 status 0 data-pack - -o double.h5 < <(cat shapes.h5 shapes.h5)
 stderr_has '100 pictures 32x32x3, 3 classes'
+cat shapes.h5 shapes.h5 >back-to-back.h5
+status 0 data-pack back-to-back.h5 -o double2.h5
+stderr_has '100 pictures 32x32x3, 3 classes'
+status 0 cmp double.h5 double2.h5
+status 1 model-info back-to-back.h5
+stderr_has "back-to-back.h5: expected one HDF5 file, found $(stat -c %s shapes.h5) bytes behind its end"
 status 0 data-pack - -o redirected.h5 <shapes.h5
 status 0 data-pack shapes.h5 -o repacked.h5
 status 0 cmp redirected.h5 repacked.h5
@@ -167,6 +173,12 @@ status 2 data-pack --no-such-option shapes.h5 -o x.h5
 status 2 data-pack --background mauve shapes.h5 -o x.h5
 status 2 data-pack --synthetic shapes shapes.h5 -o x.h5
 status 2 data-pack - - -o x.h5
+status 2 data-pack --image-size 4 --image-height 8 shapes.h5 -o x.h5
+stderr_has '--image-size goes without --image-height and --image-width'
+for flag in count seed; do
+  status 2 data-pack --synthetic-$flag 4 shapes.h5 -o x.h5
+  stderr_has "--synthetic-$flag goes with --synthetic"
+done
 status 0 test ! -e x.h5
 if [ -w /dev/full ]; then
   status 1 bash -c 'data-pack -q --synthetic noise -o - >/dev/full'

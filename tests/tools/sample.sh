@@ -13,7 +13,7 @@ status 0 sample vae.h5 --seeds 0-15 --batch-size 5 -j 3 -o split.h5
 status 0 cmp all.h5 split.h5
 for threads in 1025 100000 1e9; do
   status 2 sample vae.h5 -n 2 -j $threads -o x.png
-  stderr_has "--threads '$threads': expected a whole number from 0 to 1024"
+  stderr_has "-j '$threads': expected a whole number from 0 to 1024"
 done
 status 0 env OMP_NUM_THREADS=100000 sample vae.h5 --seeds 0-15 -o split.h5
 status 0 cmp all.h5 split.h5
@@ -93,6 +93,10 @@ status 2 sample vae.h5 -n 2 --format png -o vae.h5
 stderr_has 'would replace what is read'
 status 2 sample vae.h5 --reconstruct shapes.h5 -o shapes.h5
 status 0 cmp vae.h5 kept.h5
+status 2 sample vae.h5 --grid 257x256 -o x.png
+stderr_has '--grid 257x256: has 65792 cells, at most 65536 are drawn'
+status 2 sample vae.h5 -n 65537 -o x.png
+stderr_has 'a png grid holds at most 65536 pictures, not 65537; use --format hdf5, tar or ppm'
 status 2 sample vae.h5 -n 4 --grid 4 -o x.png
 stderr_has "--grid '4'"
 status 2 sample vae.h5 --seeds 3- -o x.png
