@@ -65,7 +65,14 @@ void CaptionTable::add_tsv(std::string_view text, std::string_view folder,
   }
 }
 
-void CaptionTable::add_text(std::string_view path, std::string_view text) {
+void CaptionTable::add_text(std::string_view path, std::string_view text, const std::string& name) {
+  std::size_t valid = utf8_prefix(text);
+  if (valid < text.size()) {
+    throw Error(
+        fmt::format("{}: line {}: expected a caption in UTF-8", name,
+                    1 + std::count(text.begin(), text.begin() + std::ptrdiff_t(valid), '\n')));
+  }
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
   constexpr std::string_view kSpace = " \t\r\n";
   std::size_t first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return;

@@ -15,8 +15,9 @@ class CaptionTable {
   // paths are relative to `folder`. Throws Error("captions.tsv: ...") with the line: a row without
   // path or title, quotes that do not fit, a title that is not UTF-8.
   void add_tsv(std::string_view text, std::string_view folder, const std::string& name);
-  // The text of a file beside the picture of the same stem.
-  void add_text(std::string_view path, std::string_view text);
+  // The text of the file `name` beside the picture of the same stem. Throws Error("a.txt: line 2:
+  // ...") if it is not UTF-8.
+  void add_text(std::string_view path, std::string_view text, const std::string& name);
 
   bool empty() const { return entries_.empty(); }
   // Of a picture by its path: from a table, else from a text file; empty: none.

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "data/label_file.h"
+#include "data/tsv.h"
 
 namespace atelier {
 namespace {
@@ -185,6 +186,10 @@ Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& image
     for (const char* part : {"/captions/data", "/captions/offsets"}) file.verify(part);
     found.captions = file.read_ragged_strings("/captions");
     expect_count(file, images, "/captions", found.captions.size());
+    for (std::size_t i = 0; i < found.captions.size(); ++i) {
+      if (is_utf8(found.captions[i])) continue;
+      throw Error(fmt::format("{}: /captions: {}: expected UTF-8", file.name(), i));
+    }
   }
   if (file.has("/meta/ids")) {
     found.names = read_texts(file, "/meta/ids");

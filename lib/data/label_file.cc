@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "data/idx.h"
+#include "data/tsv.h"
 
 namespace atelier {
 namespace {
@@ -51,6 +53,15 @@ LabelFile read_idx_labels(const std::string& path) {
   return labels;
 }
 
+// Whether somebody meant a number: "1.5", "99999999999", but neither "3d" nor "nan".
+bool looks_like_number(std::string_view word) {
+  if (word.starts_with('+')) word.remove_prefix(1);
+  double value = 0;
+  auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  return end == word.data() + word.size() &&
+         word.find_first_not_of("0123456789+-.eE") == std::string_view::npos;
+}
+
 bool parse_label(std::string_view word, std::int32_t& value) {
   auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
   return error == std::errc{} && end == word.data() + word.size();
@@ -70,12 +81,23 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 LabelFile read_text_labels(const std::string& path) {
   LabelFile labels{.path = path, .values = {}, .names = {}};
-  std::vector<std::string> lines = lines_of(read_text(path));
+  const std::string text = read_text(path);
+  if (text.starts_with("\x89HDF\r\n\x1a\n")) {
+    throw Error(path +
+                ": expected labels as idx or text, found HDF5; data-pack takes those beside "
+                "pictures by --label-dataset");
+  }
+  std::vector<std::string> lines = lines_of(text);
   std::int32_t value = 0;
   bool numbers = true;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].empty()) throw Error(fmt::format("{}: line {}: expected a label", path, i + 1));
-    numbers = numbers && parse_label(lines[i], value);
+    auto refuse = [&](const char* why) {
+      throw Error(fmt::format("{}: line {}: expected a label{}", path, i + 1, why));
+    };
+    if (lines[i].empty()) refuse("");
+    if (lines[i].find('\0') != std::string::npos) refuse(", found a byte 0");
+    if (!is_utf8(lines[i])) refuse(" in UTF-8");
+    numbers = numbers && looks_like_number(lines[i]);
   }
   if (!numbers) {
     labels.names = lines;
@@ -84,10 +106,9 @@ LabelFile read_text_labels(const std::string& path) {
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (numbers) {
-      parse_label(lines[i], value);
-      if (value < 0) {
-        throw Error(fmt::format("{}: line {}: expected a label of at least 0, found {}", path,
-                                i + 1, value));
+      if (!parse_label(lines[i], value) || value < 0) {
+        throw Error(fmt::format("{}: line {}: expected a whole number from 0 to {}, found {}", path,
+                                i + 1, std::numeric_limits<std::int32_t>::max(), lines[i]));
       }
       labels.values.push_back(value);
     } else {

@@ -14,13 +14,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "data/idx.h"
+#include "data/tsv.h"
 
 namespace atelier {
 namespace {
 
 constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
 constexpr std::size_t kTarMagicOffset = 257, kTarBlock = 512;
-constexpr std::size_t kHeadBytes = 1024;  // a compressed beginning shows what is inside
+constexpr std::size_t kLastSignature = 2048;  // of the places where user blocks are looked for
+constexpr std::size_t kHeadBytes = 1024;      // a compressed beginning shows what is inside
 
 bool starts_with(std::span<const std::byte> head, std::string_view magic) {
   return head.size() >= magic.size() && std::memcmp(head.data(), magic.data(), magic.size()) == 0;
@@ -75,6 +77,12 @@ Input identify_bytes(std::unique_ptr<ByteReader> reader, const std::string& form
   if (head.empty()) throw Error(name + ": is empty");
   std::optional<SourceFormat> found = format_of(head, format);
   if (!found) {
+    std::span<const std::byte> more = reader->peek(kLastSignature + kHdf5Signature.size());
+    for (std::size_t at = 512; at <= kLastSignature && at < more.size(); at *= 2) {
+      if (!starts_with(more.subspan(at), kHdf5Signature)) continue;
+      throw Error(
+          fmt::format("{}: is HDF5 behind a user block of {} bytes, which is not read", name, at));
+    }
     throw Error(
         fmt::format("{}: expected {}a tar, idx or HDF5 file or pictures, found none of them", name,
                     piped ? "" : "a folder, "));
@@ -187,7 +195,9 @@ CheckedSource::CheckedSource(std::string source, const ReadOptions& options)
 }
 
 std::vector<std::string> CheckedSource::label_names() const {
-  return labels_.values.empty() ? own_label_names() : labels_.names;
+  std::vector<std::string> names = labels_.values.empty() ? own_label_names() : labels_.names;
+  for (std::string& name : names) name = as_utf8(name);
+  return names;
 }
 
 bool CheckedSource::next(Item& item) {
@@ -210,6 +220,7 @@ bool CheckedSource::next(Item& item) {
       continue;
     }
     if (labelled) item.label = labels_.values[place];
+    item.name = as_utf8(item.name);  // names of files are bytes, those in our files are text
     return true;
   }
   if (labelled && std::size_t(position_) != labels_.values.size()) {

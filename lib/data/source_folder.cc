@@ -158,7 +158,8 @@ class FolderSource final : public CheckedSource {
     for (const std::string& picture : pictures_) stems.insert(without_suffix(picture));
     for (const std::string& text : texts) {
       if (!stems.contains(without_suffix(text))) continue;
-      captions_.add_text(text, read_text(source() + "/" + text, kMaxCaptionBytes));
+      const std::string name = source() + "/" + text;
+      captions_.add_text(text, read_text(name, kMaxCaptionBytes), name);
     }
   }
 

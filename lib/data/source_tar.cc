@@ -22,6 +22,19 @@ namespace {
 constexpr std::size_t kBlock = 64 << 10;
 constexpr std::int64_t kMaxCaptionBytes = 64 << 10, kMaxTableBytes = std::int64_t{1} << 32;
 
+// The name without its parts "", "." and "..": nothing lies above an archive.
+std::string below_root(std::string_view path) {
+  std::string name;
+  while (!path.empty()) {
+    std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+    if (part.empty() || part == "." || part == "..") continue;
+    if (!name.empty()) name += '/';
+    name += part;
+  }
+  return name;
+}
+
 class Tar {
  public:
   // Reads from the present offset of `fd`.
@@ -52,10 +65,7 @@ class Tar {
       const char* path = archive_entry_pathname(entry_);
       if (!path) path = archive_entry_pathname_utf8(entry_);
       if (!path) throw Error(name_ + ": is damaged (an entry without a name)");
-      path_ = path;
-      while (path_.starts_with("./") || path_.starts_with('/')) {
-        path_.erase(0, path_.find('/') + 1);
-      }
+      path_ = below_root(path);
       bool is_file = archive_entry_filetype(entry_) == AE_IFREG || is_link();
       if (is_file && !is_hidden(path_)) return true;
     }
@@ -150,8 +160,8 @@ class TarSource final : public CheckedSource {
         tar.read(bytes);
         std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         if (is_table) captions_.add_tsv(text, parent_of(path), source() + "/" + path);
-        if (is_text) captions_.add_text(path, text);
-        if (is_class) numbers_.add_text(path, text);
+        if (is_text) captions_.add_text(path, text, source() + "/" + path);
+        if (is_class) numbers_.add_text(path, text, source() + "/" + path);
       }
     }
     classes_ = FolderClasses({directories.begin(), directories.end()});

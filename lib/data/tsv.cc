@@ -87,26 +87,42 @@ void read_tsv(std::string_view text, const std::string& name,
   parser.finish();
 }
 
-bool is_utf8(std::string_view text) {
+std::size_t utf8_prefix(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
+    std::size_t first = i;
     auto lead = std::uint8_t(text[i++]);
     if (lead < 0x80) continue;
     int more = lead >= 0xc2 && lead <= 0xdf   ? 1
                : lead >= 0xe0 && lead <= 0xef ? 2
                : lead >= 0xf0 && lead <= 0xf4 ? 3
                                               : 0;
-    if (more == 0 || text.size() - i < std::size_t(more)) return false;
+    if (more == 0 || text.size() - i < std::size_t(more)) return first;
     // Overlong forms, surrogates and what lies beyond U+10FFFF differ in the second byte.
     auto second = std::uint8_t(text[i]);
     if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
         (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-      return false;
+      return first;
     }
     for (; more > 0; --more) {
-      if ((std::uint8_t(text[i++]) & 0xc0) != 0x80) return false;
+      if ((std::uint8_t(text[i++]) & 0xc0) != 0x80) return first;
     }
   }
-  return true;
+  return text.size();
+}
+
+bool is_utf8(std::string_view text) { return utf8_prefix(text) == text.size(); }
+
+std::string as_utf8(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    std::size_t valid = utf8_prefix(bytes);
+    text += bytes.substr(0, valid);
+    bytes.remove_prefix(valid);
+    if (bytes.empty()) break;
+    text += fmt::format("%{:02X}", std::uint8_t(bytes[0]));
+    bytes.remove_prefix(1);
+  }
+  return text;
 }
 
 }  // namespace atelier

@@ -15,5 +15,8 @@ void read_tsv(std::string_view text, const std::string& name,
               const std::function<void(std::span<const std::string> cells, int line)>& row);
 
 bool is_utf8(std::string_view text);
+std::size_t utf8_prefix(std::string_view text);  // bytes before the first that are not UTF-8
+// Bytes that are not UTF-8 as %FF.
+std::string as_utf8(std::string_view bytes);
 
 }  // namespace atelier

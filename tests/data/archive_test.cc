@@ -63,7 +63,19 @@ TEST_CASE("names in tar archives are bytes, whatever the locale") {
                      {"b\xff/b.png", encode_png(make_picture(3, 3, 1, 2))}};
   write_tar(folder.path("a.tar"), members, "none");
   Dataset set = read(folder.path("a.tar"));
-  CHECK(set.label_names == std::vector<std::string>{"b\xff", "k\xc3\xb6nig"});
+  CHECK(set.label_names == std::vector<std::string>{"b%FF", "k\xc3\xb6nig"});
+  CHECK(set.names == std::vector<std::string>{"k\xc3\xb6nig/a.png", "b%FF/b.png"});
+}
+
+TEST_CASE("names in tar archives that climb are those of members below") {
+  Folder folder;
+  Members members = {{"x/a.png", encode_png(make_picture(3, 3, 1, 1))},
+                     {"../../y.png", encode_png(make_picture(3, 3, 1, 2))},
+                     {"/x/.././/../z/b.png", encode_png(make_picture(3, 3, 1, 3))},
+                     {"x/../.hidden/c.png", encode_png(make_picture(3, 3, 1, 4))}};
+  write_tar(folder.path("a.tar"), members, "none");
+  CHECK(read(folder.path("a.tar")).names ==
+        std::vector<std::string>{"x/a.png", "y.png", "x/z/b.png"});
 }
 
 TEST_CASE("a damaged archive fails even where broken pictures are skipped") {
@@ -168,7 +180,7 @@ TEST_CASE("labels below 0 are refused, and where they stand is said") {
   ReadOptions options;
   options.labels = folder.write("text", "3\n-1\n2\n");
   CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }),
-                 "text: line 2: expected a label of at least 0, found -1"));
+                 "text: line 2: expected a whole number from 0 to 2147483647, found -1"));
   options.labels = folder.path("wide");
   write_idx(options.labels, {3},
             std::vector<std::uint8_t>{0, 0, 0, 1, 255, 255, 255, 253, 0, 0, 0, 0}, 0x0c);
@@ -179,6 +191,35 @@ TEST_CASE("labels below 0 are refused, and where they stand is said") {
                  "wide: label 2 is -1, expected at least 0"));
   write_idx(options.labels, {3}, std::vector<std::uint8_t>{0, 1, 255});
   CHECK(read(folder.path("p"), options).labels == std::vector<std::int32_t>{0, 1, 255});
+}
+
+TEST_CASE("labels that are no whole numbers, no text or too large are refused with their line") {
+  Folder folder;
+  for (int i = 0; i < 2; ++i) {
+    folder.png("p/" + std::to_string(i) + ".png", make_picture(4, 4, 1, i));
+  }
+  using namespace std::string_literals;
+  const std::pair<std::string, const char*> kRefused[] = {
+      {"1.5\n2\n", "line 1: expected a whole number from 0 to 2147483647, found 1.5"},
+      {"1\n99999999999\n",
+       "line 2: expected a whole number from 0 to 2147483647, found 99999999999"},
+      {"1\n+2\n", "line 2: expected a whole number"},
+      {"1\n1e999\n", "line 2: expected a whole number"},
+      {"cat\nd\0g\n"s, "line 2: expected a label, found a byte 0"},
+      {"cat\nd\xf6g\n", "line 2: expected a label in UTF-8"},
+      {"\x89HDF\r\n\x1a\n", "expected labels as idx or text, found HDF5"}};
+  ReadOptions options;
+  for (const auto& [text, why] : kRefused) {
+    CAPTURE(why);
+    options.labels = folder.write("labels", text);
+    CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }), why));
+  }
+  for (const char* words : {"3d\nnan\n", "1.5\ncat\n", "2147483648 of them\n1\n"}) {
+    options.labels = folder.write("labels", words);
+    CHECK(read(folder.path("p"), options).label_names.size() == 2);
+  }
+  options.labels = folder.write("labels", "2147483647\n0\n");
+  CHECK(read(folder.path("p"), options).labels == std::vector<std::int32_t>{2147483647, 0});
 }
 
 TEST_CASE("idx comes through a pipe, plain or gzip, without the labels of a file") {
@@ -268,6 +309,12 @@ TEST_CASE("truncated, longer and foreign idx files are refused") {
   CHECK(contains(message_of<Error>([&] { read(folder.path("huge.idx")); }), "is damaged"));
   folder.write("foreign", "no data at all");
   CHECK(contains(message_of<Error>([&] { read(folder.path("foreign")); }), "foreign: expected"));
+  for (std::size_t block : {512u, 1024u, 2048u}) {
+    folder.write("block.h5", std::string(block, '\0') + "\x89HDF\r\n\x1a\n and so on");
+    CHECK(message_of<Error>([&] { read(folder.path("block.h5")); }) ==
+          folder.path("block.h5") + ": is HDF5 behind a user block of " + std::to_string(block) +
+              " bytes, which is not read");
+  }
   folder.write("empty", "");
   CHECK(contains(message_of<Error>([&] { read(folder.path("empty")); }), "empty: is empty"));
 }

@@ -72,3 +72,26 @@ TEST_CASE("UTF-8 is told from what looks like it") {
     CHECK(!is_utf8(text));
   }
 }
+
+TEST_CASE("names of files are bytes, and become text") {
+  CHECK(as_utf8("caf\xc3\xa9 %FF") == "caf\xc3\xa9 %FF");
+  CHECK(as_utf8("caf\xe9\xff.png\xc3") == "caf%E9%FF.png%C3");
+  CHECK(as_utf8("") == "");
+  Pictures pictures;
+  pictures.png("caf\xe9/1.png", make_picture(4, 4, 1, 7));
+  pictures.write("caf\xe9/1.txt", "one\n");
+  Dataset set = read(pictures.path());
+  CHECK(set.names[3] == "caf%E9/1.png");
+  CHECK(set.captions[3] == "one");  // found by its bytes
+}
+
+TEST_CASE("a caption beside its picture that is not UTF-8 is named with its line") {
+  Pictures pictures;
+  pictures.write("a.txt",
+                 "\xef\xbb\xbf"
+                 "caf\xc3\xa9\n");
+  CHECK(read(pictures.path()).captions[0] == "caf\xc3\xa9");
+  pictures.write("b.txt", "a\ncaf\xe9 and \xff\n");
+  CHECK(message_of<Error>([&] { read(pictures.path()); }) ==
+        pictures.path() + "/b.txt: line 2: expected a caption in UTF-8");
+}
