@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/available.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "data/direct_hdf5.h"
+#include "data/hdf5_images.h"
 #include "data/prepared_items.h"
 #include "data/source.h"
 
@@ -17,6 +20,26 @@ namespace {
 
 // Room is made ahead for what the source promises, but not for what a damaged header invents.
 constexpr std::int64_t kMostAhead = std::int64_t{1} << 30;
+
+// Before memory is filled with what it cannot hold: the kernel would end the run, without a word.
+void require_memory(const std::string& what, std::int64_t pictures, std::int64_t row_bytes) {
+  constexpr std::int64_t kBeside = 2 * sizeof(std::string) + sizeof(std::int32_t);
+  double bytes = double(pictures) * double(row_bytes + kBeside);
+  std::int64_t available = available_memory();
+  if (bytes <= double(available)) return;
+  throw Error(fmt::format("{}: {} pictures take {} in memory, {} are available: data-pack it first",
+                          what, pictures, format_bytes(bytes), format_bytes(double(available))));
+}
+
+// Of one file of whole pictures, before any of it is read.
+void require_memory(const Input& input, const ReadOptions& options) {
+  for (const Hdf5Reader& file : input.hdf5) {
+    Hdf5Images images = describe_images(file, options);
+    std::int64_t count = options.limit > 0 ? std::min(options.limit, images.count) : images.count;
+    if (images.is_float)
+      require_memory(file.name() + ": " + images.path, count, 4 * images.pixels());
+  }
+}
 
 Dataset read_prepared(PreparedItems& items) {
   Dataset set;
@@ -28,6 +51,7 @@ Dataset read_prepared(PreparedItems& items) {
       set.width = items.preparer().width();
       set.channels = items.preparer().channels();
       set.dtype = items.preparer().dtype();
+      require_memory(items.source(), std::max<std::int64_t>(items.expected(), 1), set.row_bytes());
       std::int64_t ahead = std::max<std::int64_t>(items.expected(), 0) + 1;
       memory->reserve(std::size_t(std::min(ahead, kMostAhead / set.row_bytes() + 1)) *
                       std::size_t(set.row_bytes()));
@@ -75,6 +99,7 @@ Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& op
   if (direct) {
     set = std::move(*direct);
   } else {
+    require_memory(inputs[0], options);
     PreparedItems items(std::move(inputs), options);
     set = read_prepared(items);
     set.digest = dataset_digest(set, xxh3_hex(set.pixels));

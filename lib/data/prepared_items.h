@@ -26,6 +26,7 @@ class PreparedItems {
   bool has_labels() const { return has_labels_; }
   bool has_captions() const { return has_captions_; }
   std::int64_t expected() const;  // items of the current source, at most the limit; -1: unknown
+  const std::string& source() const { return source_->source(); }  // of the item given last
   std::int64_t skipped() const;
   std::int64_t given() const { return given_; }
   std::int64_t without_caption() const { return without_caption_; }

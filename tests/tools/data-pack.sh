@@ -114,10 +114,20 @@ for name, data in (("first", np.zeros((20, 3, 8, 8), "u1")), ("signs", np.linspa
                    ("bools", np.arange(48) % 3 == 0)):
     with h5py.File(name + ".h5", "w") as out:
         out["images"] = data if data.ndim > 1 else data.reshape(3, 4, 4)
+for name, kind in (("huge", "u1"), ("huge-floats", "f4")):
+    with h5py.File(name + ".h5", "w") as out:
+        out.create_dataset("images", (10**9, 64, 64, 3), kind, chunks=(16, 64, 64, 3))[7] = 1
 P
   status 0 data-pack first.h5 -o x.h5
   stderr_has 'first.h5: /images looks like channels first; [N,H,W,C] is expected'
   rm x.h5
+  for name in huge huge-floats; do
+    status 1 timeout 60 vae-train $name.h5 --steps 1 -o x.h5
+    stderr_has "$name.h5: "
+    stderr_has '1000000000 pictures take '
+    stderr_has ' are available: data-pack it first'
+  done
+  status 0 data-pack huge.h5 --limit 10 -o few.h5
   status 1 data-pack signs.h5 -o x.h5
   stderr_has 'signs.h5: /images holds values from -1 to 1, expected 0 to 1; --value-range LOW,HIGH'
   status 2 data-pack signs.h5 --value-range 1,-1 -o x.h5
