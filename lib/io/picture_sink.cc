@@ -60,7 +60,7 @@ std::string format_of(const SinkOptions& o) {
   return format;
 }
 
-GridShape parse_grid(const std::string& text) {
+GridShape parse_grid(const std::string& text, std::string_view flag) {
   if (text.empty()) return {};
   GridShape grid;
   auto x = text.find('x');
@@ -71,10 +71,10 @@ GridShape parse_grid(const std::string& text) {
   };
   if (x == text.npos || !number(std::string_view(text).substr(0, x), grid.columns) ||
       !number(std::string_view(text).substr(x + 1), grid.rows)) {
-    throw UsageError(fmt::format("--grid '{}': expected columns x rows, as 8x4", text));
+    throw UsageError(fmt::format("{} '{}': expected columns x rows, as 8x4", flag, text));
   }
   if (grid.columns * grid.rows > kMaxGridPictures) {
-    throw UsageError(fmt::format("--grid {}: has {} cells, at most {} are drawn", text,
+    throw UsageError(fmt::format("{} {}: has {} cells, at most {} are drawn", flag, text,
                                  grid.columns * grid.rows, kMaxGridPictures));
   }
   return grid;

@@ -14,7 +14,8 @@ namespace atelier {
 struct GridShape {
   std::int64_t columns = 0, rows = 0;  // 0: nearly square
 };
-GridShape parse_grid(const std::string& text);  // "8x4": columns x rows; UsageError
+// "8x4": columns x rows; UsageError, which names the flag.
+GridShape parse_grid(const std::string& text, std::string_view flag = "--grid");
 
 // One png is held in memory whole and looked at by people: larger grids are no pictures any more.
 inline constexpr std::int64_t kMaxGridPictures = 65536;

@@ -32,23 +32,9 @@ void check_ways_to_save(const TrainConfig& c) {
   if (c.resume == "auto" && c.run_dir.empty()) throw UsageError("--resume auto needs --run-dir");
 }
 
-// A grid is held in memory whole.
-constexpr std::int64_t kMostGridPictures = 65536;
-
 void check_samples(const Task& task, const TrainConfig& c) {
-  GridShape grid;
-  try {
-    grid = parse_grid(c.sample_grid);
-  } catch (const UsageError&) {  // speaks of another flag
-  }
-  if (grid.columns < 1) {
-    throw UsageError(
-        fmt::format("--sample-grid '{}': expected columns x rows, as 8x4", c.sample_grid));
-  }
-  if (grid.columns * grid.rows > kMostGridPictures) {
-    throw UsageError(fmt::format("--sample-grid {}: expected at most {} pictures", c.sample_grid,
-                                 kMostGridPictures));
-  }
+  if (c.sample_grid.empty()) throw UsageError("--sample-grid '': expected columns x rows, as 8x4");
+  parse_grid(c.sample_grid, "--sample-grid");
   if (c.sample_every == 0) return;
   if (c.run_dir.empty()) throw UsageError("--sample-every: needs --run-dir, which holds the grids");
   if (!task.sample_grid) throw UsageError("--sample-every: this model has no samples to draw");

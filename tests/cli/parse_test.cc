@@ -193,7 +193,7 @@ const Wrong kWrong[] = {
     {{"--preset", "huge"}, "--preset 'huge': expected small, large"},
     {{"--preset="}, "--preset '': expected small, large"},
     {{"--completion", "csh"}, "--completion 'csh': expected bash, zsh, fish"},
-    {{"-j", "two"}, "-j 'two': expected a whole number of at least 0"},
+    {{"-j", "two"}, "-j 'two': expected a whole number from 0 to 1024"},
     // two mistakes: the first is told
     {{"--stepz", "5", "--steps", "x"}, "unknown option '--stepz'; is it --steps?"},
     {{"--steps", "x", "--stepz", "5"}, "--steps 'x': expected a whole number of at least 0"},

@@ -181,7 +181,7 @@ P
   foreign 'plain.h5: has no dataset /pictures' plain.h5 --dataset pictures
   foreign 'plain.h5: has no dataset /kinds' plain.h5 --label-dataset kinds
   foreign 'lzf.h5: /images: filter 32000 (lzf) is not supported' lzf.h5
-  foreign 'block.h5: expected a folder, a tar, idx or HDF5 file or pictures' block.h5
+  foreign 'block.h5: is HDF5 behind a user block of 1024 bytes, which is not read' block.h5
   foreign 'block.h5: expected an HDF5 file, found one behind a user block' block.h5 --data-format hdf5
   train double.h5 -o double.model
   status 0 cmp double.model floats.model

@@ -93,7 +93,7 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
       {"--sample-grid '4': expected", [](Run& r) { r.config.sample_grid = "4"; }},
       {"--sample-grid '8x': expected", [](Run& r) { r.config.sample_grid = "8x"; }},
       {"--sample-grid '': expected", [](Run& r) { r.config.sample_grid = ""; }},
-      {"--sample-grid 257x256: expected at most 65536 pictures",
+      {"--sample-grid 257x256: has 65792 cells, at most 65536 are drawn",
        [](Run& r) { r.config.sample_grid = "257x256"; }},
       {"--val-importance-samples: this model",
        [](Run& r) {
