@@ -178,14 +178,15 @@ const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 
 void Loaded::prepare(ReadOptions& reading,
                      const std::function<bool(std::string_view flag)>& given) const {
-  Preparer{reading};  // what was asked for is refused as such, before what the file says
+  // What was asked for is refused as such, before what the file says.
+  [[maybe_unused]] Preparer asked(reading);
   bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   DataShape shape = data_shape();
   if (!sized) {
     reading.image_height = shape.height;
     reading.image_width = shape.width;
   }
-  if (!given("--channels")) reading.channels = shape.channels;
+  if (!given("--image-channels")) reading.channels = shape.channels;
   Attributes stated;
   for (const BoundField& field : reading.fields()) {
     bool about_pictures = field.name == "crop" || field.name == "filter" ||
@@ -196,7 +197,7 @@ void Loaded::prepare(ReadOptions& reading,
   }
   try {
     from_attributes(reading.fields(), stated);
-    Preparer{reading};
+    [[maybe_unused]] Preparer recorded(reading);
   } catch (const Error& error) {
     throw Error(fmt::format("{}: /preprocess: {}", impl_->name, error.what()));
   }
