@@ -209,10 +209,10 @@ TEST_CASE("labels that are no whole numbers, no text or too large are refused wi
       {"cat\nd\xf6g\n", "line 2: expected a label in UTF-8"},
       {"\x89HDF\r\n\x1a\n", "expected labels as idx or text, found HDF5"}};
   ReadOptions options;
-  for (const auto& [text, why] : kRefused) {
-    CAPTURE(why);
-    options.labels = folder.write("labels", text);
-    CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }), why));
+  for (const auto& row : kRefused) {
+    INFO(std::string(row.second));
+    options.labels = folder.write("labels", row.first);
+    CHECK(contains(message_of<Error>([&] { read(folder.path("p"), options); }), row.second));
   }
   for (const char* words : {"3d\nnan\n", "1.5\ncat\n", "2147483648 of them\n1\n"}) {
     options.labels = folder.write("labels", words);
