@@ -63,9 +63,9 @@ void run_everywhere(KernelId id, const std::vector<Floats>& in,
   }
 }
 
-// What pack makes of `src`, at every level.
-inline Floats packed_of(PackArgs args, const Floats& src) {
-  Floats packed;
+// Packs `src` at every level; check(level, {panels}) as in run_everywhere.
+template <class Check>
+void pack_everywhere(const PackArgs& args, const Floats& src, Check check) {
   run_everywhere(
       KernelId::pack, {src}, {packed_count(args)},
       [&](const auto& from, const auto& to) {
@@ -74,7 +74,13 @@ inline Floats packed_of(PackArgs args, const Floats& src) {
         bound.dst = to[0];
         return bound;
       },
-      [&](Level, const std::vector<Floats>& out) { packed = out[0]; });
+      check);
+}
+
+// What pack makes of `src`, at every level.
+inline Floats packed_of(const PackArgs& args, const Floats& src) {
+  Floats packed;
+  pack_everywhere(args, src, [&](Level, const std::vector<Floats>& out) { packed = out[0]; });
   return packed;
 }
 

@@ -18,17 +18,9 @@ std::size_t place(std::int64_t panel, std::int64_t depth, std::int64_t k, std::i
 void check_pack(PackArgs args, const Floats& src, const Floats& expected) {
   Ledger exact("pack", kExact);
   REQUIRE(std::size_t(packed_count(args)) == expected.size());
-  run_everywhere(
-      KernelId::pack, {src}, {packed_count(args)},
-      [&](const auto& from, const auto& to) {
-        PackArgs bound = args;
-        bound.src = from[0];
-        bound.dst = to[0];
-        return bound;
-      },
-      [&](Level level, const std::vector<Floats>& out) {
-        exact[level].exact(same_bytes(out[0], expected) ? 0 : 1, std::int64_t(expected.size()));
-      });
+  pack_everywhere(args, src, [&](Level level, const std::vector<Floats>& out) {
+    exact[level].exact(same_bytes(out[0], expected) ? 0 : 1, std::int64_t(expected.size()));
+  });
 }
 
 // Values without zeros, so that padding is told from data.

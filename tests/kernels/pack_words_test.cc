@@ -7,14 +7,6 @@ namespace atelier {
 namespace {
 using namespace test;
 
-Floats packed(PackArgs args, const Floats& src) {
-  Floats out(std::size_t(packed_count(args)));
-  args.src = src.data();
-  args.dst = out.data();
-  run(levels()[0], KernelId::pack, args, 1);
-  return out;
-}
-
 std::uint32_t half(float v) { return to_bf16(v).bits; }
 
 // Rows of 32 f32 as words: row i of each `depth` rows meets row i + `step`; runs of step rows pair
@@ -37,21 +29,13 @@ std::vector<std::uint32_t> paired(const Floats& panels, std::int64_t depth, std:
 
 void check_words(PackArgs args, const Floats& src, std::int64_t depth, std::int64_t step,
                  long& checked) {
-  const std::vector<std::uint32_t> expected = paired(packed(args, src), depth, step);
+  const std::vector<std::uint32_t> expected = paired(packed_of(args, src), depth, step);
   args.word = PackWord::bf16x2;
   REQUIRE(std::size_t(packed_count(args)) == expected.size());
-  run_everywhere(
-      KernelId::pack, {src}, {packed_count(args)},
-      [&](const auto& from, const auto& to) {
-        PackArgs bound = args;
-        bound.src = from[0];
-        bound.dst = to[0];
-        return bound;
-      },
-      [&](Level, const std::vector<Floats>& out) {
-        CHECK(std::memcmp(out[0].data(), expected.data(), expected.size() * 4) == 0);
-        checked += long(expected.size());
-      });
+  pack_everywhere(args, src, [&](Level, const std::vector<Floats>& out) {
+    CHECK(std::memcmp(out[0].data(), expected.data(), expected.size() * 4) == 0);
+    checked += long(expected.size());
+  });
 }
 
 TEST_CASE("words of two bf16 hold what words of f32 hold, rounded") {
