@@ -13,6 +13,12 @@ fault() {
   printf '%s: %s\n' "$last" "$1"
   sed 's/^/  stderr: /' "$tmp/stderr" | head -5
 }
+# check WHAT command...: a condition that is no program of ours.
+check() {
+  last=$1
+  checks=$((checks + 1))
+  "${@:2}" >/dev/null 2>&1 || fault 'is not so'
+}
 # status N command...: runs it; its output goes to $tmp/stdout and $tmp/stderr.
 status() {
   local want=$1 got=0

@@ -3,11 +3,6 @@
 # shellcheck source=tests/tools/harness.sh
 . "${0%/*}/harness.sh"
 export OMP_NUM_THREADS=1  # the nets are too small for more
-check() {
-  last=$1
-  checks=$((checks + 1))
-  "${@:2}" >/dev/null 2>&1 || fault 'is not so'
-}
 data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 --image-channels 1 -o grey.h5
 data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 -o colour.h5
 tiny=(--net fc --hidden-dim 8 --latent-dim 2 --batch-size 8)

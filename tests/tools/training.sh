@@ -3,13 +3,6 @@
 # shellcheck source=tests/tools/harness.sh
 . "${0%/*}/harness.sh"
 export OMP_NUM_THREADS=1  # the nets are too small for more
-
-# check WHAT command...: a condition that is no program of ours.
-check() {
-  last=$1
-  checks=$((checks + 1))
-  "${@:2}" >/dev/null 2>&1 || fault 'is not so'
-}
 # eventually WHAT command...: within half a minute.
 eventually() {
   last=$1
