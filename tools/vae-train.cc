@@ -88,7 +88,8 @@ int main(int argc, char** argv) {
               .started = started};
     for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
-    if (task.log_weight) task.latent = model.encode;
+    if (task.log_weight)
+      task.latent = [&](const Scope& scope, Expr image) { return model.encode(scope, image, {}); };
     if (!model.no_prior || model.no_prior().empty())
       task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
                              const std::function<bool()>& stop) {

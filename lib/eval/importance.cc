@@ -60,7 +60,7 @@ std::vector<double> importance_nll(const LogWeight& log_weight, Store& store,
   Scope reader = args.store_prefix.empty() ? scope : scope.reading(args.store_prefix);
   Expr label;
   if (dataset.num_classes() > 0) label = graph.input("label", DType::i32, {rows});
-  graph.output("log_weight", log_weight(reader, {image, label, {}}));
+  graph.output("log_weight", log_weight(reader, {.image = image, .label = label}));
   Plan plan(graph, store);
 
   std::vector<float> values(std::size_t(rows * pixels.row()));

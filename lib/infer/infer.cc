@@ -173,6 +173,10 @@ Loaded::~Loaded() = default;
 const Model& Loaded::model() const { return impl_->model; }
 const Checkpoint& Loaded::checkpoint() const { return impl_->checkpoint; }
 DataShape Loaded::data_shape() const { return impl_->model.data_shape(); }
+const std::string& Loaded::name() const { return impl_->name; }
+Plan Loaded::plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const {
+  return impl_->plan_of(rows, build);
+}
 Store& Loaded::store() const { return *impl_->store; }
 const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 
@@ -240,7 +244,7 @@ void Loaded::reconstruct(
   impl_->for_each_batch(
       data, indices, batch_size,
       [&](const Scope& scope, Expr image) {
-        return model.decode(scope, model.encode(scope, image));
+        return model.decode(scope, model.encode(scope, image, {}));
       },
       [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); });
 }
@@ -252,7 +256,7 @@ std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int6
   std::vector<float> latents;
   impl_->for_each_batch(
       data, indices, batch_size,
-      [&](const Scope& scope, Expr image) { return model.encode(scope, image); },
+      [&](const Scope& scope, Expr image) { return model.encode(scope, image, {}); },
       [&](std::int64_t, std::span<const float> row) {
         latents.insert(latents.end(), row.begin(), row.end());
       });

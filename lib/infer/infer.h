@@ -32,6 +32,10 @@ class Loaded {
   const Model& model() const;
   const Checkpoint& checkpoint() const;
   DataShape data_shape() const;
+  const std::string& name() const;  // of the file, for messages
+  // A plan over `rows` rows in eval mode whose output "y" is what `build` gives. Throws Error
+  // naming the file if the checkpoint lacks a tensor that the graph needs.
+  Plan plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
   Store& store() const;                     // for estimators of eval/
   const std::string& store_prefix() const;  // of the weights in use
 

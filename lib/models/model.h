@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,18 @@ struct DataShape {
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t num_classes = 0;  // 0: no labels
   bool binary = false;           // pixels are 0 or 1
+  std::int64_t vocab_size = 0;   // of the tokenizer; 0: no captions
 };
+
+// Which of the things that an encoder says of a picture is wanted.
+struct EncodeArgs {
+  // "auto": what the model was trained to give (a VAE's posterior mean, CLIP's embedding, the
+  // input of a classifier's last layer); of transformers also "cls" or "mean" of the tokens.
+  std::string pool = "auto";
+  std::int64_t layer = -1;  // with cls and mean: after how many blocks; -1: all, and the last norm
+};
+// For models that have one thing to say: UsageError for any other choice.
+void require_default(const EncodeArgs& args);
 
 // A named choice of field values, of the model and of its training ("learning_rate"): what
 // `--preset` starts from.
@@ -40,17 +52,32 @@ struct Model {
   std::function<void(const DataShape&)> fit;
 
   std::function<Objective(const Scope&, const Batch&)> objective;  // training
+  // The same objective in two steps, for losses that compare the rows of a batch with each other:
+  // what each row says on its own, f32 [N, ..] each, and what is made of it all. A trainer may run
+  // the first step in slices and the second over the whole batch (Gao et al. 2021,
+  // arXiv:2101.06983). objective(s, b) = contrast(s, features(s, b), b).
+  std::function<std::vector<Expr>(const Scope&, const Batch&)> features;
+  std::function<Objective(const Scope&, std::span<const Expr>, const Batch&)> contrast;
   // Terms of held-out rows, each [N], the first being the one that "best" is chosen by.
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;
   // One importance sample a row of log p(x, z) - log q(z | x): f32 [N], nats. The log-mean-exp of k
   // draws is the k-sample bound of log p(x) (Burda et al. 2015, arXiv:1509.00519).
   std::function<Expr(const Scope&, const Batch&)> log_weight;
-  std::function<Expr(const Scope&, Expr image)> encode;   // -> latent f32 [N, ..]
+  // -> f32 [N, ..]; with default arguments it is what decode takes. UsageError for a pool or a
+  // layer that the model does not have.
+  std::function<Expr(const Scope&, Expr image, const EncodeArgs&)> encode;
   std::function<Expr(const Scope&, Expr latent)> decode;  // -> image f32 [N,H,W,C], 0..1
   std::function<Shape(std::int64_t rows)> latent_shape;
   std::function<Expr(const Scope&, std::int64_t rows)> draw;  // prior -> image, by scope noise
   // Why this configuration has no prior, so that draw and log_weight throw; empty: it has one.
   std::function<std::string()> no_prior;
+
+  std::function<Expr(const Scope&, Expr tokens)> encode_text;  // i32 [N,T] -> f32 [N,D]
+  std::function<std::int64_t()> context_length;                // T: tokens of a caption
+  std::function<Expr(const Scope&, Expr image)> classify;      // -> logits f32 [N, classes]
+  // Weights with which tokens look at tokens, one f32 [N, heads, T, T] a block; the last
+  // T - grid places are tokens before the grid of patches.
+  std::function<std::vector<Expr>(const Scope&, Expr image)> attention;
 
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
 };

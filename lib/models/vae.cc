@@ -181,7 +181,8 @@ Model make_vae() {
   model.objective = [c](const Scope& s, const Batch& b) { return objective(*c, s, b); };
   model.validation = [c](const Scope& s, const Batch& b) { return validation(*c, s, b); };
   model.log_weight = [c](const Scope& s, const Batch& b) { return log_weight(*c, s, b); };
-  model.encode = [c](const Scope& s, Expr image) {
+  model.encode = [c](const Scope& s, Expr image, const EncodeArgs& args) {
+    require_default(args);
     return vae_encode(*c, s / "encoder", image).mu;
   };
   model.decode = [c](const Scope& s, Expr latent) { return decode(*c, s, latent); };

@@ -10,9 +10,10 @@ namespace atelier {
 
 // One batch inside a graph. Absent parts are false.
 struct Batch {
-  Expr image;  // f32 [N,H,W,C], values 0..1
-  Expr label;  // i32 [N], or absent
-  Expr step;   // f32 [], optimizer steps done so far (warm-ups); absent outside training
+  Expr image;        // f32 [N,H,W,C], values 0..1
+  Expr label = {};   // i32 [N], or absent
+  Expr step = {};    // f32 [], optimizer steps done so far (warm-ups); absent outside training
+  Expr tokens = {};  // i32 [N,T] of the captions, padded with 0; or absent
 };
 
 // What a reported quantity is to those who know no model: which remarks are made on it.

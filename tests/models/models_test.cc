@@ -174,7 +174,7 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
       check_finite(bench.value(weight));
     }
     if (model.encode && model.decode) {
-      Expr latent = model.encode(bench.scope, bench.batch.image);
+      Expr latent = model.encode(bench.scope, bench.batch.image, {});
       CHECK(to_string(latent.shape()) == to_string(model.latent_shape(kPictures)));
       is_picture(model.decode(bench.scope, latent));
     }

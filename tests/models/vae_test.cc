@@ -104,7 +104,7 @@ TEST_CASE("pictures of any size and channel count come back in their own shape")
                           shape);
         Bench bench(shape, 2);
         bench.scope = bench.scope.frozen();  // these graphs share statistics
-        Expr latent = model.encode(bench.scope, bench.batch.image);
+        Expr latent = model.encode(bench.scope, bench.batch.image, {});
         CHECK(to_string(latent.shape()) == to_string(model.latent_shape(2)));
         CHECK(to_string(model.decode(bench.scope, latent).shape()) ==
               to_string(bench.batch.image.shape()));
