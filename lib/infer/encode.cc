@@ -78,7 +78,7 @@ void require_picture(const Loaded& model, const Item& item, const std::string& s
                           shape.channels));
 }
 
-std::uint64_t for_each_batch(
+std::string for_each_batch(
     const Loaded& model, PictureReader& reader, std::int64_t batch_size,
     const std::function<void(std::span<const Item>, std::span<const std::int64_t> places)>& use) {
   std::vector<Item> items;
@@ -97,7 +97,7 @@ std::uint64_t for_each_batch(
     if (std::int64_t(items.size()) == batch_size) flush();
   }
   flush();
-  return digest;
+  return fmt::format("{:016x}", digest);
 }
 
 }  // namespace atelier

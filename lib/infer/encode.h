@@ -40,9 +40,9 @@ class Encoder {
 // Error("set: pictures of 12x12x3, but x.h5 takes 16x16x3") unless the model takes it.
 void require_picture(const Loaded& model, const Item& item, const std::string& source);
 
-// Gives the pictures of a reader in batches, which `use` may only look at; returns their digest:
-// a sum modulo 2^64, so that digests of blocks add up to that of the whole.
-std::uint64_t for_each_batch(
+// Gives the pictures of a reader in batches, which `use` may only look at; returns their digest, 16
+// hexadecimal digits: a sum modulo 2^64, so that digests of blocks add up to that of the whole.
+std::string for_each_batch(
     const Loaded& model, PictureReader& reader, std::int64_t batch_size,
     const std::function<void(std::span<const Item>, std::span<const std::int64_t> places)>& use);
 
