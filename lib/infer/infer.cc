@@ -258,7 +258,7 @@ void Loaded::reconstruct(
 std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int64_t> indices,
                                   std::int64_t batch_size) {
   const Model& model = impl_->model;
-  if (!model.encode) throw Error(fmt::format("{}: this model cannot encode", impl_->name));
+  if (!model.encode) throw Error(fmt::format("{}: this model has no encoder", impl_->name));
   std::vector<float> latents;
   impl_->for_each_batch(
       data, indices, batch_size,

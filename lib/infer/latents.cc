@@ -76,7 +76,8 @@ void decode_latents(const Loaded& model, std::int64_t count,
     Shape shape = model.model().latent_shape(rows);
     return model.model().decode(scope, scope.graph().input("latent", DType::f32, shape));
   });
-  std::vector<std::int32_t> ids(std::size_t(rows), 0);
+  // Whatever noise a decoder adds is one for all, so that frames do not flicker.
+  const std::vector<std::int32_t> ids(std::size_t(rows), 0);
   for (std::int64_t first = 0; first < count; first += rows) {
     std::span<float> latents = plan.input("latent");
     std::size_t row = latents.size() / std::size_t(rows);
@@ -85,7 +86,6 @@ void decode_latents(const Loaded& model, std::int64_t count,
       // A batch that is not full repeats its first row.
       std::int64_t index = i < wanted ? first + i : first;
       write(index, latents.subspan(std::size_t(i) * row, row));
-      ids[std::size_t(i)] = std::int32_t(index);
     }
     write_noise(plan, ids);
     plan.run();

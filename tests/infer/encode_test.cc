@@ -3,12 +3,16 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <functional>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "infer/attention.h"
+#include "infer/attention_report.h"
 #include "infer/latents.h"
 #include "infer/training.h"
 
@@ -89,6 +93,23 @@ Model attending(const DataShape& shape,
   model.attention = [blocks](const Scope&, Expr image) { return blocks(image, image.shape()[0]); };
   return model;
 }
+
+// 2x3 patches of 4 pixels and one token before them, two heads: the first of each block looks only
+// at itself, the second alike at all patches, half of it at the token before the grid.
+std::vector<Expr> two_heads(Expr image, std::int64_t rows) {
+  const std::int64_t tokens = 7;
+  Graph& graph = *image.graph;
+  Shape square{1, 1, tokens, tokens};
+  Expr query = iota(graph, square, {2}), key = iota(graph, square, {3});
+  Expr self = cast(equal(query, key), DType::f32);
+  Expr first = cast(equal(key, 0 * key), DType::f32);
+  Expr all = 0.5 * first + (0.5 / 6) * (1.0 - first);
+  Expr zero = 0.0 * mean(reshape(image, {rows, -1}), {1});
+  const Expr heads[] = {self, all};
+  Expr both = reshape(zero, {rows, 1, 1, 1}) + concat(heads, 1);
+  return {both, both};
+}
+const DataShape kPatched{8, 12, 1, 0};
 
 }  // namespace
 
@@ -210,26 +231,10 @@ TEST_CASE("the grid of patches is found behind the tokens that lie nowhere") {
 }
 
 TEST_CASE("attention to oneself is near, to everything as far as the grid, whatever is before it") {
-  // 2x3 patches of 4 pixels and one token before them, two heads: the first of each block looks
-  // only at itself, the second alike at all, a half of it at the token before the grid.
-  const std::int64_t tokens = 7;
-  DataShape shape{8, 12, 1, 0};
-  auto blocks = [&](Expr image, std::int64_t rows) {
-    Graph& graph = *image.graph;
-    Shape square{1, 1, tokens, tokens};
-    Expr query = iota(graph, square, {2}), key = iota(graph, square, {3});
-    Expr self = cast(equal(query, key), DType::f32);
-    Expr first = cast(equal(key, 0 * key), DType::f32);
-    Expr all = 0.5 * first + (0.5 / 6) * (1.0 - first);
-    Expr zero = 0.0 * mean(reshape(image, {rows, -1}), {1});
-    const Expr heads[] = {self, all};
-    Expr both = reshape(zero, {rows, 1, 1, 1}) + concat(heads, 1);
-    return std::vector<Expr>{both, both};
-  };
   Store store;
-  Loaded loaded(attending(shape, blocks), store, "");
+  Loaded loaded(attending(kPatched, two_heads), store, "");
   AttentionMeter meter(loaded);
-  std::vector<Item> items = random_items(6, shape);
+  std::vector<Item> items = random_items(6, kPatched);
   std::vector<std::int64_t> places = testing::identity_order(6);
   std::size_t drawn = 0;
   meter.add(items, places, [&](std::size_t, std::span<const float> maps) {
@@ -249,9 +254,43 @@ TEST_CASE("attention to oneself is near, to everything as far as the grid, whate
   CHECK(meter.distance(1, 1) == doctest::Approx(expected).epsilon(1e-6));
   CHECK(meter.distance(1) == doctest::Approx(expected / 2).epsilon(1e-6));
   CHECK(rank_correlation_with_depth(meter) == 0);
-  Model blind = attending(shape, blocks);
+  Model blind = attending(kPatched, two_heads);
   blind.attention = nullptr;
   Loaded without(blind, store, "");
   CHECK(message_of([&] { AttentionMeter none(without); }) ==
         "attending: this model has no attention");
+}
+
+TEST_CASE("what attention does becomes a table and a picture, whatever the batches") {
+  Store store;
+  Loaded loaded(attending(kPatched, two_heads), store, "");
+  std::vector<Item> items = random_items(11, kPatched);
+  std::vector<std::int64_t> places = testing::identity_order(11);
+  const std::string base =
+      std::filesystem::temp_directory_path() / fmt::format("attention_test.{}", getpid());
+  std::string tables[2], maps[2];
+  for (std::size_t k : {0, 1}) {
+    std::string table = fmt::format("{}.{}.tsv", base, k), map = fmt::format("{}.{}.png", base, k);
+    AttentionReport report(loaded, table, map);
+    std::size_t batch = k == 0 ? 11 : 3;
+    for (std::size_t first = 0; first < items.size(); first += batch) {
+      std::size_t count = std::min(batch, items.size() - first);
+      report.add(std::span(items).subspan(first, count), std::span(places).subspan(first, count));
+    }
+    report.finish();
+    CHECK(report.summary() ==
+          "attention: 2.3 pixels in layer 1, 2.3 in layer 2, rank correlation with depth 0.00");
+    tables[k] = read_text(table);
+    maps[k] = read_text(map);
+    std::filesystem::remove(table);
+    std::filesystem::remove(map);
+  }
+  CHECK(tables[0] == tables[1]);
+  CHECK(maps[0] == maps[1]);
+  INFO(tables[0]);
+  CHECK(tables[0].starts_with("layer\tdistance\thead1\thead2\n1\t"));
+  // Eight rows of a picture and two maps, in gutters of 2.
+  Picture grid = decode_picture(std::as_bytes(std::span(maps[0])));
+  CHECK(grid.width == 3 * 12 + 4 * 2);
+  CHECK(grid.height == 8 * 8 + 9 * 2);
 }

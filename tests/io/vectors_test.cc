@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 #include <limits>
 
@@ -79,8 +78,6 @@ TEST_CASE("vectors come back as they were, with everything and with nothing besi
   write_vectors(path, none);
   check_same(back(path), none);
   CHECK(Hdf5Reader(std::filesystem::path(path)).info("/vectors").dims == Dims{0, 3});
-  // For tests of the tools, as long as no tool writes vectors: other programs must read them.
-  if (const char* wanted = std::getenv("ATELIER_WRITE_VECTORS")) write_vectors(wanted, example());
 }
 
 TEST_CASE("vectors that make no sense are refused by the writer, and the old file stays") {

@@ -19,17 +19,16 @@ status 0 vae-train -q shapes.h5 "${small[@]}" --steps 4 --batch-size 8 --ema-dec
   --val-split 0.2 --val-every 2 --run-dir run -o vae.h5
 status 0 sample vae.h5 -n 4 -o samples.h5
 files=(set.h5 shapes.h5 samples.h5 vae.h5 run/step-00000004.h5 run/best.h5)
-# No tool writes vectors yet; the test of the library does.
-if [ -x "$1/../io_test" ]; then
-  status 0 env ATELIER_WRITE_VECTORS="$PWD/vectors.h5" "$1/../io_test" -tc='vectors come back*'
-  files+=(vectors.h5)
-  status 0 model-info --tensors vectors.h5
-  stdout_is '/labels\ti32\t[7]\n/meta/ids\ttext\t[7]\n/meta/label_names\ttext\t[3]\n/vectors\tf32\t[7,5]\nfile: vectors.h5\nkind: vectors\nconfig.program: img2vec\npreprocess.image_height: 32\ninputs.data: 0123456789abcdef\ndatasets: 4\nnumbers: 52\n'
-  refused 'vectors.h5: expected kind checkpoint, found kind vectors' sample vectors.h5 -o x.h5
-  refused 'vectors.h5: expected kind images, found kind vectors' data-pack vectors.h5 -o x.h5
-else
-  echo 'skipped: vectors: io_test is not built'
-fi
+status 0 img2vec -q -m vae.h5 shapes.h5 --limit 7 -o vectors.h5
+status 0 img2vec -q -m vae.h5 shapes.h5 --limit 7 --dtype f16 --normalize -o f16.h5
+status 0 interpolate vae.h5 --vectors vectors.h5 --frames 5 -o way.h5
+files+=(vectors.h5 f16.h5 way.h5)
+status 0 model-info --tensors vectors.h5
+stdout_has '^/vectors.f32.\[7,2\]$'
+stdout_has '^/meta/ids.text.\[7\]$'
+stdout_has '^inputs.model: [0-9a-f]{16}$'
+refused 'vectors.h5: expected kind checkpoint, found kind vectors' sample vectors.h5 -o x.h5
+refused 'vectors.h5: expected kind images, found kind vectors' data-pack vectors.h5 -o x.h5
 status 0 model-info --check "${files[@]}"
 
 # ---- h5ls, h5dump and h5py read all of it
@@ -105,7 +104,7 @@ print("\n".join(sorted(missing)))
 print(f"summary: page: {sum(1 for _ in open('names'))} names of files, {len(missing)} missing from the page")
 sys.exit(bool(missing))
 P
-  status 0 python look-up.py "$page" "${page%/*}/data-pack.1" "${page%/*}/vae-train.1"
+  status 0 python look-up.py "$page" "${page%/*}/"{data-pack,img2vec,vae-train}.1
   cat stdout
 
   # ---- what h5py writes trains, and to the same model whatever its form
