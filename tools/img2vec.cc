@@ -1,5 +1,6 @@
 // img2vec: vectors of pictures by any model that encodes.
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 #include "base/error.h"
@@ -97,8 +98,9 @@ int encode(const Options& o, const Tool& tool) {
     all.preprocess = reader.preprocess(shape.height, shape.width, shape.channels);
     all.inputs.emplace_back("data", digest);
     sink->finish(all);
-    logging::note(std::to_string(reader.given()) + " vectors of " + std::to_string(all.dim) + ", " +
-                  std::to_string(reader.skipped()) + " skipped");
+    logging::note(std::to_string(reader.given()) + (reader.given() == 1 ? " vector" : " vectors") +
+                  " of " + std::to_string(all.dim) + ", " + std::to_string(reader.skipped()) +
+                  " skipped");
   }
   if (report) {
     report->finish();
@@ -107,41 +109,63 @@ int encode(const Options& o, const Tool& tool) {
   return reader.skipped() > 0 ? kExitSkipped : kExitDone;
 }
 
-// Refuses what cannot be meant, before anything is read; fills in the list of sources.
-void check(Options& o, const Tool& tool) {
-  if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
-  parse_shard(o.shard);
-  if (o.wants_vectors()) format_of(sink_options(o), o.dtype);
+void refuse_typed(const Tool& tool, std::initializer_list<const char*> flags, const char* why) {
+  for (const char* flag : flags) {
+    if (tool.typed(flag)) throw UsageError(std::string(flag) + why);
+  }
+}
+
+// Options that would have no effect.
+void check_sense(const Options& o, const Tool& tool) {
   if (o.zero_ended && o.files_from.empty()) throw UsageError("--null goes with --files-from");
-  bool on_stdin = std::ranges::count(o.sources, "-") > 0;
-  int readers = on_stdin + (o.files_from == "-") + (o.model == "-");
-  if (readers > 1) throw UsageError("'-' twice: standard input can be read once only");
-  if (o.merge) {
-    for (const char* flag : {"--model", "--files-from", "--pool", "--layer", "--normalize",
-                             "--dtype", "--metric", "--shard", "--attention", "--attention-maps"}) {
-      if (tool.typed(flag)) throw UsageError(std::string(flag) + " goes without --merge");
-    }
-    if (o.sources.empty()) throw UsageError("--merge: expected files of vectors");
-  } else {
-    if (o.model.empty()) throw UsageError("--model: expected a checkpoint");
-    if (!o.files_from.empty()) {
-      std::vector<std::string> names = read_names(o.files_from, o.zero_ended);
-      o.sources.insert(o.sources.end(), names.begin(), names.end());
-    }
+  if (!o.wants_vectors()) {
+    refuse_typed(
+        tool, {"--format", "--pool", "--layer", "--normalize", "--dtype", "--metric", "--layout"},
+        " is about vectors, which --attention writes with -o only");
   }
   if (o.wants_attention() && tool.typed("shard"))
     throw UsageError("--attention and --shard exclude each other");
-  if (o.attention == "-" && (o.output == "-" || o.attention_maps == "-"))
-    throw UsageError("--attention and what else is written both want standard output");
-  if (o.attention_maps == "-" && o.output == "-")
-    throw UsageError("--attention-maps and --output both want standard output");
+  if (!o.merge) return;
+  refuse_typed(
+      tool,
+      {"--model", "--files-from", "--pool", "--layer", "--normalize", "--dtype", "--metric",
+       "--shard", "--average", "--batch-size", "--attention", "--attention-maps"},
+      " goes without --merge");
+  for (const BoundField& field : ReadOptions().fields())
+    refuse_typed(tool, {field.flag().c_str()}, " goes without --merge");
+  if (o.sources.empty()) throw UsageError("--merge: expected files of vectors");
+}
+
+void check_places(const Options& o) {
+  const std::pair<const std::string&, const char*> outputs[] = {
+      {o.output, "--output"}, {o.attention, "--attention"}, {o.attention_maps, "--attention-maps"}};
   std::vector<std::string> inputs =
       paths_of(files_read(o.sources, o.reading), o.model, o.files_from);
-  for (const auto& [path, flag] : {std::pair{o.output, "--output"},
-                                   {o.attention, "--attention"},
-                                   {o.attention_maps, "--attention-maps"}}) {
+  for (const auto& [path, flag] : outputs) {
     refuse_overwriting(path, inputs, flag);
+    for (const auto& [other, other_flag] : outputs) {
+      if (!path.empty() && path == other && std::string_view(flag) != other_flag)
+        throw UsageError(std::string(flag) + " and " + other_flag + " both want " +
+                         (path == "-" ? "standard output" : path));
+    }
   }
+}
+
+// Refuses what cannot be meant, before anything is read; completes the list of sources.
+void check(Options& o, const Tool& tool) {
+  if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+  parse_shard(o.shard);
+  check_sense(o, tool);
+  if (o.wants_vectors()) format_of(sink_options(o), o.dtype);
+  bool on_stdin = std::ranges::count(o.sources, "-") > 0;
+  if (on_stdin + (o.files_from == "-") + (o.model == "-") > 1)
+    throw UsageError("'-' twice: standard input can be read once only");
+  if (!o.merge && o.model.empty()) throw UsageError("--model: expected a checkpoint");
+  if (!o.files_from.empty()) {
+    std::vector<std::string> names = read_names(o.files_from, o.zero_ended);
+    o.sources.insert(o.sources.end(), names.begin(), names.end());
+  }
+  check_places(o);
 }
 
 }  // namespace

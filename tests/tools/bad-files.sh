@@ -40,6 +40,13 @@ secrets() {
   refused "secret-model.h5: $denied" "${fit[@]}" shapes.h5 --init secret-model.h5
   refused "secret-model.h5: $denied" "${fit[@]}" shapes.h5 --resume=secret-model.h5
   refused "secret.toml: $denied" "${fit[@]}" shapes.h5 -c secret.toml
+  refused "secret-model.h5: $denied" img2vec -m secret-model.h5 shapes.h5 -o x.h5
+  refused "secret-model.h5: $denied" interpolate secret-model.h5 --seeds 1,2 -o x.h5
+  refused "half/secret.pgm: $denied" img2vec -m vae.h5 half -o x.h5
+  refused "half/secret.pgm: $denied" img2vec -m vae.h5 half/secret.pgm -o x.h5
+  refused "secret.h5: $denied" interpolate vae.h5 --vectors secret.h5 -o x.h5
+  refused "secret.h5: $denied" img2vec --merge secret.h5 -o x.h5
+  refused "labels.txt: $denied" img2vec -m vae.h5 --files-from labels.txt -o x.h5
   refused 'shut.run/new: ' "${fit[@]}" shapes.h5 --run-dir shut.run/new
   refused 'shut.run' "${fit[@]}" shapes.h5 --run-dir shut.run
   refused 'shut.run/m.jsonl: cannot write: Permission denied' "${fit[@]}" shapes.h5 --metrics shut.run/m.jsonl

@@ -225,6 +225,11 @@ shapes.h5 -o x.csv|--model: expected a checkpoint
 -m vae.h5 - --files-from - -o x.csv|'-' twice
 --merge -o x.csv|--merge: expected files of vectors
 --merge whole.h5 -m vae.h5 -o x.csv|--model goes without --merge
+--merge whole.h5 --batch-size 3 -o x.csv|--batch-size goes without --merge
+--merge whole.h5 --limit 3 -o x.csv|--limit goes without --merge
+-m vae.h5 shapes.h5 --attention a.tsv --dtype f16|--dtype is about vectors, which --attention writes with -o only
+-m vae.h5 shapes.h5 --attention a.tsv --attention-maps a.tsv|--attention and --attention-maps both want a.tsv
+-m vae.h5 shapes.h5 --attention a.csv -o a.csv|--output and --attention both want a.csv
 --merge whole.h5 --normalize -o x.csv|--normalize goes without --merge
 -m vae.h5 shapes.h5 --attention a.tsv --shard 1/2|--attention and --shard exclude each other
 -m vae.h5 shapes.h5 --attention - -o -|both want standard output
