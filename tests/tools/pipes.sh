@@ -1,0 +1,90 @@
+#!/bin/bash
+# Every tool that writes to a pipe before every tool that reads from one: it works, or ends in one
+# line of the reader that says what was expected and what came.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+small=(--net fc --hidden-dim 8 --latent-dim 2)
+data-pack -q --synthetic shapes --synthetic-count 20 --image-size 8 -o shapes.h5
+vae-train -q shapes.h5 "${small[@]}" --steps 3 -o vae.h5
+
+# What comes through the pipe, by its kind.
+declare -A writers=(
+  [images]='data-pack -q shapes.h5 -o -'
+  [model]='vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3 -o -'
+  [samples]='sample vae.h5 -n 4 --format hdf5'
+  [grid]='sample vae.h5 -n 4'
+  [ppm]='sample vae.h5 -n 4 --format ppm'
+  [tar]='sample vae.h5 -n 4 --format tar'
+  [frames]='interpolate vae.h5 --seeds 1,2 --frames 4 --format hdf5'
+  [strip]='interpolate vae.h5 --seeds 1,2 --strip'
+  [film]='interpolate vae.h5 --seeds 1,2 --frames 4 --format ppm'
+  [members]='interpolate vae.h5 --seeds 1,2 --frames 4 --format tar'
+  [vectors]='img2vec -q -m vae.h5 shapes.h5'
+  [npy]='img2vec -q -m vae.h5 shapes.h5 --format npy'
+  [fvecs]='img2vec -q -m vae.h5 shapes.h5 --format fvecs'
+  [csv]='img2vec -q -m vae.h5 shapes.h5 --format csv'
+  [jsonl]='img2vec -q -m vae.h5 shapes.h5 --format jsonl'
+  [text]='model-info vae.h5'
+)
+pictures='images samples grid ppm tar frames strip film members'
+hdf5='images model samples frames vectors'
+# Who reads | what it can read.
+cat >readers <<T
+data-pack -q - --image-size 8 -o x.h5|$pictures
+vae-train -q - --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --image-size 8 -o x.h5|$pictures
+vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --init - -o x.h5|model
+sample - -n 2 --format hdf5 -o x.h5|model
+sample vae.h5 --reconstruct - --format hdf5 -o x.h5|$pictures
+img2vec -q -m - shapes.h5 -o x.h5|model
+img2vec -q -m vae.h5 - -o x.h5|$pictures
+img2vec --merge - -o x.h5|vectors
+interpolate - --seeds 1,2 --frames 3 --format hdf5 -o x.h5|model
+interpolate vae.h5 --vectors - --frames 3 --format hdf5 -o x.h5|vectors
+interpolate vae.h5 --from - --to shapes.h5 --frames 3 --format hdf5 -o x.h5|$pictures
+model-info --check -|$hdf5
+T
+pipes=0 refusals=0
+for kind in "${!writers[@]}"; do
+  bash -c "${writers[$kind]} >$kind.bytes"
+  while IFS='|' read -r reader kinds; do
+    echo 'the old file' >x.h5
+    got=0
+    bash -c "set -o pipefail; ${writers[$kind]} | $reader" >stdout 2>stderr </dev/null || got=$?
+    last="${writers[$kind]} | $reader"
+    checks=$((checks + 1))
+    case " $kinds " in
+      *" $kind "*)
+        pipes=$((pipes + 1))
+        [ "$got" = 0 ] || fault "expected status 0, found $got"
+        [ "${reader%% *}" = model-info ] || status 0 model-info --check x.h5
+        # A file in place of the pipe gives the same.
+        cp x.h5 piped.h5
+        status 0 bash -c "$reader <$kind.bytes"
+        status 0 cmp x.h5 piped.h5
+        ;;
+      *)
+        refusals=$((refusals + 1))
+        # The writer may have died of the pipe: 141 in place of the reader's 1.
+        [ "$got" = 1 ] || [ "$got" = 141 ] || fault "expected status 1, found $got"
+        grep "^${reader%% *}: " stderr >said
+        [ "$(wc -l <said)" = 1 ] || fault 'expected one line of the reader'
+        grep -q '^[a-z0-9-]*: standard input: ' said || fault 'expected the name of standard input'
+        grep -qx 'the old file' x.h5 || fault 'the old file is gone'
+        ;;
+    esac
+  done <readers
+done
+echo "summary: pipes: $pipes that work, $refusals refused in one line"
+
+# Longer ones, end to end.
+status 0 bash -c 'set -o pipefail
+data-pack -q shapes.h5 -o - | vae-train -q - --net fc --hidden-dim 8 --latent-dim 2 --steps 3 -o - | img2vec -q -m - shapes.h5 | img2vec --merge - --format csv >long.csv'
+status 0 cmp long.csv csv.bytes
+status 0 bash -c 'set -o pipefail
+interpolate vae.h5 --seeds 1,2 --frames 5 --format ppm | img2vec -q -m vae.h5 - | interpolate vae.h5 --vectors - --frames 5 --format ppm | data-pack -q - -o round.h5'
+status 0 model-info --check round.h5
+status 0 bash -c 'set -o pipefail
+mkdir -p pictures && sample vae.h5 -n 4 --format tar | tar -xf - -C pictures
+find pictures -name "*.png" -print0 | sort -z | img2vec -q -m vae.h5 -0 --files-from - --format jsonl >listed.jsonl'
+status 0 test "$(wc -l <listed.jsonl)" = 4
+finish
