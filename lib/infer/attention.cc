@@ -16,6 +16,8 @@ namespace {
 // Few pictures at once: the weights of all blocks of a ViT-B/16 take 22 MB a picture.
 constexpr std::int64_t kPicturesAtOnce = 4;
 
+constexpr const char* kNone = "this model has no attention";
+
 std::string layer_name(std::size_t layer) { return fmt::format("layer{}", layer); }
 
 }  // namespace
@@ -27,42 +29,21 @@ PatchGrid grid_of(const DataShape& shape, std::int64_t tokens) {
     grid.before = tokens - grid.rows * grid.columns;
     if (grid.before >= 0) return grid;
   }
-  throw Error(fmt::format("{} tokens are no grid of squares on {}x{} pixels", tokens, shape.height,
-                          shape.width));
+  throw UsageError(fmt::format("{} tokens are no grid of squares on {}x{} pixels", tokens,
+                               shape.height, shape.width));
 }
 
 AttentionMeter::AttentionMeter(const Loaded& model) : model_(model) {
-  if (!model.model().attention)
-    throw Error(fmt::format("{}: this model has no attention", model.name()));
-}
-
-void AttentionMeter::prepare(std::int64_t rows) {
-  if (plan_ && rows <= rows_) return;
-  DataShape shape = model_.data_shape();
-  std::size_t layers = 0;
-  Shape weights;
-  rows_ = rows;
-  plan_.reset();
-  plan_.emplace(model_.plan(rows, [&](const Scope& scope) {
-    Graph& graph = scope.graph();
-    Expr image =
-        graph.input("image", DType::f32, {rows, shape.height, shape.width, shape.channels});
-    std::vector<Expr> blocks = model_.model().attention(scope, image);
-    if (blocks.empty()) throw Error(fmt::format("{}: this model has no attention", model_.name()));
-    layers = blocks.size();
-    weights = blocks[0].shape();
-    for (std::size_t i = 0; i < layers; ++i) graph.output(layer_name(i), blocks[i]);
-    return blocks.back();
-  }));
-  if (!sums_.empty()) return;
-  heads_ = weights[1];
-  tokens_ = weights[2];
   try {
-    grid_ = grid_of(shape, tokens_);
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", model_.name(), error.what()));
+    if (!model.model().attention) throw UsageError(kNone);
+    // Of some models it depends on the configuration: then building it says so.
+    Shape weights = model.shape(1, [&](const Scope& scope) { return build(scope, 1); });
+    heads_ = weights[1];
+    tokens_ = weights[2];
+    grid_ = grid_of(model.data_shape(), tokens_);
+  } catch (const UsageError& error) {
+    throw Error(fmt::format("{}: {}", model.name(), error.what()));
   }
-  sums_.assign(layers, std::vector<double>(std::size_t(heads_), 0));
   std::int64_t patches = grid_.rows * grid_.columns;
   for (std::int64_t a = 0; a < patches; ++a) {
     for (std::int64_t b = 0; b < patches; ++b) {
@@ -71,6 +52,25 @@ void AttentionMeter::prepare(std::int64_t rows) {
       lengths_.push_back(double(grid_.patch_size) * std::hypot(down, across));
     }
   }
+}
+
+// All blocks become outputs; the last is given back.
+Expr AttentionMeter::build(const Scope& scope, std::int64_t rows) {
+  DataShape shape = model_.data_shape();
+  Graph& graph = scope.graph();
+  Expr image = graph.input("image", DType::f32, {rows, shape.height, shape.width, shape.channels});
+  std::vector<Expr> blocks = model_.model().attention(scope, image);
+  if (blocks.empty()) throw UsageError(kNone);
+  for (std::size_t i = 0; i < blocks.size(); ++i) graph.output(layer_name(i), blocks[i]);
+  sums_.resize(blocks.size(), std::vector<double>(std::size_t(blocks[0].shape()[1]), 0));
+  return blocks.back();
+}
+
+void AttentionMeter::prepare(std::int64_t rows) {
+  if (plan_ && rows <= rows_) return;
+  rows_ = rows;
+  plan_.reset();
+  plan_.emplace(model_.plan(rows, [&](const Scope& scope) { return build(scope, rows); }));
 }
 
 // Adds the distances of the first `rows` pictures, each on its own, so that batches do not matter.

@@ -18,7 +18,7 @@ struct PatchGrid {
   std::int64_t rows = 0, columns = 0, patch_size = 0, before = 0;
 };
 // Of the largest number of equal squares that tile the picture and are no more than the tokens.
-// Error if there is none.
+// UsageError if there is none.
 PatchGrid grid_of(const DataShape& shape, std::int64_t tokens);
 
 // The mean attention distance (Dosovitskiy et al. 2020, arXiv:2010.11929, appendix D.7): the
@@ -28,7 +28,7 @@ class AttentionMeter {
  public:
   // Error("x.h5: this model has no attention"). The model must outlive it.
   AttentionMeter(const Loaded& model);
-  std::int64_t layers() const { return std::int64_t(sums_.size()); }  // 0 before the first picture
+  std::int64_t layers() const { return std::int64_t(sums_.size()); }
   std::int64_t heads() const { return heads_; }
   const PatchGrid& grid() const { return grid_; }
 
@@ -42,6 +42,7 @@ class AttentionMeter {
   double distance(std::int64_t layer) const;                     // mean over its heads
 
  private:
+  Expr build(const Scope& scope, std::int64_t rows);
   void prepare(std::int64_t rows);
   void measure(std::span<const float> weights, std::int64_t layer, std::int64_t rows);
   void map(std::span<const float> weights, std::int64_t row, std::span<float> into) const;

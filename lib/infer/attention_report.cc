@@ -93,7 +93,6 @@ void AttentionReport::finish() {
 
 std::string AttentionReport::summary() const {
   const AttentionMeter& meter = impl_->meter;
-  if (meter.layers() == 0) return "attention: no picture was looked at";
   return fmt::format(
       "attention: {:.1f} pixels in layer 1, {:.1f} in layer {}, rank correlation with depth {:.2f}",
       meter.distance(0), meter.distance(meter.layers() - 1), meter.layers(),

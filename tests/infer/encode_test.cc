@@ -259,6 +259,14 @@ TEST_CASE("attention to oneself is near, to everything as far as the grid, whate
   Loaded without(blind, store, "");
   CHECK(message_of([&] { AttentionMeter none(without); }) ==
         "attending: this model has no attention");
+  // Of a model that has it or not, as it is configured, building says so.
+  Loaded sometimes(attending(kPatched,
+                             [](Expr, std::int64_t) -> std::vector<Expr> {
+                               throw UsageError("this model has no attention");
+                             }),
+                   store, "");
+  CHECK(message_of([&] { AttentionMeter none(sometimes); }) ==
+        "attending: this model has no attention");
 }
 
 TEST_CASE("what attention does becomes a table and a picture, whatever the batches") {
