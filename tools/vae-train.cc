@@ -79,6 +79,8 @@ int main(int argc, char** argv) {
               .config = {{"model", model.name}},
               .preprocess = sets.train.preprocess,
               .objective = model.objective,
+              .features = model.features,
+              .contrast = model.contrast,
               .validation = model.validation,
               .log_weight = model.log_weight,
               .latent = {},

@@ -269,8 +269,7 @@ class Trainer {
   int dry_run() {
     std::int64_t rows = std::min(config_.batch_size, loader_.size());
     Plan& plan = plans_.for_rows(rows);
-    double flops =
-        plan.flops() * double(rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1);
+    double flops = plans_.flops(rows);
     plans_.update(loader_.next(), 0, 0);  // touches the memory
     auto begin = Clock::now();
     int timed = 0;

@@ -74,6 +74,9 @@ struct Task {
   Attributes config;    // of the model, `model` first
   Attributes preprocess;
   std::function<Objective(const Scope&, const Batch&)> objective;
+  // The objective in two steps, as Model has it; both may be empty.
+  std::function<std::vector<Expr>(const Scope&, const Batch&)> features;
+  std::function<Objective(const Scope&, std::span<const Expr>, const Batch&)> contrast;
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
   std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
   // What active units are counted in: f32 [N, ..] of a picture; may be empty.
