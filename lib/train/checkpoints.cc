@@ -209,6 +209,8 @@ Checkpoint Checkpoints::describe() const {
     c.inputs.emplace_back("val_examples", std::int64_t(data_.validation_indices.size()));
   }
   if (data_.captions) c.inputs.emplace_back("caption_digest", caption_digest(*data_.train));
+  if (data_.validation_captions)
+    c.inputs.emplace_back("val_caption_digest", caption_digest(*data_.validation));
   c.inputs.emplace_back("precision", std::string("fp32"));
   if (!init_digest_.empty()) c.inputs.emplace_back("init_digest", init_digest_);
   return c;

@@ -49,8 +49,9 @@ class Trainer {
                  .captions = data.captions}),
         reports_(task, config, plans_) {
     if (has_validation(task, data)) {
-      validator_ = std::make_unique<Validator>(task, config, *data.validation,
-                                               data.validation_indices, store_, data.validation_captions);
+      validator_ =
+          std::make_unique<Validator>(task, config, *data.validation, data.validation_indices,
+                                      store_, data.validation_captions);
     }
   }
 

@@ -23,8 +23,7 @@ Binarize fixed_binarize(const TrainConfig& config) {
 }  // namespace
 
 Validator::Validator(const Task& task, const TrainConfig& config, const Dataset& data,
-                     std::vector<std::int64_t> indices, Store& store,
-                     const CaptionReader* captions)
+                     std::vector<std::int64_t> indices, Store& store, const CaptionReader* captions)
     : task_(task),
       config_(config),
       data_(data),
