@@ -115,7 +115,7 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
   auto& slot = plans_[{int(role), rows, slices}];
   if (slot) return *slot;
   Graph graph;
-  GraphInputs in = graph_inputs(graph, data_, rows);
+  GraphInputs in = graph_inputs(graph, data_, rows, context_length_);
   Scope root(graph, store_, Mode::train, in.noise);
   in.batch.step = optimizer_step(root);
   switch (role) {

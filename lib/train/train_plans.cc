@@ -36,10 +36,13 @@ std::vector<double> parse_decays(const std::string& text) {
 
 namespace {
 
-GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType dtype) {
+GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType dtype,
+                   std::int64_t context_length) {
   GraphInputs in;
   in.batch.image = graph.input("image", dtype, {rows, data.height, data.width, data.channels});
   if (data.num_classes() > 0) in.batch.label = graph.input("label", DType::i32, {rows});
+  if (context_length > 0)
+    in.batch.tokens = graph.input("tokens", DType::i32, {rows, context_length});
   in.noise.ids = graph.input("ids", DType::i32, {rows});
   in.noise.clock = graph.input("clock", DType::i32, {3});
   return in;
@@ -47,14 +50,16 @@ GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType d
 
 }  // namespace
 
-GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
-  GraphInputs in = inputs(graph, data, rows, data.dtype);
+GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
+                         std::int64_t context_length) {
+  GraphInputs in = inputs(graph, data, rows, data.dtype, context_length);
   if (data.dtype == DType::u8) in.batch.image = cast(in.batch.image, DType::f32) / 255.0;
   return in;
 }
 
-GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
-  return inputs(graph, data, rows, DType::f32);
+GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
+                         std::int64_t context_length) {
+  return inputs(graph, data, rows, DType::f32, context_length);
 }
 
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
@@ -66,8 +71,8 @@ void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
 }
 
 TrainPlans::TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data,
-                       Store& store)
-    : task_(task), config_(config), data_(data), store_(store) {}
+                       Store& store, std::int64_t context_length)
+    : task_(task), config_(config), data_(data), store_(store), context_length_(context_length) {}
 
 bool TrainPlans::cached() const { return task_.contrast && config_.grad_accum_steps > 1; }
 
@@ -122,6 +127,9 @@ void TrainPlans::feed(Plan& plan, const HostBatch& batch, std::int64_t first, st
     std::copy_n(batch.ids.begin() + first, rows, plan.input<std::int32_t>("ids").begin());
   if (plan.has_input("label"))
     std::copy_n(batch.labels.begin() + first, rows, plan.input<std::int32_t>("label").begin());
+  if (plan.has_input("tokens"))
+    std::copy_n(batch.tokens.begin() + first * context_length_, rows * context_length_,
+                plan.input<std::int32_t>("tokens").begin());
   write_clock(plan, std::uint64_t(config_.seed), step);
   if (plan.has_input("rate")) plan.input<float>("rate")[0] = float(rate);
 }

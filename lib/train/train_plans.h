@@ -21,7 +21,9 @@ namespace atelier {
 
 class TrainPlans {
  public:
-  TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data, Store& store);
+  // `context_length`: tokens of a caption, 0: the batches have none.
+  TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data, Store& store,
+             std::int64_t context_length = 0);
 
   // One update from a batch. False if the loss or the gradient was not finite: the store is then as
   // it was before, earlier micro-batches undone, and non_finite() says where it began.
@@ -72,6 +74,7 @@ class TrainPlans {
   const TrainConfig& config_;
   const Dataset& data_;
   Store& store_;
+  std::int64_t context_length_;
   std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
   std::map<std::tuple<int, std::int64_t, std::int64_t>, std::unique_ptr<Plan>> plans_;
   std::vector<ReportedTerm> terms_;
@@ -84,14 +87,17 @@ class TrainPlans {
   std::int64_t parameters_ = 0;
 };
 
-// Inputs of a graph over `rows` pictures of a data set: "image", "label", "ids" and "clock".
+// Inputs of a graph over `rows` pictures of a data set: "image", "label", "ids" and "clock", with
+// captions also "tokens" i32 [rows, context_length].
 struct GraphInputs {
   Batch batch;
   Noise noise;
 };
-GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows);
+GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
+                         std::int64_t context_length = 0);
 // The same, with pictures that are f32 0..1 already.
-GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows);
+GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
+                         std::int64_t context_length = 0);
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step);
 
 std::vector<double> parse_decays(const std::string& text);  // "0.999,0.9999"; UsageError
