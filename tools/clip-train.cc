@@ -16,6 +16,10 @@ const BoundField* field_of(const Fields& fields, const std::string& name) {
   return found == fields.end() ? nullptr : &*found;
 }
 
+std::int64_t value_of(const Fields& fields, const std::string& name) {
+  return std::get<std::int64_t>(field_of(fields, name)->value());
+}
+
 // Fields of `all` that `others` lack.
 Fields without(const Fields& all, const Fields& others) {
   Fields rest;
@@ -57,6 +61,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> sources;
   ReadOptions reading;
   TrainConfig config;
+  CaptionConfig captions;
   std::string targets = "captions";
   Model clip = make_model("clip"), classifier = make_model("classifier");
   Fields of_labels = without(classifier.fields, clip.fields);
@@ -68,6 +73,7 @@ int main(int argc, char** argv) {
               "what the pictures are trained against: their captions, or their classes", "Model");
   tool.fields(clip.fields, "Model");
   tool.fields(of_labels, "Model");
+  tool.fields(captions.fields(), "Training");
   tool.presets(presets_of(clip, classifier));
   declare_training_and_reading(tool, config, reading);
 
@@ -76,6 +82,7 @@ int main(int argc, char** argv) {
     install_signal_handlers();
     bool labels = targets == "labels";
     require_fitting(tool, labels ? of_captions : of_labels, labels ? "captions" : "labels");
+    if (labels) require_fitting(tool, captions.fields(), "captions");
     check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
@@ -86,14 +93,23 @@ int main(int argc, char** argv) {
       for (const BoundField& field : classifier.fields) {
         if (const BoundField* given = field_of(clip.fields, field.name)) field.set(given->value());
       }
+    } else {
+      read_train_captions(captions, value_of(clip.fields, "vocab_size"),
+                          value_of(clip.fields, "context_length"), reading.on_error, config, sets);
     }
     model.fit({.height = sets.train.height,
                .width = sets.train.width,
                .channels = sets.train.channels,
-               .num_classes = sets.train.num_classes()});
+               .num_classes = sets.train.num_classes(),
+               .vocab_size = labels ? 0 : sets.captions->tokenizer().vocab_size()});
 
     Task task = task_of(model, tool, "clip-train", sets.train);
     task.started = started;
+    if (!labels) {
+      task.training = to_attributes(captions.fields());
+      auto bytes = sets.captions->tokenizer().bytes();
+      task.tokenizer.assign(bytes.begin(), bytes.end());
+    }
     int status = train(task, config, sets.data);
     return status == kExitDone && sets.skipped() ? kExitSkipped : status;
   });
