@@ -11,6 +11,10 @@ using namespace atelier;
 
 namespace {
 
+// Towers draw no samples and have no likelihood.
+const Names kUnused{"sample_every", "sample_grid", "binarize", "val_importance_samples",
+                    "val_importance_images"};
+
 const BoundField* field_of(const Fields& fields, const std::string& name) {
   auto found = std::ranges::find(fields, name, &BoundField::name);
   return found == fields.end() ? nullptr : &*found;
@@ -68,14 +72,14 @@ int main(int argc, char** argv) {
   Fields of_captions = without(clip.fields, classifier.fields);
 
   Tool tool("clip-train", "Train image and text towers on captions, or an image tower on labels.");
-  declare_data_and_output(tool, sources, config);
+  declare_data_and_output(tool, sources, config, kUnused);
   tool.choice("--targets", targets, {"captions", "labels"},
               "what the pictures are trained against: their captions, or their classes", "Model");
   tool.fields(clip.fields, "Model");
   tool.fields(of_labels, "Model");
   tool.fields(captions.fields(), "Training");
   tool.presets(presets_of(clip, classifier));
-  declare_training_and_reading(tool, config, reading);
+  declare_training_and_reading(tool, config, reading, kUnused);
 
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();

@@ -1,6 +1,7 @@
 // What the pages of all trainers say alike: their options, and a model as the training loop's task.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,19 +15,30 @@
 
 namespace atelier {
 
+// Options of the training loop that a program has no use for are not offered by it.
+using Names = std::vector<std::string>;
+inline Fields except(Fields fields, const Names& names) {
+  std::erase_if(fields, [&](const BoundField& field) {
+    return std::ranges::find(names, field.name) != names.end();
+  });
+  return fields;
+}
+
 inline void declare_data_and_output(Tool& tool, std::vector<std::string>& sources,
-                                    TrainConfig& config) {
+                                    TrainConfig& config, const Names& unused = {}) {
   tool.operands("DATA", sources, "pictures: HDF5 file, folder, tar, idx, or - for standard input",
                 false);
-  tool.fields(config.reporting_fields(), "Output", {{"output", "-o"}, {"dry_run", "-n"}});
+  tool.fields(except(config.reporting_fields(), unused), "Output",
+              {{"output", "-o"}, {"dry_run", "-n"}});
   tool.optional_value("--resume", config.resume, "auto", "FILE",
                       "go on where a checkpoint, or the newest of the run directory, ends",
                       "Output");
   tool.incidental("--resume");
 }
 
-inline void declare_training_and_reading(Tool& tool, TrainConfig& config, ReadOptions& reading) {
-  tool.fields(config.training_fields(), "Training", {{"batch_size", "-b"}});
+inline void declare_training_and_reading(Tool& tool, TrainConfig& config, ReadOptions& reading,
+                                         const Names& unused = {}) {
+  tool.fields(except(config.training_fields(), unused), "Training", {{"batch_size", "-b"}});
   tool.fields(reading.fields(), "Reading");
   tool.config_file();
 }

@@ -88,6 +88,10 @@ std::vector<Preset> presets() {
                       {"text_num_heads", text_heads},
                       {"projection_dim", projection}};
   };
+  auto with = [](Attributes preset, const Attributes& more) {
+    preset.insert(preset.end(), more.begin(), more.end());
+    return preset;
+  };
   auto trained = [](Attributes preset, std::int64_t batch, double rate, const char* schedule,
                     double decay) {
     preset.insert(preset.end(), {{"batch_size", batch},
@@ -101,7 +105,10 @@ std::vector<Preset> presets() {
   return {
       {"small-64",
        "both towers 128 wide, 6 and 3 blocks, patches of 8: 64x64 pictures on two cores",
-       trained(towers(128, 6, 4, 128, 3, 4, 8, 128), 256, 1e-3, "one-cycle", 0.1)},
+       trained(with(towers(128, 6, 4, 128, 3, 4, 8, 128), {{"context_length", std::int64_t{48}},
+                                                           {"vocab_size", std::int64_t{2048}},
+                                                           {"caption_drop", 0.3}}),
+               256, 1e-3, "one-cycle", 0.1)},
       {"clip-64", "both towers 192 wide, 12 and 6 blocks, patches of 8",
        trained(towers(192, 12, 3, 192, 6, 3, 8, 128), 256, 5e-4, "cosine", 0.2)},
       {"vit-b32", "the published ViT-B/32: 768 and 512 wide, 12 blocks each",
