@@ -130,6 +130,15 @@ void Tool::option(std::string names, double& value, std::string metavar, std::st
   spec.shown_default = fmt::format("{}", value);
   impl_->add(std::move(names), std::move(spec));
 }
+void Tool::option(std::string names, std::vector<std::string>& values, std::string metavar,
+                  std::string help, std::string group) {
+  OptionSpec spec;
+  spec.field.help = std::move(help);
+  spec.many = &values;
+  spec.metavar = std::move(metavar);
+  spec.group = std::move(group);
+  impl_->add(std::move(names), std::move(spec));
+}
 void Tool::choice(std::string names, std::string& value, std::vector<std::string> choices,
                   std::string help, std::string group) {
   option(std::move(names), value, "NAME", std::move(help), std::move(group));

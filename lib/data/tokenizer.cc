@@ -1,19 +1,14 @@
-// The tokenizer; the only file that knows SentencePiece.
+// The tokenizer, on what the module makes of models.
 #include "data/tokenizer.h"
 
 #include <fmt/format.h>
-#include <sentencepiece_processor.h>
-#include <sentencepiece_trainer.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <limits>
 
 #include "base/error.h"
-
-// Exported, but declared in a header that is not installed.
-namespace sentencepiece::logging {
-void SetMinLogLevel(int level);
-}
+#include "base/module.h"
+#include "data/tokenizer_module/tokenizer_module.h"
 
 namespace atelier {
 namespace {
@@ -21,30 +16,21 @@ namespace {
 constexpr std::int64_t kMarks = 2;                     // start and end of text, which are ours
 constexpr std::int64_t kLeastSize = 256 + 1 + kMarks;  // bytes and the padding
 
-// Its messages would go to standard error under its own name; statuses say the same.
-void silence() {
-  constexpr int kFatal = 3;
-  sentencepiece::logging::SetMinLogLevel(kFatal);
+const TokenizerModule& opened() {
+  static const TokenizerModule kModule = [] {
+    TokenizerModule module{};
+    reinterpret_cast<TokenizerModuleFunction>(
+        open_module("atelier-tokenize.so", "atelier_tokenizer", "the tokenizer"))(&module);
+    return module;
+  }();
+  return kModule;
 }
-
-class Texts : public sentencepiece::SentenceIterator {
- public:
-  explicit Texts(std::span<const std::string> texts) : texts_(texts) {}
-  bool done() const override { return at_ >= texts_.size(); }
-  void Next() override { ++at_; }
-  const std::string& value() const override { return texts_[at_]; }
-  sentencepiece::util::Status status() const override { return {}; }
-
- private:
-  std::span<const std::string> texts_;
-  std::size_t at_ = 0;
-};
 
 }  // namespace
 
 struct Tokenizer::Impl {
   std::vector<std::byte> bytes;
-  sentencepiece::SentencePieceProcessor processor;
+  std::unique_ptr<TokenizerBackend> model;
 };
 
 Tokenizer Tokenizer::train(std::span<const std::string> texts, std::int64_t vocab_size) {
@@ -56,25 +42,9 @@ Tokenizer Tokenizer::train(std::span<const std::string> texts, std::int64_t voca
     throw UsageError(fmt::format("--vocab-size {}: expected at least {} and one for each character",
                                  vocab_size, kLeastSize));
   }
-  silence();
-  const std::unordered_map<std::string, std::string> options = {
-      {"model_type", "bpe"},
-      {"vocab_size", std::to_string(vocab_size - kMarks)},
-      {"hard_vocab_limit", "false"},
-      {"byte_fallback", "true"},
-      {"normalization_rule_name", "nmt_nfkc_cf"},
-      {"max_sentence_length", "1000000000"},
-      {"num_threads", "1"},
-      {"unk_id", "0"},
-      {"bos_id", "-1"},
-      {"eos_id", "-1"},
-      {"pad_id", "-1"},
-      {"minloglevel", "3"}};
-  Texts iterator(texts);
-  std::string model;
-  auto status = sentencepiece::SentencePieceTrainer::Train(options, &iterator, &model);
-  if (!status.ok()) {
-    std::string reason = status.ToString();
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  std::string model, reason;
+  if (!opened().train(texts, int(std::min(vocab_size - kMarks, kMost)), model, reason)) {
     if (reason.find("required_chars") != std::string::npos) {
       throw UsageError(fmt::format(
           "--vocab-size {}: too small: {} and one for each character of the captions must fit",
@@ -86,26 +56,22 @@ Tokenizer Tokenizer::train(std::span<const std::string> texts, std::int64_t voca
 }
 
 Tokenizer::Tokenizer(std::span<const std::byte> bytes, const std::string& name) {
-  silence();
   auto impl = std::make_shared<Impl>();
   impl->bytes.assign(bytes.begin(), bytes.end());
-  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  auto status = impl->processor.LoadFromSerializedProto({text.data(), text.size()});
-  if (bytes.empty() || !status.ok() || impl->processor.GetPieceSize() == 0)
-    throw Error(name + ": holds no tokenizer of SentencePiece");
-  if (!impl->processor.IsUnknown(0) && !impl->processor.IsControl(0))
+  impl->model = opened().load({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (!impl->model) throw Error(name + ": holds no tokenizer of SentencePiece");
+  if (impl->model->is_word(0))
     throw Error(name + ": token 0 of its tokenizer is a word, expected it to be left for padding");
   impl_ = std::move(impl);
 }
 
 std::span<const std::byte> Tokenizer::bytes() const { return impl_->bytes; }
 
-std::int64_t Tokenizer::vocab_size() const { return impl_->processor.GetPieceSize() + kMarks; }
+std::int64_t Tokenizer::vocab_size() const { return impl_->model->size() + kMarks; }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
   std::vector<int> ids;
-  auto status = impl_->processor.Encode({text.data(), text.size()}, &ids);
-  if (!status.ok()) throw Error("tokenizer: " + status.ToString());
+  if (!impl_->model->encode(text, ids)) throw Error("tokenizer: a text cannot be encoded");
   return {ids.begin(), ids.end()};
 }
 
@@ -114,8 +80,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   std::ranges::copy_if(ids, std::back_inserter(words),
                        [this](std::int32_t id) { return id > 0 && id < start(); });
   std::string text;
-  auto status = impl_->processor.Decode(words, &text);
-  if (!status.ok()) throw Error("tokenizer: " + status.ToString());
+  if (!impl_->model->decode(words, text)) throw Error("tokenizer: tokens cannot be decoded");
   return text;
 }
 

@@ -141,6 +141,7 @@ class Hdf5Writer {
   };
   Rows rows(std::string_view path, FileType type, std::span<const std::int64_t> row_dims);
   void strings(std::string_view path, std::span<const std::string> values);  // fixed length, padded
+  void link(std::string_view path, std::string_view object);  // a second name of an object
   void ragged_strings(std::string_view group, std::span<const std::string> values);
   // Flushes, closes, and makes the result visible. Throws with the first error of any write.
   void commit();

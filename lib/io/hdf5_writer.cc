@@ -208,6 +208,15 @@ void Hdf5Writer::ragged_strings(std::string_view group, std::span<const std::str
   dataset<std::int64_t>(where + "/offsets", {&count, 1}, offsets);
 }
 
+void Hdf5Writer::link(std::string_view path, std::string_view object) {
+  std::string where = leading_slash(path), target = leading_slash(object);
+  make_parents(impl_->file, where);
+  if (H5Lcreate_hard(impl_->file, target.c_str(), impl_->file, where.c_str(), H5P_DEFAULT,
+                     H5P_DEFAULT) < 0)
+    refuse(impl_->name, where, "cannot be made a second name");
+  impl_->check();
+}
+
 // ---- rows whose number is not known beforehand
 struct Hdf5Writer::Rows::Impl {
   Hdf5Writer::Impl* writer;

@@ -2,10 +2,14 @@
 #include "io/vectors.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
+#include "io/vector_sink.h"
 
 namespace atelier {
 namespace {
@@ -83,28 +87,22 @@ std::vector<std::string> texts(const Hdf5Reader& file, const char* path) {
 
 void write_vectors(const std::string& output, const Vectors& v, bool force) {
   require_whole(v, output == "-" ? "standard output" : output);
-  Hdf5Writer file = Hdf5Writer::create(output, "vectors", force);
-  for (const Group& group : kGroups) {
-    const Attributes& values = v.*group.member;
-    if (values.empty()) continue;
-    file.group(group.path);
-    file.attributes(group.path, values);
+  VectorSink sink({.output = output, .format = "hdf5", .force = force}, v, !v.labels.empty());
+  for (std::int64_t i = 0; i < v.size(); ++i) {
+    VectorRow row{.values =
+                      std::span(v.values).subspan(std::size_t(i * v.dim), std::size_t(v.dim))};
+    if (!v.ids.empty()) row.id = v.ids[std::size_t(i)];
+    if (!v.labels.empty()) row.label = v.labels[std::size_t(i)];
+    sink.add({&row, 1});
   }
-  const std::int64_t dims[] = {v.size(), v.dim};
-  file.dataset<float>("/vectors", dims, v.values);
-  file.attributes("/vectors",
-                  {{"metric", v.metric}, {"normalized", v.normalized}, {"model", v.model}});
-  if (!v.labels.empty()) file.dataset<std::int32_t>("/labels", std::span(dims).first(1), v.labels);
-  if (!v.ids.empty()) file.strings("/meta/ids", v.ids);
-  if (!v.label_names.empty()) file.strings("/meta/label_names", v.label_names);
-  file.commit();
+  sink.finish(v);
 }
 
 Vectors read_vectors(const Hdf5Reader& file) {
   file.require_kind("vectors");
   DatasetInfo info = file.info("/vectors");
-  if (info.type != FileType::f32 || info.dims.size() != 2) {
-    throw Error(fmt::format("{}: /vectors: expected f32 [N,D], found {} [{}]", file.name(),
+  if ((info.type != FileType::f32 && info.type != FileType::f16) || info.dims.size() != 2) {
+    throw Error(fmt::format("{}: /vectors: expected f32 or f16 [N,D], found {} [{}]", file.name(),
                             name(info.type), fmt::join(info.dims, ",")));
   }
   file.verify("/vectors");
@@ -116,6 +114,7 @@ Vectors read_vectors(const Hdf5Reader& file) {
   v.metric = attribute<std::string>(file, about, "metric");
   v.normalized = attribute<bool>(file, about, "normalized");
   v.model = attribute<std::string>(file, about, "model");
+  v.dtype = name(info.type);
   v.dim = info.dims[1];
   v.values.resize(std::size_t(info.count()));
   file.read<float>("/vectors", v.values);
@@ -128,6 +127,106 @@ Vectors read_vectors(const Hdf5Reader& file) {
   v.label_names = texts(file, "/meta/label_names");
   require_whole(v, file.name());
   return v;
+}
+
+void for_each_vectors(const std::string& input,
+                      const std::function<void(const std::string& name, Vectors part)>& give) {
+  Descriptor file = input == "-" ? Descriptor() : open_read(input);
+  Hdf5Stream stream(file ? file.get() : STDIN_FILENO, input == "-" ? "standard input" : input);
+  while (std::optional<Hdf5Reader> image = stream.next()) give(image->name(), read_vectors(*image));
+}
+
+namespace {
+
+constexpr const char* kDataDigest = "data";
+
+std::uint64_t digest_of(const Scalar& value) {
+  std::string text = to_text(value);
+  std::uint64_t digest = 0;
+  std::from_chars(text.data(), text.data() + text.size(), digest, 16);
+  return digest;
+}
+
+void require_same(const std::string& name, const char* what, const std::string& found,
+                  const std::string& wanted) {
+  if (found == wanted) return;
+  throw Error(
+      fmt::format("{}: {} is '{}', but '{}' in what comes before it", name, what, found, wanted));
+}
+
+void require_same(const std::string& name, const char* group, Attributes found, Attributes wanted) {
+  for (Attributes* list : {&found, &wanted})
+    std::erase_if(*list, [](const auto& entry) { return entry.first == kDataDigest; });
+  for (const auto& [field, value] : wanted) {
+    const Scalar* other = find(found, field);
+    require_same(name, fmt::format("{}.{}", group, field).c_str(), other ? to_text(*other) : "",
+                 to_text(value));
+  }
+  if (found.size() != wanted.size())
+    throw Error(fmt::format("{}: /{} has other attributes than what comes before it", name, group));
+}
+
+void join_classes(Vectors& all, Vectors& part) {
+  std::vector<std::int32_t> renumbered;
+  for (const std::string& label : part.label_names) {
+    auto found = std::ranges::find(all.label_names, label);
+    renumbered.push_back(std::int32_t(found - all.label_names.begin()));
+    if (found == all.label_names.end()) all.label_names.push_back(label);
+  }
+  if (part.label_names.empty()) return;
+  for (std::int32_t& label : part.labels) label = renumbered[std::size_t(label)];
+}
+
+}  // namespace
+
+void join_vectors(Vectors& all, Vectors& part, const std::string& name) {
+  if (all.dim == 0) {
+    auto values = std::move(part.values);
+    auto labels = std::move(part.labels);
+    auto ids = std::move(part.ids);
+    part.values.clear(), part.labels.clear(), part.ids.clear();
+    all = part;
+    part.values = std::move(values);
+    part.labels = std::move(labels);
+    part.ids = std::move(ids);
+    return;
+  }
+  require_same(name, "the number of columns", fmt::format("{}", part.dim),
+               fmt::format("{}", all.dim));
+  require_same(name, "the element type", part.dtype, all.dtype);
+  require_same(name, "metric", part.metric, all.metric);
+  require_same(name, "normalized", part.normalized ? "true" : "false",
+               all.normalized ? "true" : "false");
+  require_same(name, "the model", part.model, all.model);
+  require_same(name, "config", part.config, all.config);
+  require_same(name, "preprocess", part.preprocess, all.preprocess);
+  require_same(name, "inputs", part.inputs, all.inputs);
+  if (part.label_names.empty() != all.label_names.empty())
+    throw Error(fmt::format("{}: only some of the vectors have named classes", name));
+  join_classes(all, part);
+  for (auto& [field, value] : all.inputs) {
+    const Scalar* more = find(part.inputs, field);
+    if (field != kDataDigest || !more) continue;
+    value = fmt::format("{:016x}", digest_of(value) + digest_of(*more));
+  }
+}
+
+Vectors read_all_vectors(const std::string& input) {
+  Vectors all;
+  for_each_vectors(input, [&](const std::string& name, Vectors part) {
+    bool first = all.dim == 0;
+    if (!first &&
+        (part.labels.empty() != all.labels.empty() || part.ids.empty() != all.ids.empty()) &&
+        part.size() > 0 && all.size() > 0)
+      throw Error(fmt::format("{}: only some of the vectors have labels or names", name));
+    std::vector<float> values = std::move(all.values);
+    join_vectors(all, part, name);
+    all.values = std::move(values);
+    all.values.insert(all.values.end(), part.values.begin(), part.values.end());
+    all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
+    std::ranges::move(part.ids, std::back_inserter(all.ids));
+  });
+  return all;
 }
 
 }  // namespace atelier

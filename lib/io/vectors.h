@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace atelier {
 struct Vectors {
   std::int64_t dim = 0;
   std::vector<float> values;                  // [N, dim], finite
+  std::string dtype = "f32";                  // f32 or f16: what files hold
   std::string metric = "cosine";              // cosine, l2 or ip: how two of them are compared
   bool normalized = false;                    // rows have length 1
   std::string model;                          // what made them
@@ -25,9 +27,20 @@ struct Vectors {
 
 // "-" is standard output; a terminal there is refused unless `force`. Both throw Error("x.h5: ..")
 // for counts that disagree, values that are not finite, labels outside the names of classes, an
-// unknown metric, and rows that are called normalized and are not.
+// unknown metric, and rows that are called normalized and are not. Rows by the million are better
+// given to a VectorSink as they come.
 void write_vectors(const std::string& output, const Vectors& vectors, bool force = false);
 // Every dataset is compared with its checksum.
 Vectors read_vectors(const Hdf5Reader& file);
+
+// The parts of a file or, for "-", of standard input, one after another: each image of a stream.
+void for_each_vectors(const std::string& input,
+                      const std::function<void(const std::string& name, Vectors part)>& give);
+// Makes `part` a continuation of `all`, of which it looks at everything but the rows: a label is
+// renumbered to the class of its name, the names of new classes are added to `all`, as are digests
+// of data (sums modulo 2^64). Throws Error("b.h5: ..") if the two differ in what made them.
+void join_vectors(Vectors& all, Vectors& part, const std::string& name);
+// All parts as one.
+Vectors read_all_vectors(const std::string& input);
 
 }  // namespace atelier

@@ -126,7 +126,7 @@ TEST_CASE("files that are called vectors and are not are refused by the reader")
         path + ": expected kind vectors, found kind samples");
   CHECK(refusal([](Hdf5Writer&) {}) == path + ": no dataset /vectors");
   CHECK(refusal([&](Hdf5Writer& f) { f.dataset<float>("/vectors", Dims{6}, six); }) ==
-        path + ": /vectors: expected f32 [N,D], found f32 [6]");
+        path + ": /vectors: expected f32 or f16 [N,D], found f32 [6]");
   CHECK(refusal([&](Hdf5Writer& f) {
           f.dataset<float>("/vectors", Dims{2, 3}, six);
         }) == path + ": /vectors has no attribute metric");
