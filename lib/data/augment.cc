@@ -31,7 +31,39 @@ bool is_on(std::uint32_t word, std::uint8_t pixel) {
 }
 bool is_on(std::uint32_t word, float value) { return uniform_of(word) < value; }
 
+template <class T>
+void binarize(Binarize how, std::uint64_t seed, std::int64_t example, std::int64_t epoch,
+              std::span<T> values) {
+  if (how == Binarize::threshold) {
+    constexpr T kScale = std::is_same_v<T, std::uint8_t> ? T(1) : T(255);
+    for (T& value : values) value = binary<T>(value * kScale >= T(kThreshold));
+    return;
+  }
+  // Step 0 is the sample drawn once; epochs follow.
+  std::uint64_t step = how == Binarize::sample ? 0 : std::uint64_t(epoch) + 1;
+  constexpr std::size_t kWords = 4;
+  for (std::size_t first = 0; first < values.size(); first += kWords) {
+    std::array<std::uint32_t, kWords> words = philox_block(
+        seed, kBinarizeStream, step, std::uint32_t(example), std::uint32_t(first / kWords));
+    for (std::size_t i = first; i < std::min(first + kWords, values.size()); ++i) {
+      values[i] = binary<T>(is_on(words[i - first], values[i]));
+    }
+  }
+}
+
 }  // namespace
+
+void binarize(Binarize how, std::uint64_t seed, std::int64_t example, std::int64_t epoch,
+              DType dtype, std::span<std::byte> picture) {
+  if (how == Binarize::none) return;
+  if (dtype == DType::u8) {
+    binarize(how, seed, example, epoch,
+             std::span(reinterpret_cast<std::uint8_t*>(picture.data()), picture.size()));
+  } else {
+    binarize(how, seed, example, epoch,
+             std::span(reinterpret_cast<float*>(picture.data()), picture.size() / sizeof(float)));
+  }
+}
 
 Binarize parse_binarize(const std::string& text) {
   if (text == "none") return Binarize::none;
@@ -50,25 +82,6 @@ Augmenter::Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip,
       crop_padding_(crop_padding),
       binarize_(binarize),
       scratch_(std::size_t(dataset.row_bytes())) {}
-
-template <class T>
-void Augmenter::binarize(std::int64_t example, std::int64_t epoch, std::span<T> values) const {
-  if (binarize_ == Binarize::threshold) {
-    constexpr T kScale = std::is_same_v<T, std::uint8_t> ? T(1) : T(255);
-    for (T& value : values) value = binary<T>(value * kScale >= T(kThreshold));
-    return;
-  }
-  // Step 0 is the sample drawn once; epochs follow.
-  std::uint64_t step = binarize_ == Binarize::sample ? 0 : std::uint64_t(epoch) + 1;
-  constexpr std::size_t kWords = 4;
-  for (std::size_t first = 0; first < values.size(); first += kWords) {
-    std::array<std::uint32_t, kWords> words = philox_block(
-        seed_, kBinarizeStream, step, std::uint32_t(example), std::uint32_t(first / kWords));
-    for (std::size_t i = first; i < std::min(first + kWords, values.size()); ++i) {
-      values[i] = binary<T>(is_on(words[i - first], values[i]));
-    }
-  }
-}
 
 void Augmenter::move(std::int64_t example, std::int64_t epoch, std::span<const std::byte> from,
                      std::span<std::byte> into) const {
@@ -100,13 +113,7 @@ void Augmenter::write(std::int64_t example, std::int64_t epoch, std::span<std::b
   bool moves = hflip_ || crop_padding_ > 0;
   std::span<std::byte> first = moves ? std::span(scratch_) : into;
   std::memcpy(first.data(), image.data(), image.size());
-  if (binarize_ != Binarize::none && dataset_.dtype == DType::u8) {
-    binarize(example, epoch,
-             std::span(reinterpret_cast<std::uint8_t*>(first.data()), first.size()));
-  } else if (binarize_ != Binarize::none) {
-    binarize(example, epoch,
-             std::span(reinterpret_cast<float*>(first.data()), first.size() / sizeof(float)));
-  }
+  binarize(binarize_, seed_, example, epoch, dataset_.dtype, first);
   if (moves) move(example, epoch, scratch_, into);
 }
 

@@ -14,6 +14,10 @@ namespace atelier {
 enum class Binarize : std::uint8_t { none, threshold, sample, dynamic };
 Binarize parse_binarize(const std::string& text);  // UsageError naming the four
 
+// One picture of any source in its place. `epoch` matters to dynamic alone.
+void binarize(Binarize how, std::uint64_t seed, std::int64_t example, std::int64_t epoch,
+              DType dtype, std::span<std::byte> picture);
+
 // Writes pictures of one data set, changed as asked for. Binarization comes first, so that a
 // picture sampled once is the same picture when it is flipped or moved.
 class Augmenter {
@@ -24,8 +28,6 @@ class Augmenter {
   void write(std::int64_t example, std::int64_t epoch, std::span<std::byte> into);
 
  private:
-  template <class T>
-  void binarize(std::int64_t example, std::int64_t epoch, std::span<T> values) const;
   void move(std::int64_t example, std::int64_t epoch, std::span<const std::byte> from,
             std::span<std::byte> into) const;
 

@@ -53,6 +53,11 @@ struct Item {
   }
 };
 
+// Items by their places in all sources together, those that are skipped included.
+struct ItemRange {
+  std::int64_t first = 0, last = -1;  // [first, last); -1: to the end
+};
+
 // A stream of items in a fixed order. The only inheritance of this floor: one reader a format.
 class ItemSource {
  public:

@@ -5,6 +5,14 @@
 
 namespace atelier {
 
+void to_floats(std::span<const std::byte> picture, DType dtype, std::span<float> into) {
+  if (dtype == DType::f32) {
+    std::memcpy(into.data(), picture.data(), picture.size());
+  } else {
+    for (std::size_t j = 0; j < into.size(); ++j) into[j] = float(picture[j]) / 255;
+  }
+}
+
 PixelReader::PixelReader(const Dataset& dataset, Binarize binarize, std::int64_t seed)
     : dataset_(dataset),
       augmenter_(dataset, seed, /*hflip=*/false, /*crop_padding=*/0, binarize),
@@ -18,11 +26,7 @@ void PixelReader::read(std::span<const std::int64_t> indices, std::span<float> i
   float* to = into.data();
   for (std::int64_t index : indices) {
     augmenter_.write(index, /*epoch=*/0, picture_);
-    if (dataset_.dtype == DType::f32) {
-      std::memcpy(to, picture_.data(), picture_.size());
-    } else {
-      for (std::int64_t j = 0; j < row(); ++j) to[j] = float(picture_[std::size_t(j)]) / 255;
-    }
+    to_floats(picture_, dataset_.dtype, std::span(to, std::size_t(row())));
     to += row();
   }
 }

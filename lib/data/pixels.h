@@ -10,6 +10,9 @@
 
 namespace atelier {
 
+// u8 pixels are divided by 255, f32 values stay as they are.
+void to_floats(std::span<const std::byte> picture, DType dtype, std::span<float> into);
+
 // Reads any rows in any order; u8 pixels are divided by 255, f32 values stay as they are. The data
 // set must outlive it.
 class PixelReader {

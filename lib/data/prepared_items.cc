@@ -10,9 +10,10 @@
 
 namespace atelier {
 
-PreparedItems::PreparedItems(std::vector<Input> inputs, const ReadOptions& options)
-    : options_(options), preparer_(options), inputs_(std::move(inputs)) {
-  leave();
+PreparedItems::PreparedItems(std::vector<Input> inputs, const ReadOptions& options, ItemRange range)
+    : options_(options), preparer_(options), inputs_(std::move(inputs)), range_(range) {
+  bool more = leave();
+  while (more && met() < range_.first) more = source_->pass() || leave();
 }
 
 void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
@@ -39,25 +40,50 @@ void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
     relabel_.push_back(std::int32_t(found - label_names_.begin()));
     if (found == label_names_.end()) label_names_.push_back(name);
   }
-  from_source_ = 0;
   source_ = std::move(source);
+  if (range_.last >= 0) source_->end_at(range_.last - met_before_);
 }
 
 bool PreparedItems::leave() {
-  if (source_ && from_source_ == 0) {
-    throw Error(fmt::format(
-        "{}: no pictures found{}", source_->source(),
-        source_->skipped > 0 ? fmt::format(" ({} skipped)", source_->skipped) : std::string{}));
+  if (source_) {
+    // Of several sources some may hold nothing but what is skipped.
+    bool empty = source_->met() == 0 || (inputs_.size() == 1 && range_.last < 0 && given_ == 0);
+    if (empty) {
+      throw Error(fmt::format(
+          "{}: no pictures found{}", source_->source(),
+          source_->skipped > 0 ? fmt::format(" ({} skipped)", source_->skipped) : std::string{}));
+    }
+    skipped_ += source_->skipped;
+    met_before_ += source_->met();
+    source_.reset();
   }
-  if (source_) skipped_ += source_->skipped;
-  source_.reset();
-  if (next_input_ == inputs_.size()) return false;
+  for (; next_input_ < inputs_.size(); ++next_input_) {
+    if (met_before_ == range_.last) return false;
+    Input& input = inputs_[next_input_];
+    if (input.fault.empty()) break;
+    if (met_before_++ < range_.first) continue;
+    logging::warning(input.fault + " (skipped)");
+    ++skipped_;
+  }
+  if (next_input_ == inputs_.size()) {
+    if (given_ == 0 && range_.last < 0 && met_before_ >= range_.first)
+      throw Error(fmt::format("{}: no pictures found ({} skipped)",
+                              first_source_.empty() ? inputs_[0].source : first_source_, skipped_));
+    return false;
+  }
   enter(open_input(std::move(inputs_[next_input_++]), options_));
   return true;
 }
 
-Attributes PreparedItems::preprocess() const {
-  Attributes made = preparer_.attributes();
+Attributes PreparedItems::preprocess(std::int64_t height, std::int64_t width,
+                                     std::int64_t channels) const {
+  Preparer preparer = preparer_;
+  if (given_ == 0) preparer.adopt(height, width, channels, DType::u8, "");
+  return preprocess_of(preparer);
+}
+
+Attributes PreparedItems::preprocess_of(const Preparer& preparer) const {
+  Attributes made = preparer.attributes();
   if (inputs_.size() != 1) return made;
   for (const char* name : {"image_height", "image_width", "channels"}) {
     const Scalar* stored = find(stored_preprocess_, name);
@@ -80,14 +106,13 @@ void PreparedItems::count(const Item& item) {
   digest_ = xxh3(std::as_bytes(std::span(shape)), digest_);
   digest_ = xxh3(item.bytes(), digest_);
   ++given_;
-  ++from_source_;
   without_caption_ += item.caption.empty();
 }
 
 bool PreparedItems::next(Item& item) {
   if (!source_ || (options_.limit > 0 && given_ == options_.limit)) return false;
   while (!source_->next(item)) {
-    if (!leave()) return false;
+    if (met() == range_.last || !leave()) return false;
   }
   count(item);
   preparer_.prepare(item, source_->source());

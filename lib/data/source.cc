@@ -133,6 +133,21 @@ std::vector<std::string> files_read(std::span<const std::string> sources,
   return files;
 }
 
+namespace {
+
+Input identify_one_of_many(const std::string& source, const ReadOptions& options) {
+  if (options.on_error != "skip") return identify(source, options);
+  try {
+    return identify(source, options);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    return {.source = source, .format = SourceFormat::pictures, .fault = error.what()};
+  }
+}
+
+}  // namespace
+
 std::vector<Input> identify_all(std::span<const std::string> sources, const ReadOptions& options) {
   std::vector<Input> inputs;
   const std::string& synthetic = options.synthetic;
@@ -154,7 +169,8 @@ std::vector<Input> identify_all(std::span<const std::string> sources, const Read
   }
   for (const std::string& source : sources) {
     for (const std::string& name : expand_ranges(source)) {
-      inputs.push_back(identify(name, options));
+      inputs.push_back(sources.size() > 1 ? identify_one_of_many(name, options)
+                                          : identify(name, options));
     }
   }
   if (inputs.size() > 1 && !options.labels.empty()) {
@@ -200,10 +216,18 @@ std::vector<std::string> CheckedSource::label_names() const {
   return names;
 }
 
+bool CheckedSource::pass() {
+  Item item;
+  if (!advance(item)) return false;
+  ++position_;
+  return true;
+}
+
 bool CheckedSource::next(Item& item) {
   const bool labelled = !labels_.values.empty();
   for (;;) {
     item = {};
+    if (position_ == end_) return false;
     if (!advance(item)) break;
     std::size_t place = std::size_t(position_++);
     if (labelled && place >= labels_.values.size()) {

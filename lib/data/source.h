@@ -28,12 +28,15 @@ struct Input {
   Descriptor file = {};                     // tar, idx, HDF5: seekable, at its start
   std::unique_ptr<ByteReader> reader = {};  // pictures
   std::vector<Hdf5Reader> hdf5 = {};        // HDF5, once opened
+  // Why it cannot be read, where bad items are skipped: it then counts as one of them.
+  std::string fault = {};
 };
 
 // Recognises a source; a pipe that needs seeking is copied to a spool. Throws Error for what is
 // missing or of no known kind.
 Input identify(const std::string& source, const ReadOptions& options);
 // One input each; the synthetic one if no sources are given. UsageError if that makes no sense.
+// With on_error skip, a source among several that cannot be read is an Input with a fault.
 std::vector<Input> identify_all(std::span<const std::string> sources, const ReadOptions& options);
 
 // A reader of one format: finds items and loads them, and leaves to next() what all formats share:
@@ -42,6 +45,10 @@ class CheckedSource : public ItemSource {
  public:
   CheckedSource(std::string source, const ReadOptions& options);
   bool next(Item& item) final;
+  bool pass();  // goes to the next item without loading it; false at the end
+  // Items met so far, those skipped and passed over too, and where next() shall end; -1: nowhere.
+  std::int64_t met() const { return position_; }
+  void end_at(std::int64_t position) { end_ = position; }
   std::vector<std::string> label_names() const final;
   const std::string& source() const { return source_; }
   bool has_labels() const { return !labels_.values.empty() || own_labels(); }
@@ -64,7 +71,7 @@ class CheckedSource : public ItemSource {
   std::string source_;
   ReadOptions options_;
   LabelFile labels_;
-  std::int64_t position_ = 0;  // items met, also those skipped
+  std::int64_t position_ = 0, end_ = -1;
 };
 
 std::unique_ptr<CheckedSource> open_input(Input input, const ReadOptions& options);

@@ -24,7 +24,15 @@ class PictureStream final : public CheckedSource {
     try {
       bytes = picture_bytes(*reader_, std::size_t(options().limits.max_bytes));
     } catch (const Error& error) {  // nobody knows where the next one begins
-      throw Error(fmt::format("{}: {} {}", source(), item.name, error.what()));
+      std::string reason = fmt::format("{} {}", item.name, error.what());
+      if (piped_ || options().on_error != "skip")
+        throw Error(fmt::format("{}: {}", source(), reason));
+      // Of a file the rest is one bad item, and the next file may be whole.
+      fault_ = reason;
+      item.name.clear();
+      for (auto rest = reader_->peek(1); !rest.empty(); rest = reader_->peek(1))
+        reader_->skip(rest.size());
+      return true;
     }
     std::span<const std::byte> seen = reader_->peek(bytes);
     bytes_.assign(seen.begin(), seen.begin() + std::ptrdiff_t(bytes));
@@ -35,13 +43,17 @@ class PictureStream final : public CheckedSource {
     }
     return true;
   }
-  void load(Item& item) override { item.picture = decode_picture(bytes_, options().limits); }
+  void load(Item& item) override {
+    if (!fault_.empty()) throw Error(fault_);
+    item.picture = decode_picture(bytes_, options().limits);
+  }
 
  private:
   static bool is_line_end(std::byte byte) { return byte == std::byte{'\n'}; }
   bool piped_;
   std::unique_ptr<ByteReader> reader_;
   std::vector<std::byte> bytes_;
+  std::string fault_;
   std::int64_t index_ = 0;
 };
 

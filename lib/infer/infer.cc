@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 
 #include "data/pixels.h"
 #include "data/prepare.h"
+#include "infer/rows.h"
 #include "nn/optimizers.h"
 
 namespace atelier {
@@ -21,9 +21,12 @@ struct Loaded::Impl {
   std::string store_prefix;
   Model model;
 
-  Plan plan_of(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
+  Graph graph_of(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
+  Plan plan_of(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const {
+    return Plan(graph_of(rows, build), *store);
+  }
+  Binarize binarize() const;
   void require_shape(const Dataset& data) const;
-  PixelReader reader_of(const Dataset& data) const;
   void for_each_batch(
       const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
       const std::function<Expr(const Scope&, Expr image)>& build,
@@ -31,9 +34,6 @@ struct Loaded::Impl {
 };
 
 namespace {
-
-// Of all models; the seed under which samples are drawn is part of what a sample's number means.
-constexpr std::int32_t kSamplingClock[3] = {0, 0, 0};
 
 std::string average_prefix(const Store& store, const std::string& average,
                            const std::string& name) {
@@ -57,32 +57,16 @@ Attributes without_model(const Attributes& config) {
   return fields;
 }
 
-std::uint8_t as_pixel(float value) {
-  return std::uint8_t(std::lround(255 * std::clamp(value, 0.0f, 1.0f)));
-}
-
-std::vector<std::uint8_t> as_pixels(std::span<const float> values) {
-  std::vector<std::uint8_t> pixels(values.size());
-  std::transform(values.begin(), values.end(), pixels.begin(), as_pixel);
-  return pixels;
-}
-
-void write_noise(Plan& plan, std::span<const std::int32_t> ids) {
-  if (!plan.has_input("ids")) return;
-  std::ranges::copy(ids, plan.input<std::int32_t>("ids").begin());
-  std::ranges::copy(kSamplingClock, plan.input<std::int32_t>("clock").begin());
-}
-
 std::string shape_text(std::int64_t height, std::int64_t width, std::int64_t channels) {
   return fmt::format("{}x{}x{}", height, width, channels);
 }
 
 }  // namespace
 
-// A plan with the one output "y". Building it must not invent tensors: those that a checkpoint
+// A graph with the output "y". Building it must not invent tensors: those that a checkpoint
 // lacks would be random.
-Plan Loaded::Impl::plan_of(std::int64_t rows,
-                           const std::function<Expr(const Scope&)>& build) const {
+Graph Loaded::Impl::graph_of(std::int64_t rows,
+                             const std::function<Expr(const Scope&)>& build) const {
   Graph graph;
   Scope scope(graph, *store, Mode::eval, noise_inputs(graph, rows));
   std::size_t before = store->names().size();
@@ -96,7 +80,7 @@ Plan Loaded::Impl::plan_of(std::int64_t rows,
   if (owned && names.size() > before) {
     throw Error(fmt::format("{}: no tensor '{}'", name, names[before]));
   }
-  return Plan(graph, *store);
+  return graph;
 }
 
 void Loaded::Impl::require_shape(const Dataset& data) const {
@@ -108,10 +92,10 @@ void Loaded::Impl::require_shape(const Dataset& data) const {
                           shape_text(shape.height, shape.width, shape.channels)));
 }
 
-PixelReader Loaded::Impl::reader_of(const Dataset& data) const {
+Binarize Loaded::Impl::binarize() const {
   const Scalar* binarize = find(checkpoint.preprocess, "binarize");
   if (!binarize) binarize = find(checkpoint.training, "binarize");
-  return PixelReader(data, binarize ? parse_binarize(to_text(*binarize)) : Binarize::none);
+  return binarize ? parse_binarize(to_text(*binarize)) : Binarize::none;
 }
 
 void Loaded::Impl::for_each_batch(
@@ -121,7 +105,7 @@ void Loaded::Impl::for_each_batch(
   require_shape(data);
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
   if (rows < 1) return;
-  PixelReader reader = reader_of(data);
+  PixelReader reader(data, binarize());
   Plan plan = plan_of(rows, [&](const Scope& scope) {
     Shape shape{rows, data.height, data.width, data.channels};
     return build(scope, scope.graph().input("image", DType::f32, shape));
@@ -176,6 +160,28 @@ DataShape Loaded::data_shape() const { return impl_->model.data_shape(); }
 const std::string& Loaded::name() const { return impl_->name; }
 Plan Loaded::plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const {
   return impl_->plan_of(rows, build);
+}
+Shape Loaded::shape(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const {
+  Graph graph = impl_->graph_of(rows, build);
+  auto y = std::ranges::find(graph.outputs(), "y", &NamedValue::name);
+  return graph.type(y->value).shape;
+}
+Binarize Loaded::binarize() const { return impl_->binarize(); }
+std::string Loaded::digest() const {
+  const Store& store = *impl_->store;
+  std::vector<std::string> names;
+  for (const std::string& name : store.names()) {
+    if (name.find('/') == name.npos) names.push_back(name);
+  }
+  std::ranges::sort(names);  // whatever the order in which the file was read
+  std::uint64_t digest = 0;
+  for (const std::string& name : names) {
+    std::string averaged = impl_->store_prefix + name;
+    const StoredTensor& tensor = store.at(store.has(averaged) ? averaged : name);
+    digest = xxh3(std::as_bytes(std::span(name)), digest);
+    digest = xxh3({tensor.data(), tensor.bytes()}, digest);
+  }
+  return fmt::format("{:016x}", digest);
 }
 Store& Loaded::store() const { return *impl_->store; }
 const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }

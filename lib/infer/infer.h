@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "io/checkpoint.h"
 #include "models/registry.h"
@@ -36,6 +37,10 @@ class Loaded {
   // A plan over `rows` rows in eval mode whose output "y" is what `build` gives. Throws Error
   // naming the file if the checkpoint lacks a tensor that the graph needs.
   Plan plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
+  // The shape of what `build` gives, without making a plan of it.
+  Shape shape(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
+  Binarize binarize() const;                // as the pictures were that the model was trained on
+  std::string digest() const;               // of the weights in use, 16 hexadecimal digits
   Store& store() const;                     // for estimators of eval/
   const std::string& store_prefix() const;  // of the weights in use
 

@@ -69,14 +69,19 @@ struct Model {
   std::function<Expr(const Scope&, Expr latent)> decode;  // -> image f32 [N,H,W,C], 0..1
   std::function<Shape(std::int64_t rows)> latent_shape;
   std::function<Expr(const Scope&, std::int64_t rows)> draw;  // prior -> image, by scope noise
-  // Why this configuration has no prior, so that draw and log_weight throw; empty: it has one.
+  // The latents that draw makes its pictures of, f32 latent_shape, by the same noise, where
+  // draw(s, n) = decode(s, prior(s, n)). Null: a drawn picture has no one latent.
+  std::function<Expr(const Scope&, std::int64_t rows)> prior;
+  // Why this configuration has no prior, so that draw, prior and log_weight throw; empty: it has
+  // one.
   std::function<std::string()> no_prior;
 
   std::function<Expr(const Scope&, Expr tokens)> encode_text;  // i32 [N,T] -> f32 [N,D]
   std::function<std::int64_t()> context_length;                // T: tokens of a caption
   std::function<Expr(const Scope&, Expr image)> classify;      // -> logits f32 [N, classes]
-  // Weights with which tokens look at tokens, one f32 [N, heads, T, T] a block; the last
-  // T - grid places are tokens before the grid of patches.
+  // Weights with which tokens look at tokens, one f32 [N, heads, T, T] a block, rows (the third
+  // axis) summing to 1. The last places of T are the grid of patches, row by row; what lies before
+  // them, such as a class token, belongs to no place in the picture.
   std::function<std::vector<Expr>(const Scope&, Expr image)> attention;
 
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives

@@ -101,9 +101,9 @@ Expr decode(const VaeConfig& c, const Scope& scope, Expr latent) {
   return as_picture(c, vae_decode(c, scope / "decoder", latent));
 }
 
-Expr draw(const VaeConfig& c, const Scope& scope, std::int64_t rows) {
+Expr prior(const VaeConfig& c, const Scope& scope, std::int64_t rows) {
   if (!c.variational) throw UsageError(kNoPrior);
-  return decode(c, scope, scope.normal("prior", {rows, c.latent_dim}));
+  return scope.normal("prior", {rows, c.latent_dim});
 }
 
 std::vector<Preset> presets() {
@@ -187,7 +187,8 @@ Model make_vae() {
   };
   model.decode = [c](const Scope& s, Expr latent) { return decode(*c, s, latent); };
   model.latent_shape = [c](std::int64_t rows) { return Shape{rows, c->latent_dim}; };
-  model.draw = [c](const Scope& s, std::int64_t rows) { return draw(*c, s, rows); };
+  model.prior = [c](const Scope& s, std::int64_t rows) { return prior(*c, s, rows); };
+  model.draw = [c](const Scope& s, std::int64_t rows) { return decode(*c, s, prior(*c, s, rows)); };
   model.no_prior = [c] { return c->variational ? std::string() : std::string(kNoPrior); };
   model.data_shape = [c] { return DataShape{c->image_height, c->image_width, c->in_channels, 0}; };
   return model;

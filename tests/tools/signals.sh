@@ -34,6 +34,9 @@ ends() {
 for row in INT:130 TERM:143 HUP:129 PIPE:141; do
   ends "${row%:*}" "${row#*:}" big.h5 data-pack -q --synthetic noise --synthetic-count 10M --image-size 64 -o big.h5
   ends "${row%:*}" "${row#*:}" big.ppm sample -q -n 1M vae.h5 -o big.ppm
+  ends "${row%:*}" "${row#*:}" big.csv img2vec -q -m vae.h5 --synthetic noise --synthetic-count 10M --image-size 8 -o big.csv
+  ends "${row%:*}" "${row#*:}" big.npy img2vec -q -m vae.h5 --synthetic noise --synthetic-count 10M --image-size 8 -o big.npy
+  ends "${row%:*}" "${row#*:}" way.ppm interpolate -q vae.h5 --seeds 1,2 --frames 1M -o way.ppm
   ends "${row%:*}" "${row#*:}" big.tar sample -q -n 1M vae.h5 -o big.tar
 done
 echo "summary: signals: $cases filters ended in the middle of writing"

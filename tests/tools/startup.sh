@@ -6,7 +6,7 @@
 build=${1%/bin}
 
 # ---- at most 1.5 times a program that is linked to libhdf5 and fmt
-tools=(vae-train sample data-pack model-info)
+tools=(vae-train sample data-pack model-info img2vec interpolate)
 status 0 "$build/cpu_time" 60 "$build/bare" "${tools[@]/#/$1/}"
 base=$(sed -n 1p stdout | cut -d' ' -f1)
 while read -r time tool; do
@@ -44,23 +44,45 @@ for i in range(count):
     with open(f"{folder}/{('cat', 'dog')[i % 2]}/picture-{i:06d}.{kind}", "wb") as file:
         file.write(data)
 P
-# peak SOURCE: the highest resident set of packing it, in KiB.
+# peak COMMAND...: its highest resident set, in KiB.
 peak() {
-  python3 - "$1" <<'P'
+  python3 - "$@" <<'P'
 import resource, subprocess, sys
-subprocess.run(["data-pack", "-q", sys.argv[1], "-o", "packed.h5"], check=True)
+subprocess.run(sys.argv[1:], check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 P
 }
+# growth WHAT SMALL LARGE: of memory, at most 8 MiB.
+growth() {
+  local grown
+  grown=$(awk "BEGIN { printf \"%.1f\", ($3 - $2) / 1024 }")
+  echo "summary: memory: $1 of 16,000 takes $grown MiB more than of 1,000 ($(($2 / 1024)) MiB)"
+  status 0 awk "BEGIN { exit !($grown <= 8) }"
+}
+data-pack -q --synthetic noise --synthetic-count 100 --image-height 16 --image-width 24 --image-channels 1 -o noise.h5
+vae-train -q noise.h5 --net fc --hidden-dim 8 --latent-dim 64 --steps 1 -o vae.h5
 for kind in png jpg; do
   python3 make.py few $kind 1000
   python3 make.py many $kind 16000
-  small=$(peak few) large=$(peak many)
-  growth=$(awk "BEGIN { printf \"%.1f\", ($large - $small) / 1024 }")
-  echo "summary: memory: data-pack of 16,000 $kind takes $growth MiB more than of 1,000 ($((small / 1024)) MiB)"
-  status 0 awk "BEGIN { exit !($growth <= 8) }"
+  small=$(peak data-pack -q few -o packed.h5) large=$(peak data-pack -q many -o packed.h5)
+  growth "data-pack $kind" "$small" "$large"
   status 0 model-info --tensors packed.h5
   stdout_has '/images.*u8.*\[16000,16,24,1\]'
+  if [ $kind = png ]; then
+    find few many -name '*.png' | sort >names
+    grep '^few/' names >few.txt
+    grep '^many/' names >many.txt
+    for form in h5 npy csv jsonl; do
+      small=$(peak img2vec -q -m vae.h5 few -o "v.$form") large=$(peak img2vec -q -m vae.h5 many -o "v.$form")
+      growth "img2vec to $form" "$small" "$large"
+    done
+    small=$(peak img2vec -q -m vae.h5 --files-from few.txt -o v.h5)
+    large=$(peak img2vec -q -m vae.h5 --files-from many.txt -o v.h5)
+    growth 'img2vec --files-from' "$small" "$large"
+    data-pack -q few -o few.h5
+    small=$(peak img2vec -q -m vae.h5 few.h5 -o v.h5) large=$(peak img2vec -q -m vae.h5 packed.h5 -o v.h5)
+    growth 'img2vec of hdf5' "$small" "$large"
+  fi
   rm -rf few many
 done
 finish

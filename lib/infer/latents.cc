@@ -1,0 +1,119 @@
+// Seeds to latents, latents to pictures, points between.
+#include "infer/latents.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "infer/rows.h"
+
+namespace atelier {
+namespace {
+
+void require_decoder(const Loaded& model) {
+  if (model.model().decode && model.model().latent_shape) return;
+  throw Error(fmt::format("{}: this model has no decoder", model.name()));
+}
+
+double norm(std::span<const float> x) {
+  double square = 0;
+  for (float v : x) square += double(v) * v;
+  return std::sqrt(square);
+}
+
+// Weights of the two ends at t; t below 0 and above 1 goes on along the same line or arc.
+struct Weights {
+  double from, to;
+};
+Weights weights_at(double t, std::span<const float> from, std::span<const float> to, bool arc) {
+  if (!arc) return {1 - t, t};
+  double dot = 0, lengths = norm(from) * norm(to);
+  for (std::size_t i = 0; i < from.size(); ++i) dot += double(from[i]) * to[i];
+  double angle = lengths > 0 ? std::acos(std::clamp(dot / lengths, -1.0, 1.0)) : 0;
+  // Of ends that nearly agree the arc is the line; of opposite ones no arc is the shortest.
+  constexpr double kLeastSine = 1e-6;
+  double sine = std::sin(angle);
+  if (sine < kLeastSine) return {1 - t, t};
+  return {std::sin((1 - t) * angle) / sine, std::sin(t * angle) / sine};
+}
+
+}  // namespace
+
+std::int64_t latent_size(const Loaded& model) {
+  require_decoder(model);
+  return model.model().latent_shape(1).count();
+}
+
+std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::int32_t> seeds) {
+  const Model& m = model.model();
+  std::string reason = !m.draw && !m.prior ? "this model cannot draw samples"
+                       : m.no_prior        ? m.no_prior()
+                                           : "";
+  if (reason.empty() && !m.prior) reason = "pictures that this model draws have no one latent";
+  if (!reason.empty()) throw Error(fmt::format("{}: {}", model.name(), reason));
+  std::vector<float> latents;
+  if (seeds.empty()) return latents;
+  Plan plan = model.plan(1, [&](const Scope& scope) { return m.prior(scope, 1); });
+  for (std::int32_t seed : seeds) {
+    write_noise(plan, {&seed, 1});
+    plan.run();
+    std::span<const float> y = plan.output("y");
+    latents.insert(latents.end(), y.begin(), y.end());
+  }
+  return latents;
+}
+
+void decode_latents(const Loaded& model, std::int64_t count,
+                    const std::function<void(std::int64_t index, std::span<float> latent)>& write,
+                    const std::function<void(std::span<const std::uint8_t> picture)>& give,
+                    std::int64_t batch_size) {
+  require_decoder(model);
+  std::int64_t rows = std::min(batch_size, count);
+  if (rows < 1) return;
+  Plan plan = model.plan(rows, [&](const Scope& scope) {
+    Shape shape = model.model().latent_shape(rows);
+    return model.model().decode(scope, scope.graph().input("latent", DType::f32, shape));
+  });
+  std::vector<std::int32_t> ids(std::size_t(rows), 0);
+  for (std::int64_t first = 0; first < count; first += rows) {
+    std::span<float> latents = plan.input("latent");
+    std::size_t row = latents.size() / std::size_t(rows);
+    std::int64_t wanted = std::min(rows, count - first);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      // A batch that is not full repeats its first row.
+      std::int64_t index = i < wanted ? first + i : first;
+      write(index, latents.subspan(std::size_t(i) * row, row));
+      ids[std::size_t(i)] = std::int32_t(index);
+    }
+    write_noise(plan, ids);
+    plan.run();
+    std::span<const float> y = plan.output("y");
+    std::size_t picture = y.size() / std::size_t(rows);
+    for (std::int64_t i = 0; i < wanted; ++i)
+      give(as_pixels(y.subspan(std::size_t(i) * picture, picture)));
+  }
+}
+
+Way::Way(std::span<const float> points, std::int64_t dim, WayOptions options)
+    : points_(points), dim_(dim), options_(std::move(options)) {}
+
+void Way::write(std::int64_t frame, std::span<float> into) const {
+  std::int64_t count = std::int64_t(points_.size()) / dim_;
+  std::int64_t pieces = options_.loop ? count : count - 1;
+  double beyond = options_.loop ? 0 : options_.extrapolate;
+  std::int64_t steps = options_.loop ? options_.frames : options_.frames - 1;
+  double length = double(pieces) + 2 * beyond;
+  double at = (steps > 0 ? double(frame) * length / double(steps) : 0) - beyond;
+  auto piece = std::clamp(std::int64_t(std::floor(at)), std::int64_t{0}, pieces - 1);
+  auto point = [&](std::int64_t i) {
+    return points_.subspan(std::size_t(i % count * dim_), std::size_t(dim_));
+  };
+  std::span<const float> from = point(piece), to = point(piece + 1);
+  Weights w = weights_at(at - double(piece), from, to, options_.mode == "slerp");
+  for (std::size_t i = 0; i < into.size(); ++i)
+    into[i] = float(w.from * double(from[i]) + w.to * double(to[i]));
+}
+
+}  // namespace atelier

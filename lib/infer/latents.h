@@ -1,0 +1,52 @@
+// Latents of any model: those of seeds, what they decode to, and ways between them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "infer/infer.h"
+
+namespace atelier {
+
+std::int64_t latent_size(const Loaded& model);  // numbers a latent; Error: it has no decoder
+
+// What sample() decodes for these seeds, [seeds, latent_size]. Error naming the file if the model
+// draws nothing, or its pictures have no one latent.
+std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::int32_t> seeds);
+
+// Pictures u8 [H,W,C] of `count` latents, which `write` is asked for one by one; the same for any
+// batch size. Error("x.h5: this model has no decoder").
+void decode_latents(const Loaded& model, std::int64_t count,
+                    const std::function<void(std::int64_t index, std::span<float> latent)>& write,
+                    const std::function<void(std::span<const std::uint8_t> picture)>& give,
+                    std::int64_t batch_size = 64);
+
+// A way through points in order, at an even pace from one to the next.
+struct WayOptions {
+  // lerp: straight lines. slerp: arcs, on which lengths change evenly in angle (Shoemake 1985,
+  // doi:10.1145/325165.325242, with the lengths as they are): between draws of a Gaussian prior,
+  // all nearly of one length, straight lines lead through points that it never draws (White 2016,
+  // arXiv:1609.04468).
+  std::string mode = "lerp";
+  std::int64_t frames = 60;
+  bool loop = false;       // on from the last point to the first, whose frame is not repeated
+  double extrapolate = 0;  // go on beyond both ends by so many times the distance to the next point
+};
+
+class Way {
+ public:
+  // `points`: [K, dim], K at least 2. Kept by reference.
+  Way(std::span<const float> points, std::int64_t dim, WayOptions options);
+  // The point of a frame: at the places of given points exactly these.
+  void write(std::int64_t frame, std::span<float> into) const;
+
+ private:
+  std::span<const float> points_;
+  std::int64_t dim_;
+  WayOptions options_;
+};
+
+}  // namespace atelier

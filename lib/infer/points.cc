@@ -1,0 +1,71 @@
+// Checks that what is decoded is what the decoder's own encoder gave.
+#include "infer/points.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <span>
+
+#include "base/error.h"
+#include "data/picture_reader.h"
+#include "infer/encode.h"
+#include "infer/latents.h"
+#include "io/vectors.h"
+
+namespace atelier {
+namespace {
+
+bool is_file(const std::string& path) {
+  struct stat status {};
+  return path != "-" && ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+void require_latents(const Loaded& model, const Vectors& v, const std::string& name) {
+  auto refuse = [&](const std::string& what) { throw Error(fmt::format("{}: {}", name, what)); };
+  const std::string& own = model.model().name;
+  if (!v.model.empty() && v.model != own)
+    refuse(fmt::format("vectors of model '{}', but {} is '{}'", v.model, model.name(), own));
+  std::int64_t size = latent_size(model);
+  if (v.dim != size)
+    refuse(fmt::format("vectors of {} numbers, but {} decodes {}", v.dim, model.name(), size));
+  if (v.normalized) refuse("normalized vectors, whose lengths are lost, cannot be decoded");
+  if (const Scalar* pool = find(v.config, "pool"); pool && *pool != Scalar(std::string("auto")))
+    refuse(fmt::format("vectors of --pool {} cannot be decoded", to_text(*pool)));
+  if (const Scalar* weights = find(v.inputs, "model");
+      weights && to_text(*weights) != model.digest())
+    refuse(fmt::format("vectors of other weights than those of {}", model.name()));
+}
+
+}  // namespace
+
+std::vector<float> latents_of_vectors(const Loaded& model, const std::string& input) {
+  Vectors v = read_all_vectors(input);
+  require_latents(model, v, input == "-" ? "standard input" : input);
+  return std::move(v.values);
+}
+
+std::vector<float> latent_of_file(const Loaded& model, const std::string& source,
+                                  std::int64_t index, const ReadOptions& reading) {
+  std::int64_t size = latent_size(model);
+  if (is_file(source) && holds_vectors(source)) {
+    std::vector<float> all = latents_of_vectors(model, source);
+    std::int64_t rows = std::int64_t(all.size()) / size;
+    if (index >= rows)
+      throw Error(fmt::format("{}: has no vector {}, it holds {} from 0", source, index, rows));
+    return {all.begin() + index * size, all.begin() + (index + 1) * size};
+  }
+  Encoder encoder(model);
+  if (encoder.dim() != size) {
+    throw Error(fmt::format("{}: its encoder gives {} numbers and its decoder takes {}",
+                            model.name(), encoder.dim(), size));
+  }
+  PictureReader reader({&source, 1}, reading, {index, index + 1});
+  Item item;
+  if (!reader.next(item)) throw Error(fmt::format("{}: has no picture {}", source, index));
+  require_picture(model, item, reader.source());
+  const std::int64_t place = reader.place();
+  std::span<const float> row = encoder.encode({&item, 1}, {&place, 1});
+  return {row.begin(), row.end()};
+}
+
+}  // namespace atelier

@@ -1,0 +1,54 @@
+// Noise, pixels and padding.
+#include "infer/rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/pixels.h"
+
+namespace atelier {
+namespace {
+
+// Of all models; the seed under which samples are drawn is part of what a sample's number means.
+constexpr std::int32_t kSamplingClock[3] = {0, 0, 0};
+
+std::uint8_t as_pixel(float value) {
+  return std::uint8_t(std::lround(255 * std::clamp(value, 0.0f, 1.0f)));
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> as_pixels(std::span<const float> values) {
+  std::vector<std::uint8_t> pixels(values.size());
+  std::transform(values.begin(), values.end(), pixels.begin(), as_pixel);
+  return pixels;
+}
+
+void write_noise(Plan& plan, std::span<const std::int32_t> ids) {
+  if (!plan.has_input("ids")) return;
+  std::ranges::copy(ids, plan.input<std::int32_t>("ids").begin());
+  std::ranges::copy(kSamplingClock, plan.input<std::int32_t>("clock").begin());
+}
+
+void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std::int64_t> places,
+                    Binarize how) {
+  std::span<float> image = plan.input("image");
+  std::size_t rows = std::size_t(plan.input_type("image").shape[0]), row = image.size() / rows;
+  std::vector<std::int32_t> ids(rows, std::int32_t(places[0]));
+  std::vector<std::byte> picture;
+  for (std::size_t i = 0; i < rows; ++i) {
+    std::span<float> into = image.subspan(i * row, row);
+    if (i >= items.size()) {
+      std::ranges::copy(image.first(row), into.begin());
+      continue;
+    }
+    std::span<const std::byte> bytes = items[i].bytes();
+    picture.assign(bytes.begin(), bytes.end());
+    binarize(how, /*seed=*/0, places[i], /*epoch=*/0, items[i].dtype(), picture);
+    to_floats(picture, items[i].dtype(), into);
+    ids[i] = std::int32_t(places[i]);
+  }
+  write_noise(plan, ids);
+}
+
+}  // namespace atelier

@@ -1,0 +1,257 @@
+// Encoders by batches, latents of seeds, ways between points, and attention in closed form.
+#include "infer/encode.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+
+#include "base/error.h"
+#include "infer/attention.h"
+#include "infer/latents.h"
+#include "infer/training.h"
+
+using namespace atelier;
+
+namespace {
+
+using Text = std::string;
+
+const DataShape kShape{9, 7, 3, 0};
+
+Model small_vae(bool variational = true) {
+  return testing::fitted("vae",
+                         {{"net", Text("conv")},
+                          {"channels", Text("8,12")},
+                          {"latent_dim", std::int64_t{4}},
+                          {"variational", variational}},
+                         kShape);
+}
+
+void initialise(Store& store, const Model& model) {
+  Graph graph;
+  Scope root(graph, store, Mode::train, noise_inputs(graph, 2));
+  Expr image = graph.input("image", DType::f32, {2, kShape.height, kShape.width, kShape.channels});
+  model.objective(root, {image, {}, {}});
+}
+
+std::vector<Item> random_items(std::int64_t count, const DataShape& shape = kShape) {
+  RandomStream random(3, stream_of("encode_test"));
+  std::vector<Item> items;
+  for (std::int64_t i = 0; i < count; ++i) {
+    Item item;
+    item.name = fmt::format("item {}", i);
+    item.picture = {shape.height, shape.width, shape.channels, {}};
+    item.picture.pixels.resize(std::size_t(shape.height * shape.width * shape.channels));
+    for (auto& pixel : item.picture.pixels) pixel = std::uint8_t(random.below(256));
+    items.push_back(item);
+  }
+  return items;
+}
+
+std::vector<float> encoded(Encoder& encoder, const std::vector<Item>& items, std::size_t batch) {
+  std::vector<float> all;
+  std::vector<std::int64_t> places = testing::identity_order(std::int64_t(items.size()));
+  for (std::size_t first = 0; first < items.size(); first += batch) {
+    std::size_t count = std::min(batch, items.size() - first);
+    std::span<const float> rows = encoder.encode(std::span(items).subspan(first, count),
+                                                 std::span(places).subspan(first, count));
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
+}
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<float> frames_of(const std::vector<float>& points, std::int64_t dim,
+                             const WayOptions& options) {
+  Way way(points, dim, options);
+  std::vector<float> all(std::size_t(options.frames * dim));
+  for (std::int64_t i = 0; i < options.frames; ++i)
+    way.write(i, std::span(all).subspan(std::size_t(i * dim), std::size_t(dim)));
+  return all;
+}
+
+// A model that only attends: `blocks` gives weights [rows, heads, tokens, tokens] of each block.
+Model attending(const DataShape& shape,
+                const std::function<std::vector<Expr>(Expr image, std::int64_t rows)>& blocks) {
+  Model model;
+  model.name = "attending";
+  model.data_shape = [shape] { return shape; };
+  model.attention = [blocks](const Scope&, Expr image) { return blocks(image, image.shape()[0]); };
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("rows of an encoder do not depend on the batch, and normalized ones have length 1") {
+  Model model = small_vae();
+  Store store(4);
+  initialise(store, model);
+  Loaded loaded(model, store, "");
+  std::vector<Item> items = random_items(61);
+  Encoder plain(loaded);
+  CHECK(plain.dim() == 4);
+  std::vector<float> whole = encoded(plain, items, 61);
+  CHECK(whole.size() == 61 * 4);
+  for (std::size_t batch : {1, 3, 60}) {
+    Encoder again(loaded);
+    CHECK(encoded(again, items, batch) == whole);
+  }
+  Encoder unit(loaded, {.args = {}, .normalize = true});
+  std::vector<float> normal = encoded(unit, items, 7);
+  for (std::size_t i = 0; i < 61; ++i) {
+    double square = 0, dot = 0, length = 0;
+    for (std::size_t k = 4 * i; k < 4 * i + 4; ++k) {
+      square += double(normal[k]) * normal[k];
+      dot += double(normal[k]) * whole[k];
+      length += double(whole[k]) * whole[k];
+    }
+    CHECK(square == doctest::Approx(1).epsilon(1e-6));
+    CHECK(dot == doctest::Approx(std::sqrt(length)).epsilon(1e-6));
+  }
+  CHECK(message_of([&] { Encoder(loaded, {.args = {.pool = "cls"}}); }) ==
+        "vae: pool 'cls': this model has no tokens, only auto");
+  Model blind = small_vae();
+  blind.encode = nullptr;
+  Loaded without(blind, store, "");
+  CHECK(message_of([&] { Encoder encoder(without); }) == "vae: this model has no encoder");
+  CHECK(message_of([&] {
+          require_picture(loaded, random_items(1, {9, 8, 3, 0})[0], "set");
+        }) == "set: pictures of 9x8x3, but vae takes 9x7x3");
+}
+
+TEST_CASE("latents of seeds decode to the pictures that sample draws") {
+  Model model = small_vae();
+  Store store(4);
+  initialise(store, model);
+  Loaded loaded(model, store, "");
+  std::vector<std::int32_t> seeds{5, 0, 77};
+  std::vector<std::vector<std::uint8_t>> drawn, decoded;
+  loaded.sample(seeds, [&](std::int64_t, std::span<const std::uint8_t> picture) {
+    drawn.emplace_back(picture.begin(), picture.end());
+  });
+  std::vector<float> latents = latents_of_seeds(loaded, seeds);
+  CHECK(std::int64_t(latents.size()) == 3 * latent_size(loaded));
+  for (std::int64_t batch : {1, 2, 64}) {
+    decoded.clear();
+    decode_latents(
+        loaded, 3,
+        [&](std::int64_t i, std::span<float> into) {
+          std::ranges::copy(std::span(latents).subspan(std::size_t(i) * into.size(), into.size()),
+                            into.begin());
+        },
+        [&](std::span<const std::uint8_t> picture) {
+          decoded.emplace_back(picture.begin(), picture.end());
+        },
+        batch);
+    CHECK(decoded == drawn);
+  }
+  Loaded plain(small_vae(false), store, "");
+  CHECK(message_of([&] { latents_of_seeds(plain, seeds); }) ==
+        "vae: a plain autoencoder (variational false) has no prior to draw samples from");
+  Model other = small_vae();
+  other.prior = nullptr;
+  CHECK(message_of([&] { latents_of_seeds(Loaded(other, store, ""), seeds); }) ==
+        "vae: pictures that this model draws have no one latent");
+  other.draw = nullptr;
+  CHECK(message_of([&] { latents_of_seeds(Loaded(other, store, ""), seeds); }) ==
+        "vae: this model cannot draw samples");
+  other.decode = nullptr;
+  CHECK(message_of([&] { latent_size(Loaded(other, store, "")); }) ==
+        "vae: this model has no decoder");
+}
+
+TEST_CASE("ways go through their points, straight or in arcs, round and beyond") {
+  using Floats = std::vector<float>;
+  Floats two{0, 0, 4, 8};
+  CHECK(frames_of(two, 2, {.frames = 5}) == Floats{0, 0, 1, 2, 2, 4, 3, 6, 4, 8});
+  CHECK(frames_of(two, 2, {.frames = 3, .extrapolate = 0.5}) == Floats{-2, -4, 2, 4, 6, 12});
+  CHECK(frames_of(two, 2, {.frames = 4, .loop = true}) == Floats{0, 0, 2, 4, 4, 8, 2, 4});
+  CHECK(frames_of(two, 2, {.frames = 1}) == Floats{0, 0});
+  Floats three{0.1f, 0.7f, -0.3f};
+  CHECK(frames_of(three, 1, {.frames = 3}) == three);
+  // A quarter of a circle in three steps of 30 degrees; 90 more on both sides.
+  Floats arc = frames_of({1, 0, 0, 1}, 2, {.mode = "slerp", .frames = 10, .extrapolate = 1});
+  for (int i = 0; i < 10; ++i) {
+    double angle = (i - 3) * std::acos(-1.0) / 6;
+    CHECK(arc[std::size_t(2 * i)] == doctest::Approx(std::cos(angle)));
+    CHECK(arc[std::size_t(2 * i + 1)] == doctest::Approx(std::sin(angle)));
+  }
+  // Ends come back to the bit; ends that agree, oppose each other or vanish have no one arc.
+  Floats ends{0.3f, -1.7f, 2.1f, 1e-3f, 5, -0.25f};
+  Floats there = frames_of(ends, 3, {.mode = "slerp", .frames = 7});
+  CHECK(std::equal(ends.begin(), ends.begin() + 3, there.begin()));
+  CHECK(std::equal(ends.begin() + 3, ends.end(), there.end() - 3));
+  for (const Floats& odd : {Floats{1, 2, 1, 2}, Floats{1, 2, -1, -2}, Floats{0, 0, 1, 2}}) {
+    CHECK(frames_of(odd, 2, {.mode = "slerp", .frames = 3}) == frames_of(odd, 2, {.frames = 3}));
+  }
+}
+
+TEST_CASE("the grid of patches is found behind the tokens that lie nowhere") {
+  PatchGrid grid = grid_of({32, 32, 3, 0}, 65);
+  CHECK(grid.rows * 8 + grid.columns == 72);
+  CHECK(grid.patch_size == 4);
+  CHECK(grid.before == 1);
+  CHECK(grid_of({224, 224, 3, 0}, 197).before == 1);
+  CHECK(grid_of({224, 224, 3, 0}, 50).patch_size == 32);
+  CHECK(grid_of({48, 80, 1, 0}, 15).columns == 5);
+  CHECK(message_of([] {
+          grid_of({48, 80, 1, 0}, 14);
+        }) == "14 tokens are no grid of squares on 48x80 pixels");
+}
+
+TEST_CASE("attention to oneself is near, to everything as far as the grid, whatever is before it") {
+  // 2x3 patches of 4 pixels and one token before them, two heads: the first of each block looks
+  // only at itself, the second alike at all, a half of it at the token before the grid.
+  const std::int64_t tokens = 7;
+  DataShape shape{8, 12, 1, 0};
+  auto blocks = [&](Expr image, std::int64_t rows) {
+    Graph& graph = *image.graph;
+    Shape square{1, 1, tokens, tokens};
+    Expr query = iota(graph, square, {2}), key = iota(graph, square, {3});
+    Expr self = cast(equal(query, key), DType::f32);
+    Expr first = cast(equal(key, 0 * key), DType::f32);
+    Expr all = 0.5 * first + (0.5 / 6) * (1.0 - first);
+    Expr zero = 0.0 * mean(reshape(image, {rows, -1}), {1});
+    const Expr heads[] = {self, all};
+    Expr both = reshape(zero, {rows, 1, 1, 1}) + concat(heads, 1);
+    return std::vector<Expr>{both, both};
+  };
+  Store store;
+  Loaded loaded(attending(shape, blocks), store, "");
+  AttentionMeter meter(loaded);
+  std::vector<Item> items = random_items(6, shape);
+  std::vector<std::int64_t> places = testing::identity_order(6);
+  std::size_t drawn = 0;
+  meter.add(items, places, [&](std::size_t, std::span<const float> maps) {
+    ++drawn;
+    CHECK(maps.size() == 12);
+    for (float value : maps) CHECK(value == doctest::Approx(1));
+  });
+  CHECK(drawn == 6);
+  CHECK(meter.layers() == 2);
+  CHECK(meter.heads() == 2);
+  CHECK(meter.grid().before == 1);
+  double expected = 0;
+  for (int a = 0; a < 6; ++a) {
+    for (int b = 0; b < 6; ++b) expected += 4 * std::hypot(a / 3 - b / 3, a % 3 - b % 3) / 36;
+  }
+  CHECK(meter.distance(0, 0) == doctest::Approx(0).epsilon(1e-9));
+  CHECK(meter.distance(1, 1) == doctest::Approx(expected).epsilon(1e-6));
+  CHECK(meter.distance(1) == doctest::Approx(expected / 2).epsilon(1e-6));
+  CHECK(rank_correlation_with_depth(meter) == 0);
+  Model blind = attending(shape, blocks);
+  blind.attention = nullptr;
+  Loaded without(blind, store, "");
+  CHECK(message_of([&] { AttentionMeter none(without); }) ==
+        "attending: this model has no attention");
+}

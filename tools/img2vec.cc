@@ -1,0 +1,189 @@
+// img2vec: vectors of pictures by any model that encodes.
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/tool.h"
+#include "infer/attention_report.h"
+#include "infer/encode.h"
+#include "io/vector_merge.h"
+
+using namespace atelier;
+
+namespace {
+
+struct Options {
+  std::vector<std::string> sources;
+  std::string model, output, format, layout = "atelier", files_from, average = "auto",
+                                     pool = "auto", dtype = "f32", metric, shard = "1/1", attention,
+                                     attention_maps;
+  std::int64_t layer = -1, batch_size = 64;
+  bool zero_ended = false, normalize = false, merge = false, force = false;
+  ReadOptions reading;
+
+  bool wants_attention() const { return !attention.empty() || !attention_maps.empty(); }
+  bool wants_vectors() const { return !output.empty() || !wants_attention(); }
+};
+
+VectorSinkOptions sink_options(const Options& o) {
+  return {.output = o.output.empty() ? "-" : o.output,
+          .format = o.format,
+          .layout = o.layout,
+          .header = parse_shard(o.shard).index == 1,
+          .force = o.force};
+}
+
+// What is said of all rows: also whatever decides them, so that equal runs give equal bytes.
+Vectors about(const Options& o, const Loaded& loaded, std::int64_t dim) {
+  Vectors v;
+  v.dim = dim;
+  v.dtype = o.dtype;
+  v.normalized = o.normalize;
+  v.metric = !o.metric.empty() ? o.metric : o.normalize ? "cosine" : "l2";
+  v.model = loaded.model().name;
+  v.config = {{"program", std::string("img2vec")},
+              {"average", o.average},
+              {"pool", o.pool},
+              {"layer", o.layer},
+              {"normalize", o.normalize}};
+  v.inputs = {{"model", loaded.digest()}};
+  return v;
+}
+
+// Rows of a batch as the sink takes them.
+std::vector<VectorRow> rows_of(std::span<const Item> items, std::span<const float> values,
+                               const std::vector<std::string>& label_names) {
+  std::vector<VectorRow> rows;
+  std::size_t dim = values.size() / items.size();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    VectorRow row{.values = values.subspan(i * dim, dim), .id = items[i].name};
+    row.label = items[i].label;
+    if (row.label >= 0 && std::size_t(row.label) < label_names.size())
+      row.label_name = label_names[std::size_t(row.label)];
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+int encode(const Options& o, const Tool& tool) {
+  Loaded loaded(o.model, o.average);
+  ReadOptions reading = o.reading;
+  loaded.prepare(reading, [&](std::string_view flag) { return tool.given(flag); });
+  std::optional<Encoder> encoder;
+  std::optional<AttentionReport> report;
+  if (o.wants_vectors())
+    encoder.emplace(loaded, EncodeOptions{{.pool = o.pool, .layer = o.layer}, o.normalize});
+  if (o.wants_attention()) report.emplace(loaded, o.attention, o.attention_maps);
+  ItemRange range = range_of(parse_shard(o.shard), o.sources, reading);
+  PictureReader reader(o.sources, reading, range);
+  std::optional<VectorSink> sink;
+  Vectors all;
+  if (encoder) {
+    all = about(o, loaded, encoder->dim());
+    sink.emplace(sink_options(o), all, reader.has_labels());
+  }
+  std::string digest = for_each_batch(
+      loaded, reader, o.batch_size,
+      [&](std::span<const Item> items, std::span<const std::int64_t> places) {
+        if (report) report->add(items, places);
+        if (encoder)
+          sink->add(rows_of(items, encoder->encode(items, places), reader.label_names()));
+      });
+  if (sink) {
+    DataShape shape = loaded.data_shape();
+    all.label_names = reader.label_names();
+    all.preprocess = reader.preprocess(shape.height, shape.width, shape.channels);
+    all.inputs.emplace_back("data", digest);
+    sink->finish(all);
+    logging::note(std::to_string(reader.given()) + " vectors of " + std::to_string(all.dim) + ", " +
+                  std::to_string(reader.skipped()) + " skipped");
+  }
+  if (report) {
+    report->finish();
+    logging::note(report->summary());
+  }
+  return reader.skipped() > 0 ? kExitSkipped : kExitDone;
+}
+
+// Refuses what cannot be meant, before anything is read; fills in the list of sources.
+void check(Options& o, const Tool& tool) {
+  if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+  parse_shard(o.shard);
+  if (o.wants_vectors()) format_of(sink_options(o), o.dtype);
+  if (o.zero_ended && o.files_from.empty()) throw UsageError("--null goes with --files-from");
+  bool on_stdin = std::ranges::count(o.sources, "-") > 0;
+  int readers = on_stdin + (o.files_from == "-") + (o.model == "-");
+  if (readers > 1) throw UsageError("'-' twice: standard input can be read once only");
+  if (o.merge) {
+    for (const char* flag : {"--model", "--files-from", "--pool", "--layer", "--normalize",
+                             "--dtype", "--metric", "--shard", "--attention", "--attention-maps"}) {
+      if (tool.typed(flag)) throw UsageError(std::string(flag) + " goes without --merge");
+    }
+    if (o.sources.empty()) throw UsageError("--merge: expected files of vectors");
+  } else {
+    if (o.model.empty()) throw UsageError("--model: expected a checkpoint");
+    if (!o.files_from.empty()) {
+      std::vector<std::string> names = read_names(o.files_from, o.zero_ended);
+      o.sources.insert(o.sources.end(), names.begin(), names.end());
+    }
+  }
+  if (o.wants_attention() && tool.typed("shard"))
+    throw UsageError("--attention and --shard exclude each other");
+  if (o.attention == "-" && (o.output == "-" || o.attention_maps == "-"))
+    throw UsageError("--attention and what else is written both want standard output");
+  if (o.attention_maps == "-" && o.output == "-")
+    throw UsageError("--attention-maps and --output both want standard output");
+  std::vector<std::string> inputs =
+      paths_of(files_read(o.sources, o.reading), o.model, o.files_from);
+  for (const auto& [path, flag] : {std::pair{o.output, "--output"},
+                                   {o.attention, "--attention"},
+                                   {o.attention_maps, "--attention-maps"}}) {
+    refuse_overwriting(path, inputs, flag);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  Tool tool("img2vec", "Turn pictures into vectors by any model that encodes.");
+  tool.operands("PICTURES", o.sources, "folders, pictures, tar, idx or HDF5 files, or -", false);
+  tool.option("-m,--model", o.model, "FILE", "checkpoint, - for standard input");
+  tool.option("-o,--output", o.output, "FILE",
+              "file to write, - for standard output (also if not given)");
+  tool.choice("--format", o.format, {"hdf5", "npy", "fvecs", "csv", "jsonl"},
+              "by the suffix; hdf5 on standard output");
+  tool.option("--files-from", o.files_from, "FILE", "more pictures, one name a line; - for stdin");
+  tool.flag("-0,--null", o.zero_ended, "names of --files-from end with a zero byte");
+  tool.choice("--pool", o.pool, {"auto", "cls", "mean"},
+              "auto: what the model was trained to give; of tokens: the class token or the mean");
+  tool.option("--layer", o.layer, "N", "with cls and mean: after so many blocks; all if not given");
+  tool.flag("--normalize", o.normalize, "divide each vector by its length");
+  tool.choice("--dtype", o.dtype, {"f32", "f16"}, "numbers of hdf5 and npy files");
+  tool.choice("--metric", o.metric, {"cosine", "l2", "ip"},
+              "recorded: how two are compared; cosine with --normalize, else l2");
+  tool.choice("--layout", o.layout, {"atelier", "ann-benchmarks"},
+              "hdf5: also under the names of that suite");
+  tool.option("--shard", o.shard, "K/N", "only block K of N, from 1; --merge puts them together");
+  tool.flag("--merge", o.merge, "operands are vectors of such blocks: write them as one");
+  tool.option("--average", o.average, "NAME",
+              "weights: auto (the first average if there is one), none, or its number");
+  tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change the vectors");
+  tool.flag("--force", o.force, "write to a terminal all the same");
+  tool.option("--attention", o.attention, "FILE",
+              "mean distance in pixels that attention looks, by layer and head, as TSV",
+              "Attention");
+  tool.option("--attention-maps", o.attention_maps, "FILE",
+              "PNG of the first pictures and what each layer looks at", "Attention");
+  tool.fields(o.reading.fields(), "Reading");
+  tool.config_file();
+
+  return tool.run(argc, argv, [&] {
+    check(o, tool);
+    if (!o.merge) return encode(o, tool);
+    merge_vectors(o.sources, sink_options(o));
+    return kExitDone;
+  });
+}

@@ -1,0 +1,162 @@
+// interpolate: pictures between pictures, vectors or seeds.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "cli/tool.h"
+#include "infer/latents.h"
+#include "infer/points.h"
+#include "io/picture_sink.h"
+
+using namespace atelier;
+
+namespace {
+
+struct Options {
+  std::string model = "-", output, format, grid, from, to, vectors, seeds, mode, average = "auto";
+  std::int64_t from_index = 0, to_index = 0, frames = -1, batch_size = 64;
+  double extrapolate = 0;
+  bool strip = false, loop = false, force = false;
+  ReadOptions reading;
+};
+
+SinkOptions sink_options(const Options& o, const std::string& name, const std::string& grid) {
+  return {.output = o.output.empty() ? "-" : o.output,
+          .format = o.format,
+          .grid = grid,
+          .force = o.force,
+          .text = {{"Software", version_line("interpolate")}, {"Model", name}},
+          .provenance = {{"model", name}}};
+}
+
+// As many as a grid holds; of a strip few enough to look at; of a film two or three seconds.
+std::int64_t frames_of(const Options& o) {
+  GridShape grid = parse_grid(o.grid);
+  if (o.frames >= 0) return o.frames;
+  return grid.columns > 0 ? grid.columns * grid.rows : o.strip ? 9 : 60;
+}
+
+std::vector<std::int32_t> seeds_of(const Options& o) {
+  try {
+    return parse_seed_list(o.seeds);
+  } catch (const UsageError& error) {
+    throw UsageError(std::string("--seeds ") + error.what());
+  }
+}
+
+// The points of the way, [K, latent_size], K at least 2.
+std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadOptions& reading) {
+  if (!o.seeds.empty()) return latents_of_seeds(loaded, seeds_of(o));
+  if (!o.vectors.empty()) {
+    std::vector<float> points = latents_of_vectors(loaded, o.vectors);
+    if (std::int64_t(points.size()) < 2 * latent_size(loaded))
+      throw Error(o.vectors + ": expected at least two vectors to go between");
+    return points;
+  }
+  std::vector<float> points = latent_of_file(loaded, o.from, o.from_index, reading);
+  std::vector<float> end = latent_of_file(loaded, o.to, o.to_index, reading);
+  points.insert(points.end(), end.begin(), end.end());
+  return points;
+}
+
+int draw(const Options& o, const Tool& tool) {
+  Loaded loaded(o.model, o.average);
+  std::int64_t size = latent_size(loaded);
+  ReadOptions reading = o.reading;
+  loaded.prepare(reading, [&](std::string_view flag) { return tool.given(flag); });
+  std::vector<float> points = points_of(loaded, o, reading);
+  // Draws of a prior lie on a shell; what encoders give may lie anywhere.
+  std::string mode = !o.mode.empty() ? o.mode : o.seeds.empty() ? "lerp" : "slerp";
+  std::int64_t frames = frames_of(o);
+  Way way(points, size,
+          {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
+  DataShape shape = loaded.data_shape();
+  std::string grid = o.strip ? std::to_string(frames) + "x1" : o.grid;
+  PictureSink sink(sink_options(o, loaded.model().name, grid), shape.height, shape.width,
+                   shape.channels);
+  std::int64_t frame = 0;
+  decode_latents(
+      loaded, frames,
+      [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); },
+      [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); }, o.batch_size);
+  sink.finish();
+  return kExitDone;
+}
+
+void check_ends(const Options& o, const Tool& tool) {
+  bool files = !o.from.empty() || !o.to.empty();
+  if (files + !o.vectors.empty() + !o.seeds.empty() != 1)
+    throw UsageError("expected --from and --to, --vectors, or --seeds, and only one of these");
+  if (files && (o.from.empty() || o.to.empty())) throw UsageError("--from and --to: expected both");
+  if (!o.seeds.empty() && seeds_of(o).size() < 2)
+    throw UsageError("--seeds " + o.seeds + ": expected at least two to go between");
+  if (std::ranges::count(paths_of(o.model, o.from, o.to, o.vectors), "-") > 1)
+    throw UsageError("'-' twice: standard input can be read once only");
+  if (files) return;
+  for (const char* flag : {"--from-index", "--to-index"}) {
+    if (tool.typed(flag)) throw UsageError(std::string(flag) + " goes with --from and --to");
+  }
+  for (const BoundField& field : ReadOptions().fields()) {
+    if (tool.typed(field.flag())) throw UsageError(field.flag() + " goes with --from and --to");
+  }
+}
+
+// Refuses what cannot be meant, before the model is read.
+void check(const Options& o, const Tool& tool) {
+  if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+  if (o.frames == 0) throw UsageError("--frames 0: expected at least 1");
+  if (!(o.extrapolate >= 0 && o.extrapolate <= 1000))
+    throw UsageError("--extrapolate: expected a factor from 0 to 1000");
+  if (o.extrapolate > 0 && o.loop) throw UsageError("--extrapolate and --loop exclude each other");
+  if (o.strip && !o.grid.empty()) throw UsageError("--strip and --grid exclude each other");
+  std::string format = format_of(sink_options(o, "", o.grid));
+  if (o.strip && format != "png") throw UsageError("--strip goes with png, not with " + format);
+  std::int64_t frames = frames_of(o);
+  GridShape grid = parse_grid(o.grid);
+  if (format == "png") require_grid(frames);
+  if (o.strip) parse_grid(std::to_string(frames) + "x1", "--frames of a --strip");
+  if (grid.columns > 0 && frames > grid.columns * grid.rows) {
+    throw UsageError("--grid " + o.grid + ": has " + std::to_string(grid.columns * grid.rows) +
+                     " cells for " + std::to_string(frames) + " frames");
+  }
+  check_ends(o, tool);
+  refuse_overwriting(o.output, paths_of(o.model, o.from, o.to, o.vectors));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  Tool tool("interpolate", "Draw the pictures between pictures, vectors or seeds.");
+  tool.operand("MODEL", o.model, "checkpoint, - for standard input", false);
+  tool.option("--from", o.from, "FILE", "picture, or vectors of img2vec, to begin with");
+  tool.option("--to", o.to, "FILE", "the same to end with");
+  tool.option("--from-index", o.from_index, "N", "which picture or vector of it, from 0");
+  tool.option("--to-index", o.to_index, "N", "the same of --to");
+  tool.option("--vectors", o.vectors, "FILE", "go through all vectors of a file, - for stdin");
+  tool.option("--seeds", o.seeds, "LIST", "go through the pictures of these seeds, as 1,7,9");
+  tool.choice("--mode", o.mode, {"lerp", "slerp"},
+              "straight or in arcs; slerp between seeds, lerp between others");
+  tool.option("--frames", o.frames, "N", "how many; 60, 9 of a strip, as many as a grid holds");
+  tool.flag("--loop", o.loop, "come back to the beginning, which is not repeated");
+  tool.option("--extrapolate", o.extrapolate, "X",
+              "go on beyond both ends by so many times the distance");
+  tool.option("-o,--output", o.output, "FILE",
+              "file to write, - for standard output (also if not given)");
+  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},
+              "png: one grid, ppm: one after another; by the suffix");
+  tool.flag("--strip", o.strip, "png: all frames in one row");
+  tool.option("--grid", o.grid, "WxH", "png: columns and rows; nearly square");
+  tool.option("--average", o.average, "NAME",
+              "weights: auto (the first average if there is one), none, or its number");
+  tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
+  tool.flag("--force", o.force, "write to a terminal all the same");
+  tool.fields(o.reading.fields(), "Reading");
+  tool.config_file();
+
+  return tool.run(argc, argv, [&] {
+    check(o, tool);
+    return draw(o, tool);
+  });
+}
