@@ -71,6 +71,11 @@ int main(int argc, char** argv) {
       Attributes all{{"file", input}, {"kind", kind.empty() ? std::string("foreign") : kind}};
       for (const char* group : {"/config", "/preprocess", "/training", "/state", "/inputs"})
         print_group(file, group, all);
+      if (file.has("/tokenizer") && !file.is_group("/tokenizer")) {
+        const Attributes about = file.attributes("/tokenizer");
+        const Scalar* type = find(about, "type");
+        all.emplace_back("tokenizer", type ? to_text(*type) : std::string("unknown"));
+      }
       Totals totals = walk(file, "/", tensors && !json);
       if (file.is_group("/model"))
         all.emplace_back("parameters", walk(file, "/model", false).numbers);

@@ -6,31 +6,12 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/tool.h"
-#include "data/dataset.h"
 #include "eval/baselines.h"
 #include "eval/remarks.h"
-#include "infer/seed_grid.h"
-#include "models/registry.h"
 #include "train/signals.h"
-#include "train/train_sets.h"
-#include "train/trainer.h"
+#include "training_page.h"
 
 using namespace atelier;
-
-namespace {
-
-// Fields that the pictures decided, for people: "net conv, likelihood gaussian".
-std::string chosen(const Attributes& before, const Attributes& after) {
-  std::string list;
-  for (const auto& [name, value] : before) {
-    if (value != Scalar(std::string("auto"))) continue;
-    list += (list.empty() ? "" : ", ") + name + " " + to_text(*find(after, name));
-  }
-  return list;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   std::vector<std::string> sources;
@@ -39,31 +20,17 @@ int main(int argc, char** argv) {
   Model model = make_model("vae");
 
   Tool tool("vae-train", "Train an autoencoder or a variational autoencoder on pictures.");
-  tool.operands("DATA", sources, "pictures: HDF5 file, folder, tar, idx, or - for standard input",
-                false);
-  tool.fields(config.reporting_fields(), "Output", {{"output", "-o"}, {"dry_run", "-n"}});
-  tool.optional_value("--resume", config.resume, "auto", "FILE",
-                      "go on where a checkpoint, or the newest of the run directory, ends",
-                      "Output");
-  tool.incidental("--resume");
+  declare_data_and_output(tool, sources, config);
   tool.fields(model.fields, "Model");
-  tool.fields(config.training_fields(), "Training", {{"batch_size", "-b"}});
-  tool.fields(reading.fields(), "Reading");
   std::vector<std::pair<std::string, Attributes>> presets;
   for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
   tool.presets(presets);
-  tool.config_file();
+  declare_training_and_reading(tool, config, reading);
 
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
     install_signal_handlers();
-    config.settle([&](std::string_view option) { return tool.source(option); });
-    if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
-    config.check_outputs();
-    auto inputs =
-        paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
-    refuse_overwriting(config.output, inputs);
-    refuse_overwriting(config.metrics, inputs, "--metrics");
+    check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     Attributes asked = to_attributes(model.fields);
@@ -75,18 +42,9 @@ int main(int argc, char** argv) {
     std::string by_pictures = chosen(asked, to_attributes(model.fields));
     if (!by_pictures.empty()) logging::info("chosen by the pictures: " + by_pictures);
 
-    Task task{.program = "vae-train",
-              .config = {{"model", model.name}},
-              .preprocess = sets.train.preprocess,
-              .objective = model.objective,
-              .validation = model.validation,
-              .log_weight = model.log_weight,
-              .latent = {},
-              .sample_grid = {},
-              .judge = {},
-              .resolved_toml = tool.resolved_toml(),
-              .started = started};
-    for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
+    Task task = task_of(model, tool, "vae-train", sets.train);
+    task.started = started;
+    task.log_weight = model.log_weight;
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
     if (task.log_weight)
       task.latent = [&](const Scope& scope, Expr image) { return model.encode(scope, image, {}); };

@@ -77,7 +77,7 @@ std::string zsh_script(const std::string& name, const std::vector<OptionSpec>& o
         mark = "=-";
         action = "::value:" + values;
       }
-      std::string times = o.kind == Kind::count ? "*" : "";
+      std::string times = o.kind == Kind::count || o.many ? "*" : "";
       out += fmt::format(" \\\n  '{}{}{}[{}]{}'", times, option, mark, help, action);
     }
   }

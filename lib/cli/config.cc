@@ -65,6 +65,11 @@ std::string toml_text(const std::string& text) {
   return out + "\"";
 }
 
+std::string toml_list(std::vector<std::string> words) {
+  for (std::string& word : words) word = toml_text(word);
+  return fmt::format("[{}]", fmt::join(words, ", "));
+}
+
 }  // namespace
 
 void read_config(const std::string& path, std::vector<OptionSpec>& options,
@@ -97,8 +102,18 @@ void read_config(const std::string& path, std::vector<OptionSpec>& options,
           fmt::format("{}:{}: unknown key '{}'{}", path, node.source().begin.line, name,
                       near.empty() ? "" : fmt::format("; is it '{}'?", near.substr(2))));
     }
-    std::string value = text_of(node, where);
+    std::vector<std::string> words;
+    std::string value;
+    if (found->many) {
+      words = words_of(node, where);
+    } else {
+      value = text_of(node, where);
+    }
     if (found->source > 2) continue;
+    if (found->many) {
+      for (const std::string& word : words) set_option(*found, word, 2, where);
+      continue;
+    }
     try {
       found->field.set_text(value);
     } catch (const UsageError& error) {
@@ -113,13 +128,14 @@ std::string write_config(const std::vector<OptionSpec>& options,
   std::string out;
   for (const OperandSpec& o : operands) {
     if (!o.given) continue;
-    std::vector<std::string> words = o.one ? std::vector<std::string>{*o.one} : *o.many;
-    for (std::string& word : words) word = toml_text(word);
-    out += o.one ? fmt::format("{} = {}\n", o.key(), words.front())
-                 : fmt::format("{} = [{}]\n", o.key(), fmt::join(words, ", "));
+    out += fmt::format("{} = {}\n", o.key(), o.one ? toml_text(*o.one) : toml_list(*o.many));
   }
   for (const OptionSpec& o : options) {
     if (o.hidden || o.group == "Common" || o.field.incidental) continue;
+    if (o.many) {
+      if (o.source > 0) out += fmt::format("{} = {}\n", o.key(), toml_list(*o.many));
+      continue;
+    }
     Scalar value = o.field.value();
     auto* text = std::get_if<std::string>(&value);
     // Empty texts that nobody wrote and values out of the option's bounds stand for "not given".

@@ -13,8 +13,9 @@ namespace atelier {
 struct OptionSpec {
   enum class Kind { value, flag, count, optional_value };
   Kind kind = Kind::value;
-  std::vector<std::string> names;  // "-o", "--output"
-  BoundField field;                // target, bounds, choices, help, origin
+  std::vector<std::string> names;            // "-o", "--output"
+  BoundField field;                          // target, bounds, choices, help, origin
+  std::vector<std::string>* many = nullptr;  // the target of one that may be repeated, not field's
   // without: the value of an optional_value given bare, and the only one it takes as the next word.
   std::string metavar, without;
   std::string group;
@@ -40,7 +41,7 @@ struct OperandSpec {
 };
 
 // Sets the options that the words give and returns the operands. UsageError: an option is unknown,
-// given twice, without its value or with one that it does not take.
+// given twice (unless it may be repeated), without its value or with one that it does not take.
 std::vector<std::string> read_command_line(std::vector<std::string> words,
                                            std::vector<OptionSpec>& options);
 OptionSpec* find_option(std::string_view name, std::vector<OptionSpec>& options);  // null: none

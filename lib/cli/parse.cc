@@ -93,7 +93,8 @@ class CommandLine {
   }
 
   void set_once(OptionSpec& option, const std::string& name, const std::string& value) {
-    if (option.source == 4) throw UsageError(fmt::format("{}: given twice", option.long_name()));
+    if (option.source == 4 && !option.many)
+      throw UsageError(fmt::format("{}: given twice", option.long_name()));
     set_option(option, value, 4, name);
   }
 
@@ -134,6 +135,12 @@ OptionSpec* find_option(std::string_view name, std::vector<OptionSpec>& options)
 }
 
 void set_option(OptionSpec& option, const std::string& value, int source, std::string_view shown) {
+  if (option.many) {
+    if (option.source != source) option.many->clear();
+    option.many->push_back(value);
+    option.source = source;
+    return;
+  }
   try {
     option.field.set_text(value);
   } catch (const UsageError& error) {

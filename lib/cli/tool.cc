@@ -47,7 +47,7 @@ struct Tool::Impl {
   std::vector<OperandSpec> operands;
   std::vector<OptionSpec> options;
   std::vector<std::pair<std::string, Attributes>> presets;
-  bool has_config = false, help = false, version = false, quiet = false, debug = false;
+  bool has_config = false, print_config = false, help = false, version = false, quiet = false, debug = false;
   std::int64_t verbose = 0, threads = 0;
   std::string config, preset, completion;
 
@@ -128,6 +128,15 @@ void Tool::option(std::string names, double& value, std::string metavar, std::st
                   std::string group) {
   OptionSpec spec = spec_of(value, std::move(metavar), std::move(help), std::move(group));
   spec.shown_default = fmt::format("{}", value);
+  impl_->add(std::move(names), std::move(spec));
+}
+void Tool::option(std::string names, std::vector<std::string>& values, std::string metavar,
+                  std::string help, std::string group) {
+  OptionSpec spec;
+  spec.field.help = std::move(help);
+  spec.many = &values;
+  spec.metavar = std::move(metavar);
+  spec.group = std::move(group);
   impl_->add(std::move(names), std::move(spec));
 }
 void Tool::choice(std::string names, std::string& value, std::vector<std::string> choices,
@@ -312,6 +321,9 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     option("-c,--config", t.config, "FILE", "read options from a TOML file, keys as long flags",
            "Configuration");
     incidental("--config");
+    flag("--print-config", t.print_config, "print all options that are set as such a file, and stop",
+         "Configuration");
+    incidental("--print-config");
   }
   option("-j,--threads", t.threads, "N",
          "threads; 0: OMP_NUM_THREADS, SLURM_CPUS_PER_TASK, or all CPUs allowed", "Common");
@@ -343,8 +355,12 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     t.operands_from(words);
     t.environment();
     if (given("config")) read_config(t.config, t.options, t.operands);
-    t.require_operands();
     t.apply_preset();
+    if (t.print_config) {
+      print(resolved_toml());
+      return closed(kExitDone);
+    }
+    t.require_operands();
     logging::set_level(t.quiet         ? logging::Level::error
                        : t.debug       ? logging::Level::debug
                        : t.verbose > 1 ? logging::Level::detail

@@ -37,6 +37,8 @@ class Tool {
               std::string group = "Options");
   void option(std::string names, double& value, std::string metavar, std::string help,
               std::string group = "Options");
+  void option(std::string names, std::vector<std::string>& values, std::string metavar,
+              std::string help, std::string group = "Options");
   void flag(std::string names, bool& value, std::string help, std::string group = "Options");
   // One of `choices`, which help and completion show; an empty value stands for "not given".
   void choice(std::string names, std::string& value, std::vector<std::string> choices,

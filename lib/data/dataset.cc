@@ -64,12 +64,7 @@ Dataset read_prepared(PreparedItems& items) {
     ++set.size;
   }
   set.label_names = items.label_names();
-  if (!items.has_captions()) {
-    set.captions = {};
-  } else if (items.without_caption() > 0) {
-    logging::warning(
-        fmt::format("{} of {} pictures have no caption", items.without_caption(), set.size));
-  }
+  if (!items.has_captions()) set.captions = {};
   set.skipped = items.skipped();
   set.preprocess = items.preprocess();
   set.pixels = *memory;

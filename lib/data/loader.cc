@@ -25,7 +25,7 @@ constexpr std::uint64_t kPermutationStream = stream_of("loader.permutation");
 
 struct Slot {
   Buffer images;
-  std::vector<std::int32_t> labels, ids;
+  std::vector<std::int32_t> labels, ids, tokens;
   std::vector<std::int64_t> examples;
   LoaderPosition position, next;
 };
@@ -108,11 +108,18 @@ void Loader::Impl::fill(Slot& slot) {
   std::iota(slot.ids.begin(), slot.ids.end(), 0);
   slot.labels.assign(std::size_t(rows), -1);
   std::size_t bytes = std::size_t(dataset.row_bytes());
+  std::size_t length =
+      options.captions ? std::size_t(options.captions->context_length()) : std::size_t{0};
+  slot.tokens.resize(std::size_t(rows) * length);
   std::span<std::byte> images = slot.images.as<std::byte>();
   for (std::size_t row = 0; row < std::size_t(rows); ++row) {
     std::int64_t example = slot.examples[row];
     augmenter.write(example, cursor.epoch, images.subspan(row * bytes, bytes));
     if (!dataset.labels.empty()) slot.labels[row] = dataset.labels[std::size_t(example)];
+    if (options.captions) {
+      options.captions->write(example, cursor.epoch,
+                              std::span(slot.tokens).subspan(row * length, length));
+    }
   }
   cursor.index += rows;
   if (cursor.index == size) cursor = {.epoch = cursor.epoch + 1, .index = 0};
@@ -211,6 +218,7 @@ HostBatch Loader::next() {
           .labels = slot.labels,
           .ids = slot.ids,
           .examples = slot.examples,
+          .tokens = slot.tokens,
           .position = slot.position,
           .next = slot.next};
 }

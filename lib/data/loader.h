@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "data/caption_reader.h"
 #include "data/dataset.h"
 
 namespace atelier {
@@ -18,6 +19,7 @@ struct LoaderOptions {
   std::int64_t crop_padding = 0;  // random crop after padding by edge pixels on every side
   std::string binarize =
       "none";  // none, threshold (>= 128), sample (once, by seed), dynamic (each epoch)
+  const CaptionReader* captions = nullptr;  // of the same data set; null: no tokens
 };
 
 // Where the next batch begins; saved in checkpoints.
@@ -32,6 +34,7 @@ struct HostBatch {
   std::span<const std::int32_t> labels;    // [rows], -1 without labels
   std::span<const std::int32_t> ids;       // [rows] place in the global batch (row index)
   std::span<const std::int64_t> examples;  // [rows] index in the data set
+  std::span<const std::int32_t> tokens;    // [rows, T] of the captions, empty without
   LoaderPosition position;                 // of this batch's first example
   LoaderPosition next;                     // of the batch after it
 };

@@ -20,6 +20,8 @@ constexpr Group kGroups[] = {{"/config", &Checkpoint::config},
                              {"/state", &Checkpoint::state},
                              {"/inputs", &Checkpoint::inputs}};
 
+constexpr const char *kTokenizer = "/tokenizer", *kTokenizerType = "sentencepiece";
+
 std::string path_of(const std::string& name) {
   return name.find('/') == name.npos ? "/model/" + name : "/" + name;
 }
@@ -132,12 +134,30 @@ void collect(const Hdf5Reader& file, const std::string& group, std::vector<std::
              int depth) {
   for (const std::string& child : file.children(group)) {
     std::string path = (group == "/" ? "" : group) + "/" + child;
+    if (path == kTokenizer) continue;
     if (!file.is_group(path)) {
       paths.push_back(path);
-    } else if (path != "/meta" && path != "/tokenizer" && depth < 8) {
+    } else if (path != "/meta" && depth < 8) {
       collect(file, path, paths, depth + 1);
     }
   }
+}
+
+std::vector<std::byte> read_tokenizer(const Hdf5Reader& file) {
+  if (!file.has(kTokenizer)) return {};
+  const std::string where = fmt::format("{}: {}", file.name(), kTokenizer);
+  if (file.is_group(kTokenizer)) throw Error(where + ": expected a dataset, found a group");
+  DatasetInfo info = file.info(kTokenizer);
+  if (info.type != FileType::u8 || info.dims.size() != 1 || info.dims[0] == 0 || !info.contiguous)
+    throw Error(where + ": expected contiguous bytes u8 [n]");
+  Attributes attributes = file.attributes(kTokenizer);
+  const Scalar* type = find(attributes, "type");
+  std::string found = type ? to_text(*type) : "none";
+  if (found != kTokenizerType)
+    throw Error(fmt::format("{}: expected type {}, found {}", where, kTokenizerType, found));
+  file.verify(kTokenizer);
+  Mapping bytes = file.map(kTokenizer);
+  return {bytes.bytes().begin(), bytes.bytes().end()};
 }
 
 }  // namespace
@@ -164,6 +184,11 @@ void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, c
     file.group(group.path);
     file.attributes(group.path, values);
   }
+  if (!checkpoint.tokenizer.empty()) {
+    const std::int64_t dims[] = {std::int64_t(checkpoint.tokenizer.size())};
+    file.dataset(kTokenizer, FileType::u8, dims, checkpoint.tokenizer);
+    file.attribute(kTokenizer, "type", std::string(kTokenizerType));
+  }
   // By name: the order of creation differs between a first run and a resumed one.
   std::vector<std::string> names = store.names();
   std::sort(names.begin(), names.end());
@@ -185,6 +210,7 @@ Checkpoint read_checkpoint_attributes(const Hdf5Reader& file) {
   for (const Group& group : kGroups) {
     if (file.is_group(group.path)) checkpoint.*group.member = file.attributes(group.path);
   }
+  checkpoint.tokenizer = read_tokenizer(file);
   if (checkpoint.model().empty())
     throw Error(fmt::format("{}: /config names no model", file.name()));
   return checkpoint;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/fields.h"
 #include "io/hdf5.h"
@@ -20,6 +21,8 @@ struct Checkpoint {
   Attributes training;    // /training: resolved training configuration; empty in inference files
   Attributes state;       // /state: step, epoch, seed, loader position, best; empty likewise
   Attributes inputs;      // /inputs: digests of the data and of --init
+  // /tokenizer: a model file of SentencePiece (data/tokenizer.h); empty: the model reads no text.
+  std::vector<std::byte> tokenizer = {};
 
   std::string model() const;  // config attribute `model`
 };

@@ -3,12 +3,16 @@
 
 #include <fmt/format.h>
 
+#include "models/classifier.h"
+#include "models/clip.h"
 #include "models/vae.h"
 
 namespace atelier {
 namespace {
 
 constexpr ModelEntry kModels[] = {
+    {"classifier", "vision transformer or convolutions with a class head", make_classifier},
+    {"clip", "image tower and text tower that agree on pictures and captions", make_clip},
     {"vae", "variational and plain autoencoders, fully connected or convolutional", make_vae},
 };
 

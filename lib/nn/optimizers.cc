@@ -64,6 +64,14 @@ std::vector<Expr> keeps_of(const OptimizerArgs& args, Expr step) {
   return keeps;
 }
 
+// `value` within what the model says of the parameter `name`.
+Expr bounded(const Scope& root, const std::string& name, Expr value, Where where) {
+  Scope::Bounds bounds = root.bounds(name);
+  if (std::isfinite(bounds.low)) value = max(value, Operand(bounds.low, where));
+  if (std::isfinite(bounds.high)) value = min(value, Operand(bounds.high, where));
+  return value;
+}
+
 void average_states(const Scope& root, std::span<const Expr> keeps, Where where) {
   Graph& graph = root.graph();
   for (const Scope::StateUpdate& state : root.state_updates()) {
@@ -133,11 +141,11 @@ OptimizerResult apply_optimizer(const Scope& root, std::span<const Expr> grads, 
     if (type.shape.rank() <= 1) adam_args.weight_decay = 0;
     AdamResult next =
         adam(params[i], m, v, grads[i], rate, c1, c2, scale, averages, keeps, adam_args, where);
-    graph.update(params[i], next.p, where);
+    graph.update(params[i], bounded(root, names[i], next.p, where), where);
     graph.update(m, next.m, where);
     graph.update(v, next.v, where);
     for (std::size_t k = 0; k < keeps.size(); ++k) {
-      graph.update(averages[k], next.averages[k], where);
+      graph.update(averages[k], bounded(root, names[i], next.averages[k], where), where);
     }
   }
   average_states(root, keeps, where);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "base/random.h"
@@ -20,6 +21,7 @@ struct Scope::Shared {
   std::vector<Param> params;
   std::vector<StateUpdate> updates;
   std::map<std::string, std::string, std::less<>> state_names;  // slot name -> path
+  std::map<std::string, Bounds, std::less<>> bounds;            // of parameters, by name
 };
 
 namespace {
@@ -116,6 +118,19 @@ void Scope::update(Expr state, Expr next, Where where) const {
   }
   graph_->update(state, next, where);
   shared_->updates.push_back({found->second, state, next});
+}
+
+void Scope::keep_within(Expr param, double low, double high) const {
+  auto found = std::ranges::find(shared_->params, param, &Shared::Param::slot);
+  if (found == shared_->params.end())
+    graph_->refuse("keep_within", "this is no parameter of the scope", {&param, 1}, {});
+  shared_->bounds[found->name] = {low, high};
+}
+
+Scope::Bounds Scope::bounds(const std::string& name) const {
+  auto found = shared_->bounds.find(name);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return found == shared_->bounds.end() ? Bounds{-kInfinity, kInfinity} : found->second;
 }
 
 Expr Scope::uniform(std::string_view name, Shape shape, Where where) const {

@@ -46,6 +46,15 @@ class Scope {
   // Commits the next value of a state; nothing in eval mode or when frozen.
   void update(Expr state, Expr next, Where = Where::here()) const;
 
+  // The optimizer moves a value of `param` beyond these bounds back to them, at the end of each
+  // step (CLIP's logit scale; the weights of a Wasserstein critic).
+  void keep_within(Expr param, double low, double high) const;
+  struct Bounds {
+    double low, high;
+  };
+  // Of a parameter by its name; without bounds, the infinities.
+  Bounds bounds(const std::string& name) const;
+
   // Noise of shape [N, ..], one stream a name; see Noise. Throws ShapeError without noise inputs.
   Expr uniform(std::string_view name, Shape shape, Where = Where::here()) const;
   Expr normal(std::string_view name, Shape shape, Where = Where::here()) const;

@@ -132,6 +132,7 @@ Progress Checkpoints::resume(const std::string& path) {
   compare(path, c.config, now.config, "model option");
   compare(path, c.training, now.training, "training option");
   compare(path, c.inputs, now.inputs, "input");
+  if (c.tokenizer != now.tokenizer) throw Error(path + ": its tokenizer is another one");
   compare(path, c.state, {{"level", std::string(name(host_level()))}}, "kernel");
   auto value = [&]<class T>(const char* key, T) {
     const Scalar* found = find(c.state, key);
@@ -198,13 +199,18 @@ Checkpoint Checkpoints::describe() const {
   Checkpoint c;
   c.config = task_.config;
   c.preprocess = task_.preprocess;
+  c.tokenizer = task_.tokenizer;
   c.training = to_attributes(TrainConfig(config_).training_fields());
+  c.training.insert(c.training.end(), task_.training.begin(), task_.training.end());
   c.inputs = {{"train_digest", fmt::format("{:016x}", data_.train->digest)},
               {"train_examples", std::int64_t(data_.train_indices.size())}};
   if (data_.validation && !data_.validation_indices.empty()) {
     c.inputs.emplace_back("val_digest", fmt::format("{:016x}", data_.validation->digest));
     c.inputs.emplace_back("val_examples", std::int64_t(data_.validation_indices.size()));
   }
+  if (data_.captions) c.inputs.emplace_back("caption_digest", caption_digest(*data_.train));
+  if (data_.validation_captions)
+    c.inputs.emplace_back("val_caption_digest", caption_digest(*data_.validation));
   c.inputs.emplace_back("precision", std::string("fp32"));
   if (!init_digest_.empty()) c.inputs.emplace_back("init_digest", init_digest_);
   return c;

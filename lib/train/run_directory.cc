@@ -23,7 +23,33 @@ std::optional<std::int64_t> step_of(const std::string& name) {
   return step;
 }
 
+std::filesystem::path checkpoint_at(const std::filesystem::path& directory, std::int64_t step) {
+  return directory / fmt::format("step-{:08}.h5", step);
+}
+
+// Ascending. A directory that cannot be listed must not pass for one without checkpoints.
+std::vector<std::int64_t> steps_in(const std::filesystem::path& directory) {
+  std::vector<std::int64_t> found;
+  std::error_code error;
+  auto entries = std::filesystem::directory_iterator(directory, error);
+  for (; !error && entries != std::filesystem::end(entries); entries.increment(error)) {
+    if (auto step = step_of(entries->path().filename().string())) found.push_back(*step);
+  }
+  if (error) throw_errno(directory, "cannot list", error.value());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 }  // namespace
+
+std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> found;
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error)) return found;
+  auto steps = steps_in(directory);
+  for (std::size_t i = steps.size(); i-- > 0;) found.push_back(checkpoint_at(directory, steps[i]));
+  return found;
+}
 
 bool is_run_file(const std::string& name) {
   for (const char* own : {"best.h5", "metrics.jsonl", "config.toml", "run.lock"})
@@ -59,21 +85,10 @@ RunDirectory::RunDirectory(std::filesystem::path path) : path_(std::move(path)) 
 }
 
 std::filesystem::path RunDirectory::checkpoint(std::int64_t step) const {
-  return path_ / fmt::format("step-{:08}.h5", step);
+  return checkpoint_at(path_, step);
 }
 
-std::vector<std::int64_t> RunDirectory::steps() const {
-  std::vector<std::int64_t> found;
-  // A directory that cannot be listed must not pass for one without checkpoints.
-  std::error_code error;
-  auto entries = std::filesystem::directory_iterator(path_, error);
-  for (; !error && entries != std::filesystem::end(entries); entries.increment(error)) {
-    if (auto step = step_of(entries->path().filename().string())) found.push_back(*step);
-  }
-  if (error) throw_errno(path_, "cannot list", error.value());
-  std::sort(found.begin(), found.end());
-  return found;
-}
+std::vector<std::int64_t> RunDirectory::steps() const { return steps_in(path_); }
 
 void RunDirectory::prune(std::int64_t keep, std::int64_t step) const {
   auto all = steps();

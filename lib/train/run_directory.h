@@ -14,6 +14,9 @@ namespace atelier {
 // A name that a run directory uses for itself: step-*.h5, best.h5, metrics.jsonl, ..
 bool is_run_file(const std::string& name);
 
+// The checkpoints by step of a directory that may be in use or not there yet; newest first.
+std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& directory);
+
 // Creates the directory if needed, locks it for the life of this object, removes temporaries that
 // dead jobs left. Throws Error("run: in use by process 123 on host") if another job holds it.
 class RunDirectory {

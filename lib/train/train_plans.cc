@@ -1,4 +1,4 @@
-// Graphs of one update: whole, or k - 1 times accumulate and once apply.
+// Updates: what is run in which order, over which rows. The graphs are built in train_graphs.cc.
 #include "train/train_plans.h"
 
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 
 #include "base/parse.h"
 #include "nn/optimizers.h"
+#include "train/train_graphs.h"
 
 namespace atelier {
 
@@ -35,10 +36,13 @@ std::vector<double> parse_decays(const std::string& text) {
 
 namespace {
 
-GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType dtype) {
+GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType dtype,
+                   std::int64_t context_length) {
   GraphInputs in;
   in.batch.image = graph.input("image", dtype, {rows, data.height, data.width, data.channels});
   if (data.num_classes() > 0) in.batch.label = graph.input("label", DType::i32, {rows});
+  if (context_length > 0)
+    in.batch.tokens = graph.input("tokens", DType::i32, {rows, context_length});
   in.noise.ids = graph.input("ids", DType::i32, {rows});
   in.noise.clock = graph.input("clock", DType::i32, {3});
   return in;
@@ -46,14 +50,16 @@ GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType d
 
 }  // namespace
 
-GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
-  GraphInputs in = inputs(graph, data, rows, data.dtype);
+GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
+                         std::int64_t context_length) {
+  GraphInputs in = inputs(graph, data, rows, data.dtype, context_length);
   if (data.dtype == DType::u8) in.batch.image = cast(in.batch.image, DType::f32) / 255.0;
   return in;
 }
 
-GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
-  return inputs(graph, data, rows, DType::f32);
+GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
+                         std::int64_t context_length) {
+  return inputs(graph, data, rows, DType::f32, context_length);
 }
 
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
@@ -65,59 +71,42 @@ void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
 }
 
 TrainPlans::TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data,
-                       Store& store)
-    : task_(task), config_(config), data_(data), store_(store) {}
+                       Store& store, std::int64_t context_length)
+    : task_(task), config_(config), data_(data), store_(store), context_length_(context_length) {}
+
+bool TrainPlans::cached() const { return task_.contrast && config_.grad_accum_steps > 1; }
+
+// Micro-batches of losses over rows are equal, or the batch is run whole; slices of features may be
+// uneven.
+std::int64_t TrainPlans::slice_rows() const {
+  return (config_.batch_size + config_.grad_accum_steps - 1) / config_.grad_accum_steps;
+}
 
 Plan& TrainPlans::for_rows(std::int64_t rows) {
+  if (cached() && rows > slice_rows()) {
+    std::int64_t last = rows % slice_rows();
+    return plan(Role::finish, last > 0 ? last : slice_rows(), 1);
+  }
   std::int64_t slices = rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1;
+  if (cached()) slices = 1;
   return plan(slices == 1 ? Role::whole : Role::apply, rows / slices, slices);
 }
 
-Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
-  auto& slot = plans_[{int(role), rows, slices}];
-  if (slot) return *slot;
-  Graph graph;
-  GraphInputs in = graph_inputs(graph, data_, rows);
-  Expr rate = graph.input("rate", DType::f32, {});
-  Scope root(graph, store_, Mode::train, in.noise);
-  in.batch.step = optimizer_step(root);
-  Objective objective = task_.objective(root, in.batch);
-  unit_ = objective.unit;
-  // Later plans differ in rows alone; one that is made between two micro-batches finds sums here.
-  bool first = terms_.empty();
-  for (const Term& term : objective.terms) {
-    graph.output("term." + term.name, reshape(mean(term.value), {}));
-    if (first) terms_.push_back({term.name, term.unit, 0, term.role});
+double TrainPlans::flops(std::int64_t rows) {
+  if (cached() && rows > slice_rows()) {
+    for_rows(rows);  // tells what the features are
+    double total = plan(Role::contrast, rows, 1).flops();
+    for (std::int64_t first = 0; first < rows; first += slice_rows()) {
+      std::int64_t count = std::min(slice_rows(), rows - first);
+      bool last = first + count == rows;
+      total += plan(Role::features, count, 1).flops() +
+               plan(last ? Role::finish : Role::backward, count, 1).flops();
+    }
+    return total;
   }
-  for (const Scope::StateUpdate& state : root.state_updates()) states_[state.name];
-  std::vector<Expr> params = root.params();
-  parameters_ = 0;
-  for (const Expr& p : params) parameters_ += p.shape().count();
-  std::vector<Expr> grads = gradient(objective.loss, params);
-  Expr loss = reshape(objective.loss, {});
-  graph.output("loss", loss);
-  if (role == Role::accumulate) {
-    graph.output("guard", loss + reshape(global_norm(grads), {}));
-    accumulate_gradients(root, grads);
-  } else {
-    if (role == Role::apply) grads = accumulated_mean(root, grads, int(slices));
-    OptimizerArgs args;
-    args.adam = {config_.adam_beta1, config_.adam_beta2, config_.adam_eps, config_.weight_decay};
-    args.max_grad_norm = config_.max_grad_norm;
-    args.report_norm = true;
-    args.emas = parse_decays(config_.ema_decay);
-    // Before the updates, so that it is known when the first of them is to be written.
-    graph.output("guard", loss + reshape(global_norm(grads), {}));
-    OptimizerResult result = apply_optimizer(root, grads, rate, args);
-    graph.output("grad_norm", reshape(result.grad_norm, {}));
-  }
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    if (graph.node(id).op != Op::slot) continue;
-    const std::string& name = graph.name_of(id);
-    if (name.find('/') == name.npos) tensors_.insert(name);
-  }
-  slot = std::make_unique<Plan>(graph, store_, PlanOptions{.guard = "guard"}, workspace_);
-  return *slot;
+  std::int64_t slices =
+      rows % config_.grad_accum_steps == 0 && !cached() ? config_.grad_accum_steps : 1;
+  return for_rows(rows).flops() * double(slices);
 }
 
 void TrainPlans::feed(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows,
@@ -127,17 +116,22 @@ void TrainPlans::feed(Plan& plan, const HostBatch& batch, std::int64_t first, st
                                       std::size_t(rows * data_.row_bytes()));
     std::memcpy(span.data(), bytes.data(), bytes.size());
   };
-  if (data_.dtype == DType::u8) {
-    copy(plan.input<std::uint8_t>("image"));
-  } else {
-    copy(plan.input<float>("image"));
+  if (plan.has_input("image")) {
+    if (data_.dtype == DType::u8) {
+      copy(plan.input<std::uint8_t>("image"));
+    } else {
+      copy(plan.input<float>("image"));
+    }
   }
-  auto ids = plan.input<std::int32_t>("ids");
-  std::copy_n(batch.ids.begin() + first, rows, ids.begin());
+  if (plan.has_input("ids"))
+    std::copy_n(batch.ids.begin() + first, rows, plan.input<std::int32_t>("ids").begin());
   if (plan.has_input("label"))
     std::copy_n(batch.labels.begin() + first, rows, plan.input<std::int32_t>("label").begin());
+  if (plan.has_input("tokens"))
+    std::copy_n(batch.tokens.begin() + first * context_length_, rows * context_length_,
+                plan.input<std::int32_t>("tokens").begin());
   write_clock(plan, std::uint64_t(config_.seed), step);
-  plan.input<float>("rate")[0] = float(rate);
+  if (plan.has_input("rate")) plan.input<float>("rate")[0] = float(rate);
 }
 
 void TrainPlans::collect(const Plan& plan, double share) {
@@ -165,10 +159,24 @@ void TrainPlans::undo_slices() {
 }
 
 bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) {
-  std::int64_t slices = batch.rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1;
-  std::int64_t rows = batch.rows / slices;
   loss_ = 0;
   for (ReportedTerm& term : terms_) term.value = 0;
+  return cached() && batch.rows > slice_rows() ? update_cached(batch, step, rate)
+                                               : update_in_slices(batch, step, rate);
+}
+
+// False if something was not finite; `undo`: earlier parts of the update have changed the store.
+bool TrainPlans::run(Plan& plan, bool undo) {
+  if (plan.run_guarded()) return true;
+  non_finite_ = plan.non_finite();
+  if (undo) undo_slices();
+  return false;
+}
+
+bool TrainPlans::update_in_slices(const HostBatch& batch, std::int64_t step, double rate) {
+  std::int64_t slices =
+      batch.rows % config_.grad_accum_steps == 0 && !cached() ? config_.grad_accum_steps : 1;
+  std::int64_t rows = batch.rows / slices;
   if (slices > 1) {
     for_rows(batch.rows);  // tells what the states are
     keep_states();
@@ -179,15 +187,65 @@ bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) 
                                     : Role::apply,
                    rows, slices);
     feed(p, batch, s * rows, rows, step, rate);
-    if (!p.run_guarded()) {
-      non_finite_ = p.non_finite();
-      if (s > 0) undo_slices();
-      return false;
-    }
+    if (!run(p, s > 0)) return false;
     collect(p, 1.0 / double(slices));
     if (p.has_output("grad_norm")) grad_norm_ = double(p.scalar("grad_norm"));
   }
   return true;
+}
+
+bool TrainPlans::update_cached(const HostBatch& batch, std::int64_t step, double rate) {
+  for_rows(batch.rows);  // tells what features and states there are
+  keep_states();
+  std::size_t parts = feature_rows_.size();
+  auto row = [&](std::size_t i) { return std::size_t(feature_rows_[i].count()); };
+  features_.resize(parts);
+  slopes_.resize(parts);
+  for (std::size_t i = 0; i < parts; ++i) features_[i].resize(std::size_t(batch.rows) * row(i));
+
+  auto for_each_slice = [&](const auto& body) {
+    for (std::int64_t first = 0; first < batch.rows; first += slice_rows()) {
+      std::int64_t rows = std::min(slice_rows(), batch.rows - first);
+      if (!body(first, rows)) return false;
+    }
+    return true;
+  };
+  bool done = for_each_slice([&](std::int64_t first, std::int64_t rows) {
+    Plan& p = plan(Role::features, rows, 1);
+    feed(p, batch, first, rows, step, rate);
+    if (!run(p, false)) return false;
+    for (std::size_t i = 0; i < parts; ++i) {
+      std::ranges::copy(p.output(feature_name(i)),
+                        features_[i].begin() + first * std::int64_t(row(i)));
+    }
+    return true;
+  });
+  if (!done) return false;
+
+  Plan& whole = plan(Role::contrast, batch.rows, 1);
+  for (std::size_t i = 0; i < parts; ++i)
+    std::ranges::copy(features_[i], whole.input(feature_name(i)).begin());
+  feed(whole, batch, 0, batch.rows, step, rate);
+  if (!run(whole, false)) return false;
+  collect(whole, 1);
+  for (std::size_t i = 0; i < parts; ++i) {
+    auto slopes = whole.output(slope_name(i));
+    slopes_[i].assign(slopes.begin(), slopes.end());
+  }
+
+  return for_each_slice([&](std::int64_t first, std::int64_t rows) {
+    bool last = first + rows == batch.rows;
+    Plan& p = plan(last ? Role::finish : Role::backward, rows, 1);
+    for (std::size_t i = 0; i < parts; ++i) {
+      auto from =
+          std::span(slopes_[i]).subspan(std::size_t(first) * row(i), std::size_t(rows) * row(i));
+      std::ranges::copy(from, p.input(slope_name(i)).begin());
+    }
+    feed(p, batch, first, rows, step, rate);
+    if (!run(p, true)) return false;
+    if (last) grad_norm_ = double(p.scalar("grad_norm"));
+    return true;
+  });
 }
 
 }  // namespace atelier

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/checkpoint.h"
+#include "train/run_directory.h"
 
 namespace atelier {
 namespace {
@@ -43,6 +45,69 @@ void read_train_sets(const std::vector<std::string>& sources, const ReadOptions&
   }
   if (duplicates == 0) return;
   logging::warning(fmt::format("{} held-out pictures are also among those trained on", duplicates));
+}
+
+Fields CaptionConfig::fields() {
+  return {bind(caption_drop, {"caption_drop",
+                              "probability that a caption loses some of its clauses, so that short "
+                              "texts are understood too",
+                              "",
+                              {},
+                              0,
+                              1})};
+}
+
+std::optional<Tokenizer> stored_tokenizer(const TrainConfig& config) {
+  auto read = [](const std::string& path) -> std::optional<Tokenizer> {
+    Hdf5Reader file{std::filesystem::path(path)};
+    Checkpoint checkpoint = read_checkpoint_attributes(file);
+    if (checkpoint.tokenizer.empty()) return {};
+    return Tokenizer(checkpoint.tokenizer, path);
+  };
+  if (config.resume == "-" || config.init == "-") {
+    throw UsageError(fmt::format("{}=-: a model that reads text is taken from a file",
+                                 config.resume == "-" ? "--resume" : "--init"));
+  }
+  if (!config.resume.empty() && config.resume != "auto") return read(config.resume);
+  if (config.resume == "auto" && !config.run_dir.empty() && !config.dry_run) {
+    for (const auto& path : checkpoints_in(config.run_dir)) {
+      try {
+        return read(path.string());
+      } catch (const Error&) {  // passed over when the run is resumed, with a warning
+      }
+    }
+  }
+  if (config.init.empty()) return {};
+  return read(config.init);
+}
+
+void read_train_captions(const CaptionConfig& captions, std::int64_t vocab_size,
+                         std::int64_t context_length, const std::string& on_error,
+                         const TrainConfig& config, TrainSets& sets) {
+  bool apart = sets.data.validation == &sets.held_out, skip = on_error == "skip";
+  sets.train.skipped += require_captions(sets.train, sets.data.train_indices, skip);
+  if (!sets.data.validation_indices.empty()) {
+    Dataset& set = apart ? sets.held_out : sets.train;
+    set.skipped += require_captions(set, sets.data.validation_indices, skip);
+  }
+  std::optional<Tokenizer> tokenizer = stored_tokenizer(config);
+  if (!tokenizer) {
+    std::vector<std::string> texts;
+    for (std::int64_t index : sets.data.train_indices)
+      texts.push_back(sets.train.captions[std::size_t(index)]);
+    tokenizer = Tokenizer::train(texts, vocab_size);
+    logging::info(
+        fmt::format("{} tokens learned from {} captions", tokenizer->vocab_size(), texts.size()));
+  }
+  CaptionReaderOptions options{
+      .context_length = context_length, .caption_drop = captions.caption_drop, .seed = config.seed};
+  sets.captions.emplace(sets.train, *tokenizer, options);
+  sets.data.captions = &*sets.captions;
+  if (sets.data.validation_indices.empty()) return;
+  options.caption_drop = 0;
+  sets.held_out_captions =
+      apart ? CaptionReader(sets.held_out, *tokenizer, options) : sets.captions->whole();
+  sets.data.validation_captions = &*sets.held_out_captions;
 }
 
 }  // namespace atelier

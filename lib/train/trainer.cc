@@ -38,17 +38,20 @@ class Trainer {
         config_(config),
         data_(data),
         store_(std::uint64_t(config.seed)),
-        plans_(task, config, *data.train, store_),
+        plans_(task, config, *data.train, store_,
+               data.captions ? data.captions->context_length() : 0),
         loader_(*data.train, data.train_indices,
                 {.batch_size = config.batch_size,
                  .seed = config.seed,
                  .hflip = config.hflip,
                  .crop_padding = config.crop_padding,
-                 .binarize = config.binarize}),
+                 .binarize = config.binarize,
+                 .captions = data.captions}),
         reports_(task, config, plans_) {
     if (has_validation(task, data)) {
-      validator_ = std::make_unique<Validator>(task, config, *data.validation,
-                                               data.validation_indices, store_);
+      validator_ =
+          std::make_unique<Validator>(task, config, *data.validation, data.validation_indices,
+                                      store_, data.validation_captions);
     }
   }
 
@@ -269,8 +272,7 @@ class Trainer {
   int dry_run() {
     std::int64_t rows = std::min(config_.batch_size, loader_.size());
     Plan& plan = plans_.for_rows(rows);
-    double flops =
-        plan.flops() * double(rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1);
+    double flops = plans_.flops(rows);
     plans_.update(loader_.next(), 0, 0);  // touches the memory
     auto begin = Clock::now();
     int timed = 0;

@@ -73,7 +73,12 @@ struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
   Attributes preprocess;
+  Attributes training = {};               // options of the program's own that decide the bytes
+  std::vector<std::byte> tokenizer = {};  // of the captions (data/tokenizer.h); empty: none
   std::function<Objective(const Scope&, const Batch&)> objective;
+  // The objective in two steps, as Model has it; both may be empty.
+  std::function<std::vector<Expr>(const Scope&, const Batch&)> features;
+  std::function<Objective(const Scope&, std::span<const Expr>, const Batch&)> contrast;
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
   std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
   // What active units are counted in: f32 [N, ..] of a picture; may be empty.
@@ -96,6 +101,8 @@ struct TrainData {
   std::vector<std::int64_t> train_indices;
   const Dataset* validation = nullptr;  // may be the same set
   std::vector<std::int64_t> validation_indices;
+  // Of the two sets, if the model reads captions; held-out ones lose no clauses.
+  const CaptionReader *captions = nullptr, *validation_captions = nullptr;
 };
 
 // Runs the whole training. Returns the exit status: 0 done, 75 saved on request. Throws Error for

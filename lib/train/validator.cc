@@ -23,8 +23,13 @@ Binarize fixed_binarize(const TrainConfig& config) {
 }  // namespace
 
 Validator::Validator(const Task& task, const TrainConfig& config, const Dataset& data,
-                     std::vector<std::int64_t> indices, Store& store)
-    : task_(task), config_(config), data_(data), indices_(std::move(indices)), store_(store) {
+                     std::vector<std::int64_t> indices, Store& store, const CaptionReader* captions)
+    : task_(task),
+      config_(config),
+      data_(data),
+      indices_(std::move(indices)),
+      store_(store),
+      captions_(captions) {
   std::int64_t most = config.val_batches * config.batch_size;
   if (most > 0 && most < std::int64_t(indices_.size())) indices_.resize(std::size_t(most));
 }
@@ -34,7 +39,7 @@ Validator::Built& Validator::build(const std::string& prefix, std::int64_t rows)
   if (slot) return *slot;
   slot = std::make_unique<Built>();
   Graph graph;
-  GraphInputs in = float_inputs(graph, data_, rows);
+  GraphInputs in = float_inputs(graph, data_, rows, captions_ ? captions_->context_length() : 0);
   Scope root = Scope(graph, store_, Mode::eval, in.noise).reading(prefix);
   for (const Term& term : task_.validation(root, in.batch)) {
     graph.output("term." + term.name, reshape(broadcast(term.value, {rows}), {rows}));
@@ -66,6 +71,12 @@ bool Validator::means(const std::string& prefix, std::span<const std::int64_t> i
     if (plan.has_input("label")) {
       auto labels = plan.input<std::int32_t>("label");
       for (std::size_t i = 0; i < rows.size(); ++i) labels[i] = data_.labels[std::size_t(rows[i])];
+    }
+    if (plan.has_input("tokens")) {
+      auto tokens = plan.input<std::int32_t>("tokens");
+      std::size_t length = tokens.size() / rows.size();
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        captions_->write(rows[i], 0, tokens.subspan(i * length, length));
     }
     write_clock(plan, std::uint64_t(config_.seed) ^ kValidationNoise, 0);
     plan.run();

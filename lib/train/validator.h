@@ -16,8 +16,10 @@ namespace atelier {
 
 class Validator {
  public:
+  // `captions`: of `data`, read as they are in epoch 0; null: the model needs none.
   Validator(const Task& task, const TrainConfig& config, const Dataset& data,
-            std::vector<std::int64_t> indices, Store& store);
+            std::vector<std::int64_t> indices, Store& store,
+            const CaptionReader* captions = nullptr);
 
   // Means over the held-out rows of the task's terms, in the task's order; then, if asked for,
   // "importance_nll" (nats/image, --val-importance-samples draws) and "active_units" (Burda et al.
@@ -47,6 +49,7 @@ class Validator {
   const Dataset& data_;
   std::vector<std::int64_t> indices_;
   Store& store_;
+  const CaptionReader* captions_;
   std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
   std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<Built>> built_;
 };

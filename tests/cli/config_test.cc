@@ -44,6 +44,7 @@ const std::vector<std::string> kRuns[] = {
     {"--steps", "5", "--learning-rate", "0.1", "data/x.h5"},
     {"--no-keep-best", "--hflip", "--hidden-dim", "", "../x.h5"},
     {"--preset", "small", "--shift=-3", "x.h5"},
+    {"--note", "a, b", "--note", "", "x.h5"},
     {"--output", "[a, b].h5", "--net", "fc", "--", "--steps"},
 };
 
@@ -57,6 +58,7 @@ const Wrong kWrong[] = {
     {"file = [\"a\", 5]\n", "1: file: expected a text or a list of them"},
     {"steps = 5\nfiles = \"a\"\n", "2: unknown key 'files'"},
     {"stepz = 5\n", "1: unknown key 'stepz'; is it 'steps'?"},
+    {"note = 1.5\n", "1: note: expected a text or a list of them"},
     {"steps = 1.5\n", "1: --steps '1.5': expected a whole number of at least 0"},
     {"net = \"resnet\"\n", "1: --net 'resnet': expected fc, conv"},
 };
@@ -90,6 +92,22 @@ TEST_CASE("operands of the command line replace those of a file, all of them") {
   CHECK(run_sample_tool({"-c", file.path()}).out.starts_with("[a]\n[b]\n"));
   std::string out = run_sample_tool({"-c", file.path(), "c"}).out;
   CHECK(out.starts_with("[c]\nfile = [\"c\"]\n"));
+}
+
+TEST_CASE("texts that may be repeated come from the nearest place alone") {
+  ConfigFile file("note = [\"a\", \"b\"]\n");
+  auto notes = [](const Outcome& got) {
+    std::size_t at = got.out.find("note = ");
+    return at == std::string::npos ? "" : got.out.substr(at, got.out.find('\n', at) - at);
+  };
+  CHECK(notes(run_sample_tool({})) == "");
+  CHECK(notes(run_sample_tool({"-c", file.path()})) == "note = [\"a\", \"b\"]");
+  std::vector<std::pair<std::string, std::string>> variable{{"ATELIER_NOTE", "c"}};
+  CHECK(notes(run_sample_tool({"-c", file.path()}, variable)) == "note = [\"c\"]");
+  CHECK(notes(run_sample_tool({"-c", file.path(), "--note", "d", "--note", "e"}, variable)) ==
+        "note = [\"d\", \"e\"]");
+  ConfigFile one("note = \"f\"\n");
+  CHECK(notes(run_sample_tool({"-c", one.path()})) == "note = [\"f\"]");
 }
 
 TEST_CASE("a wrong file is one line that names it and the line, a hint, and status 2") {

@@ -53,6 +53,9 @@ const Right kRight[] = {
     {{"--hidden-dim="}, "hidden-dim = \"\"\n"},
     {{"--hidden-dim=", "d.h5"}, "[d.h5]\nhidden-dim = \"\"\n"},
     {{"--hidden-dim", "400,200"}, "hidden-dim = \"400,200\"\n"},
+    // texts that may be repeated
+    {{"--note", "a"}, "note = [\"a\"]\n"},
+    {{"--note", "b, c", "--note=", "--note", "\"a\""}, "note = [\"b, c\", \"\", \"\\\"a\\\"\"]\n"},
     // numbers
     {{"--steps", "500"}, "steps = 500\n"},
     {{"--steps=10k"}, "steps = 10000\n"},

@@ -33,6 +33,50 @@ const Row kRows[] = {
       {"sigma", Text("learned")}},
      {8, 8, 2, 0},
      1301},
+    // 6x5 pixels in patches of 3: a grid of 2x2 and the class token.
+    {"classifier",
+     {{"patch_size", std::int64_t{3}},
+      {"embed_dim", std::int64_t{8}},
+      {"depth", std::int64_t{2}},
+      {"num_heads", std::int64_t{2}},
+      {"dropout", 0.1},
+      {"patch_dropout", 0.5},
+      {"label_smoothing", 0.1}},
+     {6, 5, 2, 3},
+     1987},
+    {"classifier",
+     {{"net", Text("conv")}, {"channels", Text("4,6")}, {"image_mean", Text("0.4,0.6")}},
+     {6, 5, 2, 3},
+     817},
+    {"clip",
+     {{"patch_size", std::int64_t{3}},
+      {"embed_dim", std::int64_t{8}},
+      {"depth", std::int64_t{1}},
+      {"num_heads", std::int64_t{2}},
+      {"pool", Text("mean")},
+      {"pos_embed", Text("sincos")},
+      {"text_embed_dim", std::int64_t{8}},
+      {"text_depth", std::int64_t{1}},
+      {"text_num_heads", std::int64_t{2}},
+      {"projection_dim", std::int64_t{5}},
+      {"context_length", std::int64_t{6}},
+      {"vocab_size", std::int64_t{260}}},
+     {6, 5, 2, 0},
+     4145},
+    {"clip",
+     {{"patch_size", std::int64_t{3}},
+      {"embed_dim", std::int64_t{4}},
+      {"depth", std::int64_t{1}},
+      {"num_heads", std::int64_t{1}},
+      {"text_embed_dim", std::int64_t{4}},
+      {"text_depth", std::int64_t{1}},
+      {"text_num_heads", std::int64_t{1}},
+      {"projection_dim", std::int64_t{3}},
+      {"context_length", std::int64_t{4}},
+      {"vocab_size", std::int64_t{260}},
+      {"loss", Text("sigmoid")}},
+     {6, 5, 1, 0},
+     1654},
 };
 
 constexpr std::int64_t kPictures = 3;
@@ -56,7 +100,7 @@ struct Bench {
   Batch batch;
   OracleState inputs;
 
-  Bench(const DataShape& shape, Mode mode)
+  Bench(const Model& model, const DataShape& shape, Mode mode)
       : scope(graph, store, mode, noise_inputs(graph, kPictures)) {
     Shape pictures{kPictures, shape.height, shape.width, shape.channels};
     batch.image = graph.input("image", DType::f32, pictures);
@@ -69,9 +113,22 @@ struct Bench {
     inputs.inputs["image"] = testing::dense_of(pictures, image);
     inputs.inputs["ids"] = testing::dense_of({kPictures}, ids, DType::i32);
     inputs.inputs["clock"] = testing::dense_of({3}, {3, 0, 1}, DType::i32);
+    if (model.context_length) add_captions(model.context_length());
     if (shape.num_classes == 0) return;
     batch.label = graph.input("label", DType::i32, {kPictures});
     inputs.inputs["label"] = testing::dense_of({kPictures}, labels, DType::i32);
+  }
+  // Texts of 2, 3, .. tokens between the largest, which end them, and padding.
+  void add_captions(std::int64_t length) {
+    std::vector<double> tokens(std::size_t(kPictures * length), 0);
+    for (std::int64_t i = 0; i < kPictures; ++i) {
+      std::int64_t words = i % (length - 1) + 1;
+      for (std::int64_t j = 0; j < words; ++j)
+        tokens[std::size_t(i * length + j)] = double(3 + 5 * i + j);
+      tokens[std::size_t(i * length + words)] = 259;
+    }
+    batch.tokens = graph.input("tokens", DType::i32, {kPictures, length});
+    inputs.inputs["tokens"] = testing::dense_of({kPictures, length}, tokens, DType::i32);
   }
   OracleState state() const {
     OracleState s = testing::state_of(store);
@@ -127,7 +184,7 @@ TEST_CASE("models have the parameters, the loss and the gradient that they shoul
   for (const Row& row : kRows) {
     INFO(std::string(row.model));
     Model model = fitted(row);
-    Bench bench(row.shape, Mode::train);
+    Bench bench(model, row.shape, Mode::train);
     Objective objective = model.objective(bench.scope, bench.batch);
     std::int64_t parameters = 0;
     for (Expr p : bench.scope.params()) parameters += p.shape().count();
@@ -152,10 +209,10 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
     CHECK(shape.width == row.shape.width);
     CHECK(shape.channels == row.shape.channels);
     {
-      Bench once(row.shape, Mode::train);
+      Bench once(model, row.shape, Mode::train);
       model.objective(once.scope, once.batch);  // creates what reading needs
     }
-    Bench bench(row.shape, Mode::eval);
+    Bench bench(model, row.shape, Mode::eval);
     auto is_picture = [&](Expr image) {
       CHECK(to_string(image.shape()) == to_string(bench.batch.image.shape()));
       for (double v : bench.value(image)) CHECK((v >= 0 && v <= 1));
@@ -177,6 +234,29 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
       Expr latent = model.encode(bench.scope, bench.batch.image, {});
       CHECK(to_string(latent.shape()) == to_string(model.latent_shape(kPictures)));
       is_picture(model.decode(bench.scope, latent));
+    }
+    auto is_rows = [&](Expr rows, std::int64_t columns) {
+      CHECK(rows.shape().rank() == 2);
+      CHECK(rows.shape()[0] == kPictures);
+      if (columns > 0) CHECK(rows.shape()[1] == columns);
+      check_finite(bench.value(rows));
+    };
+    if (model.encode) is_rows(model.encode(bench.scope, bench.batch.image, {}), 0);
+    if (model.classify) is_rows(model.classify(bench.scope, bench.batch.image), shape.num_classes);
+    if (model.encode_text) {
+      std::int64_t dim = model.encode(bench.scope, bench.batch.image, {}).shape()[1];
+      is_rows(model.encode_text(bench.scope, bench.batch.tokens), dim);
+    }
+    bool looks = model.attention && to_text(*find(to_attributes(model.fields), "net")) == "vit";
+    if (looks) {
+      for (Expr weights : model.attention(bench.scope, bench.batch.image)) {
+        CHECK(weights.shape()[2] == weights.shape()[3]);
+        std::vector<double> values = bench.value(weights);
+        double total = 0;
+        for (double v : values) total += v;
+        std::int64_t rows = weights.shape().count() / weights.shape()[3];
+        CHECK(total == doctest::Approx(double(rows)));
+      }
     }
     if (model.draw) is_picture(model.draw(bench.scope, kPictures));
   }

@@ -15,6 +15,14 @@ stdout_has '^/model/.*f32.*\[192,16\]'
 status 0 bash -c 'model-info --json vae.h5 >vae.json'
 status 0 python3 -c 'import json; assert json.loads(open("vae.json").read())["kind"] == "checkpoint"'
 status 0 model-info --check vae.h5 shapes.h5
+cp vae.h5 text.h5
+python3 - <<'P'
+import h5py, numpy
+with h5py.File("text.h5", "a") as f:
+    f.create_dataset("tokenizer", data=numpy.arange(9, dtype="u1")).attrs["type"] = numpy.bytes_("sentencepiece")
+P
+status 0 model-info text.h5
+stdout_has '^tokenizer: sentencepiece$'
 status 2 model-info
 status 0 env ATELIER_ISA=avx2 model-info -vv -j 2 vae.h5
 stderr_has 'model-info: kernels avx2, 2 threads'

@@ -2,7 +2,10 @@
 #include "train/train_plans.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "train/support.h"
@@ -94,4 +97,99 @@ TEST_CASE("the tensors of a net are its parameters and its running statistics") 
   CHECK(plans.tensors() == std::set<std::string>{"map.bias", "map.weight", "norm.bias",
                                                  "norm.running_mean", "norm.running_var",
                                                  "norm.weight"});
+}
+
+namespace {
+
+// Two linear views of a picture, one with a norm whose statistics move, told apart from those of
+// all other pictures of the batch; the scale is a parameter of the comparison itself.
+std::vector<Expr> two_views(const Scope& scope, const Batch& batch) {
+  std::int64_t rows = batch.image.shape()[0];
+  Expr x = log(reshape(batch.image, {rows, 4}));
+  Expr noise = scope.normal("noise", {rows, 4});
+  return {linear(scope / "one", x + 0.1 * noise, 3), linear(scope / "other", x * x, 3)};
+}
+Objective tell_apart(const Scope& scope, std::span<const Expr> views, const Batch&) {
+  Expr scale = scope.param("scale", {1}, constant(0.5));
+  Expr logits = scale * matmul(views[0], views[1], false, true);
+  Expr own = iota(scope.graph(), {logits.shape()[0]}, {0});
+  Expr loss = cross_entropy(logits, own);
+  return {reshape(mean(loss), {}), "nats", {{"scale", "", reshape(scale, {})}}};
+}
+Task contrast_task() {
+  Task task = small_task();
+  task.features = two_views;
+  task.contrast = tell_apart;
+  task.objective = [](const Scope& scope, const Batch& batch) {
+    return tell_apart(scope, two_views(scope, batch), batch);
+  };
+  return task;
+}
+
+// sqrt(sum of squared differences / sum of squares) of the first moments, which after one update
+// are the gradient times a constant.
+double gradient_difference(const Store& a, const Store& b) {
+  double apart = 0, size = 0;
+  for (const std::string& name : a.names("optimizer/exp_avg/")) {
+    auto x = a.values(name), y = b.values(name);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      apart += std::pow(double(x[i]) - double(y[i]), 2);
+      size += std::pow(double(x[i]), 2);
+    }
+  }
+  return std::sqrt(apart / size);
+}
+
+}  // namespace
+
+TEST_CASE("slices of a loss that compares rows give the gradient of the whole batch") {
+  Task task = contrast_task();
+  SmallSet data(16);
+  for (std::size_t i = 0; i < data.values.size(); ++i)
+    data.values[i] = 1 + float((i * 7919) % 97) / 97;
+  double worst = 0;
+  for (std::int64_t rows : {16, 13, 5}) {
+    Store whole_store(1);
+    TrainConfig config = small_config();
+    config.batch_size = 16;
+    TrainPlans whole(task, config, data.set, whole_store);
+    REQUIRE(whole.update(Rows(data, 0, rows).batch, 0, 1e-3));
+    for (std::int64_t slices : {2, 3, 4, 16}) {
+      INFO("rows ", rows, ", slices ", slices);
+      TrainConfig sliced_config = config;
+      sliced_config.grad_accum_steps = slices;
+      Store store(1);
+      TrainPlans sliced(task, sliced_config, data.set, store);
+      REQUIRE(sliced.update(Rows(data, 0, rows).batch, 0, 1e-3));
+      CHECK(sliced.loss() == doctest::Approx(whole.loss()).epsilon(1e-6));
+      CHECK(sliced.grad_norm() == doctest::Approx(whole.grad_norm()).epsilon(1e-5));
+      REQUIRE(sliced.terms().size() == 1);
+      CHECK(sliced.terms()[0].value == doctest::Approx(0.5));
+      CHECK(sliced.parameters() == whole.parameters());
+      CHECK(sliced.tensors() == whole.tensors());
+      worst = std::max(worst, gradient_difference(whole_store, store));
+      for (const std::string& name : store.names("train/accumulated/"))
+        for (float v : store.values(name)) CHECK(v == 0);
+    }
+  }
+  fmt::print("summary: cached gradients against those of the whole batch: {:.1e}\n", worst);
+  CHECK(worst < 1e-6);
+}
+
+TEST_CASE("a slice that is not finite leaves every tensor as it was") {
+  Task task = contrast_task();
+  for (std::int64_t bad = 0; bad < 8; ++bad) {
+    INFO("bad picture ", bad);
+    SmallSet data(16);
+    data.values[std::size_t(4 * (8 + bad))] = -1;
+    TrainConfig config = small_config();
+    config.grad_accum_steps = 4;
+    Store store(1);
+    TrainPlans plans(task, config, data.set, store);
+    REQUIRE(plans.update(Rows(data, 0, 8).batch, 0, 1e-3));
+    auto before = bytes_of(store);
+    CHECK(!plans.update(Rows(data, 8, 8).batch, 1, 1e-3));
+    CHECK(!plans.non_finite().empty());
+    CHECK(bytes_of(store) == before);
+  }
 }

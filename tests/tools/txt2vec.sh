@@ -1,0 +1,126 @@
+#!/bin/bash
+# txt2vec: texts from everywhere, formats, templates, statuses, bad input.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+mkdir set
+printf 'filepath\ttitle\n' >set/captions.tsv
+i=0
+for color in pink mint gray; do
+  for hair in long short; do
+    i=$((i + 1))
+    { printf 'P6\n8 8\n255\n' && head -c 192 /dev/zero | tr '\0' "\\$((i + 100))"; } >set/$i.ppm
+    printf '%s\tpixel avatar with %s hair and a hat on a %s background\n' $i.ppm $hair $color >>set/captions.tsv
+  done
+done
+sizes=(--patch-size 4 --embed-dim 8 --depth 1 --num-heads 2 --text-embed-dim 8 --text-depth 1
+  --text-num-heads 2 --projection-dim 6 --vocab-size 400 --context-length 16)
+status 0 clip-train -q set -o clip.h5 "${sizes[@]}" --steps 3 --batch-size 6 --caption-drop 0.5
+cp clip.h5 before.h5
+
+# ---- the same vectors wherever texts come from, in any batch, on any number of threads
+printf 'a pink background\nshort hair\na hat\n' >texts.txt
+status 0 txt2vec --model clip.h5 'a pink background' 'short hair' 'a hat' -o operands.h5
+status 0 txt2vec --model clip.h5 --lines texts.txt -o lines.h5
+check 'a file gives what operands give' cmp operands.h5 lines.h5
+status 0 bash -c 'txt2vec --model clip.h5 <texts.txt >piped.h5'
+check 'a pipe gives what operands give' cmp operands.h5 piped.h5
+status 0 bash -c 'txt2vec --model - --lines texts.txt <clip.h5 >other.h5'
+check 'a model may come through a pipe' cmp operands.h5 other.h5
+status 0 bash -c 'txt2vec --model clip.h5 "a pink background" --lines - -b 1 -j 1 < <(tail -n 2 texts.txt) >mixed.h5'
+check 'operands come before lines; batches and threads do not matter' cmp operands.h5 mixed.h5
+status 0 txt2vec --model clip.h5 -b 2 -j 3 --lines texts.txt -o threads.h5
+check 'nor do three threads' cmp operands.h5 threads.h5
+status 0 model-info --check operands.h5
+stdout_has '^kind: vectors$'
+status 0 python3 - <<'P'
+import h5py, numpy
+with h5py.File("operands.h5") as f:
+    assert f["vectors"].shape == (3, 6) and f["vectors"].dtype == "f4"
+    assert [t.decode() for t in f["meta/ids"]] == ["a pink background", "short hair", "a hat"]
+    assert f["vectors"].attrs["normalized"] == 0
+P
+
+# ---- case and white space do not matter, words do
+status 0 txt2vec --model clip.h5 --format csv 'A  Pink BACKGROUND'
+cut -d, -f2- stdout | tail -n 1 >loud
+status 0 txt2vec --model clip.h5 --format csv 'a pink background'
+cut -d, -f2- stdout | tail -n 1 >quiet
+check 'case and spaces are folded' cmp loud quiet
+
+# ---- captions of a data set, packed or not
+status 0 txt2vec --model clip.h5 --captions set --format csv
+stdout_has '^pixel avatar with long hair and a hat on a pink background,'
+check 'one row a picture' test "$(wc -l <stdout)" = 7
+cp stdout folder.csv
+data-pack -q set -o set.h5
+status 0 txt2vec --model clip.h5 --captions set.h5 -o packed.csv
+check 'a packed set gives the same' cmp folder.csv packed.csv
+
+# ---- templates and lengths
+status 0 txt2vec --model clip.h5 --template 'a photo of {}' --template '{}' --normalize 'a hat' -o zero.npy
+status 0 txt2vec --model clip.h5 --normalize 'a photo of a hat' 'a hat' -o units.npy
+status 0 python3 - <<'P'
+import numpy
+units, zero = numpy.load("units.npy").astype("f8"), numpy.load("zero.npy").astype("f8")
+mean = units.mean(0)
+assert numpy.abs(zero[0] - mean / numpy.linalg.norm(mean)).max() < 1e-6
+assert numpy.abs(numpy.linalg.norm(units, axis=1) - 1).max() < 1e-6
+P
+status 0 txt2vec --model clip.h5 --dtype f16 -o half.h5 'a hat'
+status 0 txt2vec --model clip.h5 'a pixel avatar with a pixel hat and a mint hat and a pink hat on a gray background' -o long.h5
+stderr_has '1 texts do not fit into the 16 tokens of the model and are cut'
+
+# ---- a config file repeats a run
+printf 'model = "clip.h5"\ntext = ["a hat"]\ntemplate = ["a {}", "{}"]\nformat = "csv"\n' >run.toml
+status 0 txt2vec -c run.toml
+cp stdout first
+status 0 txt2vec --model clip.h5 --template 'a {}' --template '{}' --format csv 'a hat'
+check 'the file says what the command line says' cmp first stdout
+
+# ---- statuses
+status 3 txt2vec --model clip.h5 --on-error skip --format csv 'a hat' ''
+stderr_has 'text 2: the text is empty (skipped)'
+check 'the good one is there' grep -q '^a hat,' stdout
+refused 'text 2: the text is empty' txt2vec --model clip.h5 -o x.h5 'a hat' ''
+printf 'a hat\n\n' >gap.txt
+refused 'gap.txt: line 2: the text is empty' txt2vec --model clip.h5 -o x.h5 --lines gap.txt
+printf 'a hat\n\377\n' >bytes.txt
+refused 'bytes.txt: line 2: expected a text in UTF-8' txt2vec --model clip.h5 -o x.h5 --lines bytes.txt
+refused 'set.h5: line 1' txt2vec --model clip.h5 -o x.h5 --lines set.h5
+refused 'none.txt: cannot open' txt2vec --model clip.h5 -o x.h5 --lines none.txt
+: >empty.txt
+refused 'no texts were given' txt2vec --model clip.h5 -o x.h5 --lines empty.txt
+cp set/1.ppm set/bare.ppm
+refused 'set/bare.ppm: the picture has no caption' txt2vec --model clip.h5 -o x.h5 --captions set
+status 3 txt2vec -q --model clip.h5 --on-error skip --captions set -o skipped.csv
+check 'the others are there' cmp folder.csv skipped.csv
+status 0 vae-train -q set -o vae.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 1
+refused 'vae.h5: this model does not read text' txt2vec --model vae.h5 -o x.h5 'a hat'
+python3 - <<'P'
+import h5py, numpy
+with h5py.File("before.h5", "r+") as f:
+    del f["tokenizer"]
+P
+refused 'before.h5: holds no tokenizer' txt2vec --model before.h5 -o x.h5 'a hat'
+python3 - <<'P'
+import h5py, numpy
+with h5py.File("before.h5", "r+") as f:
+    f.create_dataset("tokenizer", data=numpy.arange(99, dtype="u1")).attrs["type"] = numpy.bytes_("clip-bpe")
+P
+refused 'before.h5: /tokenizer: expected type sentencepiece, found clip-bpe' txt2vec --model before.h5 -o x.h5 'a hat'
+python3 - <<'P'
+import h5py, numpy
+with h5py.File("before.h5", "r+") as f:
+    f["tokenizer"].attrs["type"] = numpy.bytes_("sentencepiece")
+P
+refused 'before.h5: /tokenizer: holds no tokenizer of SentencePiece' txt2vec --model before.h5 -o x.h5 'a hat'
+refused 'operands.h5: expected kind checkpoint, found kind vectors' txt2vec --model operands.h5 -o x.h5 'a hat'
+for line in "'a hat'" '--model clip.h5 -' '--model clip.h5 --template photo a' '--model clip.h5 -b 0 a' \
+  '--model clip.h5 -o clip.h5 a' '--model clip.h5 --lines texts.txt -o texts.txt --format csv' \
+  '--model - --lines -' '--model clip.h5 -o x.bin a' '--model clip.h5 --dtype f16 -o x.fvecs a' '--model -'; do
+  status 2 bash -c "txt2vec $line </dev/null"
+done
+status 2 txt2vec --model clip.h5 --template photo a
+stderr_has "--template 'photo': expected {} where the text belongs"
+finish

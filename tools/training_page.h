@@ -1,0 +1,84 @@
+// What the pages of all trainers say alike: their options, and a model as the training loop's task.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/tool.h"
+#include "infer/seed_grid.h"
+#include "models/registry.h"
+#include "train/train_sets.h"
+#include "train/trainer.h"
+
+namespace atelier {
+
+// Options of the training loop that a program has no use for are not offered by it.
+using Names = std::vector<std::string>;
+inline Fields except(Fields fields, const Names& names) {
+  std::erase_if(fields, [&](const BoundField& field) {
+    return std::ranges::find(names, field.name) != names.end();
+  });
+  return fields;
+}
+
+inline void declare_data_and_output(Tool& tool, std::vector<std::string>& sources,
+                                    TrainConfig& config, const Names& unused = {}) {
+  tool.operands("DATA", sources, "pictures: HDF5 file, folder, tar, idx, or - for standard input",
+                false);
+  tool.fields(except(config.reporting_fields(), unused), "Output",
+              {{"output", "-o"}, {"dry_run", "-n"}});
+  tool.optional_value("--resume", config.resume, "auto", "FILE",
+                      "go on where a checkpoint, or the newest of the run directory, ends",
+                      "Output");
+  tool.incidental("--resume");
+}
+
+inline void declare_training_and_reading(Tool& tool, TrainConfig& config, ReadOptions& reading,
+                                         const Names& unused = {}) {
+  tool.fields(except(config.training_fields(), unused), "Training", {{"batch_size", "-b"}});
+  tool.fields(reading.fields(), "Reading");
+  tool.config_file();
+}
+
+// Refuses what cannot be meant before anything is read.
+inline void check_before_reading(const Tool& tool, const std::vector<std::string>& sources,
+                                 const ReadOptions& reading, TrainConfig& config) {
+  config.settle([&](std::string_view option) { return tool.source(option); });
+  if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
+  config.check_outputs();
+  auto inputs =
+      paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
+  refuse_overwriting(config.output, inputs);
+  refuse_overwriting(config.metrics, inputs, "--metrics");
+}
+
+// The model's functions, its configuration and what was done to the pictures.
+inline Task task_of(const Model& model, const Tool& tool, const std::string& program,
+                    const Dataset& data) {
+  Task task;
+  task.program = program;
+  task.config = {{"model", model.name}};
+  for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
+  task.preprocess = data.preprocess;
+  task.objective = model.objective;
+  task.features = model.features;
+  task.contrast = model.contrast;
+  task.validation = model.validation;
+  task.resolved_toml = tool.resolved_toml();
+  return task;
+}
+
+// Fields that the pictures decided, for people: "net conv, likelihood gaussian".
+inline std::string chosen(const Attributes& before, const Attributes& after) {
+  std::string list;
+  for (const auto& [name, value] : before) {
+    if (value != Scalar(std::string("auto"))) continue;
+    list += (list.empty() ? "" : ", ") + name + " " + to_text(*find(after, name));
+  }
+  return list;
+}
+
+}  // namespace atelier
