@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
   tool.option("--grid", o.grid, "WxH", "png: columns and rows; nearly square");
   tool.option("--average", o.average, "NAME",
               "weights: auto (the first average if there is one), none, or its number");
-  tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
+  tool.option("-b,--batch-size", o.batch_size, "N", "pictures at once; does not change them");
   tool.flag("--force", o.force, "write to a terminal all the same");
   tool.fields(o.reading.fields(), "Reading");
   tool.config_file();

@@ -242,6 +242,41 @@ status 2 img2vec -m vae.h5 - --shard 1/2 -o x.csv <shapes.h5
 stderr_has '--shard: standard input can be read once only'
 status 0 test ! -e x.csv
 
+# ---- a transformer: tokens, layers, attention; and one that has none
+tower=(clip-train -q shapes.h5 --targets labels --steps 3)
+"${tower[@]}" --net vit --patch-size 4 --embed-dim 32 --depth 3 --num-heads 2 -o vit.h5
+for options in '' '--pool cls' '--pool mean' '--pool cls --layer 1' '--pool mean --layer 0'; do
+  # shellcheck disable=SC2086  # words are meant
+  status 0 img2vec -q -m vit.h5 shapes.h5 $options -o tokens.csv
+  # shellcheck disable=SC2086
+  status 0 img2vec -q -m vit.h5 shapes.h5 $options -b 7 -j 2 -o tokens2.csv
+  status 0 cmp tokens.csv tokens2.csv
+  cat tokens.csv >>all-tokens.csv
+done
+# Four ways to say a thing; auto is what the model was trained to give, its class token.
+status 0 test "$(grep '^shapes/000000,' all-tokens.csv | sort -u | wc -l)" = 4
+status 2 img2vec -m vit.h5 shapes.h5 --pool cls --layer 4 -o x.csv
+stderr_has 'vit.h5: layer 4: expected 0 to 3'
+status 0 img2vec -m vit.h5 shapes.h5 --attention far.tsv --attention-maps far.png
+stdout_is ''
+stderr_has 'attention: '
+stderr_has ' pixels in layer 1, '
+status 0 test "$(head -1 far.tsv)" = $'layer\tdistance\thead1\thead2'
+status 0 test "$(wc -l <far.tsv)" = 4
+# Between patches of 4 pixels in a picture of 16: the farthest are 12 * sqrt(2) apart.
+awk 'NR > 1 && !($2 > 0 && $2 < 17 && ($2 - ($3 + $4) / 2) ^ 2 < 1e-6) { exit 1 }' far.tsv ||
+  fault 'distances that cannot be'
+status 0 img2vec -q -m vit.h5 shapes.h5 -b 3 -j 1 --attention - --attention-maps far2.png -o tokens2.csv
+cp stdout far2.tsv
+status 0 cmp far.tsv far2.tsv
+status 0 cmp far.png far2.png
+status 0 cmp <(img2vec -q -m vit.h5 shapes.h5 --format csv) tokens2.csv
+"${tower[@]}" --net conv -o conv.h5
+status 0 img2vec -q -m conv.h5 shapes.h5 -o conv.csv
+refused 'conv.h5: this model has no attention' img2vec -m conv.h5 shapes.h5 --attention x.h5
+refused 'vit.h5: this model has no decoder' interpolate vit.h5 --from shapes.h5 --to shapes.h5 -o x.h5
+refused 'vit.h5: this model has no decoder' interpolate vit.h5 --seeds 1,2 -o x.h5
+
 # ---- odd shapes
 for row in '1 7' '2 4' '4 5' '7 61' '3 1'; do
   read -r channels count <<<"$row"

@@ -7,6 +7,16 @@ small=(--net fc --hidden-dim 8 --latent-dim 2)
 data-pack -q --synthetic shapes --synthetic-count 20 --image-size 8 -o shapes.h5
 vae-train -q shapes.h5 "${small[@]}" --steps 3 -o vae.h5
 
+mkdir set
+printf 'filepath\ttitle\n' >set/captions.tsv
+for i in 1 2 3 4; do
+  { printf 'P6\n8 8\n255\n' && head -c 192 /dev/zero | tr '\0' "\\$((i + 100))"; } >set/$i.ppm
+  printf '%s.ppm\ta picture of %s\n' $i "$(seq -s ' ' $i)" >>set/captions.tsv
+done
+data-pack -q set -o captioned.h5
+tower=(--patch-size 4 --embed-dim 8 --depth 1 --num-heads 2 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 --projection-dim 2 --vocab-size 300 --context-length 16 --steps 2 --batch-size 4)
+clip-train -q captioned.h5 "${tower[@]}" -o clip.h5
+
 # What comes through the pipe, by its kind.
 declare -A writers=(
   [images]='data-pack -q shapes.h5 -o -'
@@ -25,19 +35,24 @@ declare -A writers=(
   [csv]='img2vec -q -m vae.h5 shapes.h5 --format csv'
   [jsonl]='img2vec -q -m vae.h5 shapes.h5 --format jsonl'
   [text]='model-info vae.h5'
+  [captioned]='data-pack -q set -o -'
+  [clip]="clip-train -q captioned.h5 ${tower[*]} -o -"
+  [texts]='txt2vec --model clip.h5 "a picture" "of 1 2"'
 )
-pictures='images samples grid ppm tar frames strip film members'
-hdf5='images model samples frames vectors'
+pictures='images samples grid ppm tar frames strip film members captioned'
+hdf5='images model samples frames vectors captioned clip texts'
 # Who reads | what it can read.
 cat >readers <<T
 data-pack -q - --image-size 8 -o x.h5|$pictures
 vae-train -q - --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --image-size 8 -o x.h5|$pictures
-vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --init - -o x.h5|model
+vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --init - -o x.h5|model clip
 sample - -n 2 --format hdf5 -o x.h5|model
 sample vae.h5 --reconstruct - --format hdf5 -o x.h5|$pictures
-img2vec -q -m - shapes.h5 -o x.h5|model
 img2vec -q -m vae.h5 - -o x.h5|$pictures
-img2vec --merge - -o x.h5|vectors
+img2vec -q -m - set -o x.h5|model clip
+img2vec --merge - -o x.h5|vectors texts
+clip-train -q - ${tower[*]} --image-size 8 -o x.h5|captioned images
+txt2vec --model - -o x.h5 'a picture'|clip
 interpolate - --seeds 1,2 --frames 3 --format hdf5 -o x.h5|model
 interpolate vae.h5 --vectors - --frames 3 --format hdf5 -o x.h5|vectors
 interpolate vae.h5 --from - --to shapes.h5 --frames 3 --format hdf5 -o x.h5|$pictures
