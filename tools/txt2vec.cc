@@ -53,6 +53,7 @@ Vectors about(const Options& o, const Loaded& loaded, std::int64_t dim) {
   vectors.config = {{"program", std::string("txt2vec")},
                     {"average", o.average},
                     {"normalize", o.encoding.normalize}};
+  vectors.inputs = {{"model", loaded.digest()}};
   std::string templates;
   for (const std::string& pattern : o.encoding.templates)
     templates += (templates.empty() ? "" : "\n") + pattern;

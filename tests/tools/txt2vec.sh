@@ -78,6 +78,15 @@ cp stdout first
 status 0 txt2vec --model clip.h5 --template 'a {}' --template '{}' --format csv 'a hat'
 check 'the file says what the command line says' cmp first stdout
 
+# ---- vectors of pictures by the same model say so
+status 0 img2vec -q -m clip.h5 set -o pictures.h5
+status 0 python3 - <<'P'
+import h5py
+with h5py.File("pictures.h5") as pictures, h5py.File("operands.h5") as texts:
+    assert pictures["inputs"].attrs["model"] == texts["inputs"].attrs["model"]
+    assert pictures["vectors"].shape[1] == texts["vectors"].shape[1]
+P
+
 # ---- statuses
 status 3 txt2vec --model clip.h5 --on-error skip --format csv 'a hat' ''
 stderr_has 'text 2: the text is empty (skipped)'
