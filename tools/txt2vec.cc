@@ -49,7 +49,11 @@ Vectors about(const Options& o, const Loaded& loaded, std::int64_t dim) {
   vectors.dtype = o.dtype;
   vectors.normalized = o.encoding.normalize;
   vectors.model = loaded.model().name;
-  vectors.config = {{"average", o.average}};
+  vectors.metric = o.encoding.normalize ? "cosine" : "l2";  // as img2vec has it
+  vectors.config = {{"program", std::string("txt2vec")},
+                    {"average", o.average},
+                    {"normalize", o.encoding.normalize}};
+  vectors.inputs = {{"model", loaded.digest()}};
   std::string templates;
   for (const std::string& pattern : o.encoding.templates)
     templates += (templates.empty() ? "" : "\n") + pattern;
@@ -97,7 +101,7 @@ int main(int argc, char** argv) {
   Tool tool("txt2vec", "Vectors of texts by a model that reads them.");
   tool.operands("TEXT", o.sources.texts, "texts; without any source, lines of standard input",
                 false);
-  tool.option("--model", o.model, "FILE", "checkpoint, - for standard input");
+  tool.option("-m,--model", o.model, "FILE", "checkpoint, - for standard input");
   tool.option("--lines", o.sources.lines, "FILE",
               "texts of a file, one a line, - for standard input; repeatable");
   tool.option("--captions", o.sources.captions, "DATA",
@@ -116,7 +120,7 @@ int main(int argc, char** argv) {
               "empty texts and such: fail, or skip and end with status 3");
   tool.option("--average", o.average, "NAME",
               "weights: auto (the first average if there is one), none, or its number");
-  tool.option("-b,--batch-size", o.encoding.batch_size, "N",
+  tool.option("--batch-size", o.encoding.batch_size, "N",
               "texts at once; does not change their vectors");
   tool.flag("--force", o.sink.force, "write binary to a terminal all the same");
   tool.config_file();

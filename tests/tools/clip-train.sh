@@ -7,8 +7,8 @@
 data-pack -q --synthetic shapes --synthetic-count 61 --image-size 16 -o shapes.h5
 tower=(--embed-dim 16 --depth 2)
 vit=(--patch-size 4 "${tower[@]}" --num-heads 2)
-text=(--text-embed-dim 16 --text-depth 1 --text-num-heads 2 --projection-dim 8 --vocab-size 320 --context-length 24)
-small=("${vit[@]}" "${text[@]}" --batch-size 16)
+words=(--text-embed-dim 16 --text-depth 1 --text-num-heads 2 --projection-dim 8 --vocab-size 320 --context-length 24)
+small=("${vit[@]}" "${words[@]}" --batch-size 16)
 newest() { find "$1" -name 'step-*.h5' | sort | tail -1; }
 
 # ---- captions: the file says what it is; equal bytes for any number of threads, at any level
@@ -38,7 +38,7 @@ assert last["logit_scale"] <= 100, last'
 
 # ---- gradient caching: slices, also uneven ones, stopped after every update and resumed
 for loss in clip sigmoid; do
-  cached=(shapes.h5 "${small[@]}" --loss $loss --steps 9 --grad-accum-steps 4 --dropout 0.1 --patch-dropout 0.3
+  cached=(shapes.h5 "${small[@]}" --loss "$loss" --steps 9 --grad-accum-steps 4 --dropout 0.1 --patch-dropout 0.3
     --caption-drop 0.5 --hflip --ema-decay 0.9 --val-split 0.2 --val-every 3)
   status 0 clip-train "${cached[@]}" --run-dir straight -o straight.h5
   for attempt in $(seq 40); do
@@ -78,7 +78,7 @@ for channels in 1 2 4 7; do
   data-pack -q --synthetic noise --synthetic-count 5 --image-height 48 --image-width 80 --image-channels $channels -o odd.h5
   printf '0\n1\n2\n1\n0\n' >odd.txt
   for batch in 1 3 61; do
-    odd=(odd.h5 --labels odd.txt --targets labels "${tower[@]}" --num-heads 2 --patch-size 9 --batch-size $batch --steps 3)
+    odd=(odd.h5 --labels odd.txt --targets labels "${tower[@]}" --num-heads 2 --patch-size 9 --batch-size "$batch" --steps 3)
     status 0 clip-train "${odd[@]}" --run-dir straight -o straight.h5
     for attempt in 1 2 3 4; do
       clip-train "${odd[@]}" --run-dir broken --resume --max-time 0.0001s -o broken.h5 2>stderr && break

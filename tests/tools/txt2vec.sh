@@ -27,9 +27,9 @@ status 0 bash -c 'txt2vec --model clip.h5 <texts.txt >piped.h5'
 check 'a pipe gives what operands give' cmp operands.h5 piped.h5
 status 0 bash -c 'txt2vec --model - --lines texts.txt <clip.h5 >other.h5'
 check 'a model may come through a pipe' cmp operands.h5 other.h5
-status 0 bash -c 'txt2vec --model clip.h5 "a pink background" --lines - -b 1 -j 1 < <(tail -n 2 texts.txt) >mixed.h5'
+status 0 bash -c 'txt2vec --model clip.h5 "a pink background" --lines - --batch-size 1 -j 1 < <(tail -n 2 texts.txt) >mixed.h5'
 check 'operands come before lines; batches and threads do not matter' cmp operands.h5 mixed.h5
-status 0 txt2vec --model clip.h5 -b 2 -j 3 --lines texts.txt -o threads.h5
+status 0 txt2vec --model clip.h5 --batch-size 2 -j 3 --lines texts.txt -o threads.h5
 check 'nor do three threads' cmp operands.h5 threads.h5
 status 0 model-info --check operands.h5
 stdout_has '^kind: vectors$'
@@ -38,7 +38,7 @@ import h5py, numpy
 with h5py.File("operands.h5") as f:
     assert f["vectors"].shape == (3, 6) and f["vectors"].dtype == "f4"
     assert [t.decode() for t in f["meta/ids"]] == ["a pink background", "short hair", "a hat"]
-    assert f["vectors"].attrs["normalized"] == 0
+    assert f["vectors"].attrs["normalized"] == 0 and f["config"].attrs["program"] == b"txt2vec"
 P
 
 # ---- case and white space do not matter, words do
@@ -78,6 +78,15 @@ cp stdout first
 status 0 txt2vec --model clip.h5 --template 'a {}' --template '{}' --format csv 'a hat'
 check 'the file says what the command line says' cmp first stdout
 
+# ---- vectors of pictures by the same model say so
+status 0 img2vec -q -m clip.h5 set -o pictures.h5
+status 0 python3 - <<'P'
+import h5py
+with h5py.File("pictures.h5") as pictures, h5py.File("operands.h5") as texts:
+    assert pictures["inputs"].attrs["model"] == texts["inputs"].attrs["model"]
+    assert pictures["vectors"].shape[1] == texts["vectors"].shape[1]
+P
+
 # ---- statuses
 status 3 txt2vec --model clip.h5 --on-error skip --format csv 'a hat' ''
 stderr_has 'text 2: the text is empty (skipped)'
@@ -116,7 +125,7 @@ with h5py.File("before.h5", "r+") as f:
 P
 refused 'before.h5: /tokenizer: holds no tokenizer of SentencePiece' txt2vec --model before.h5 -o x.h5 'a hat'
 refused 'operands.h5: expected kind checkpoint, found kind vectors' txt2vec --model operands.h5 -o x.h5 'a hat'
-for line in "'a hat'" '--model clip.h5 -' '--model clip.h5 --template photo a' '--model clip.h5 -b 0 a' \
+for line in "'a hat'" '--model clip.h5 -' '--model clip.h5 --template photo a' '--model clip.h5 --batch-size 0 a' \
   '--model clip.h5 -o clip.h5 a' '--model clip.h5 --lines texts.txt -o texts.txt --format csv' \
   '--model - --lines -' '--model clip.h5 -o x.bin a' '--model clip.h5 --dtype f16 -o x.fvecs a' '--model -'; do
   status 2 bash -c "txt2vec $line </dev/null"
