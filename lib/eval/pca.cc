@@ -3,36 +3,22 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "eval/matrix.h"
 #include "graph/ops.h"
 #include "run/plan.h"
 
 namespace atelier {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-constexpr std::int64_t kPiece = 1024;  // rows whose products are summed in f32
+constexpr std::int64_t kPiece = kTablePiece;  // rows whose products are summed in f32
 constexpr std::int64_t kAllVectors = 1024;
 constexpr int kMostIterations = 300;
 constexpr double kSettled = 1e-7;
-
-void for_each_piece(
-    const Table& table,
-    const std::function<void(std::int64_t first, std::int64_t count, std::span<float>)>& body) {
-  std::vector<float> piece(std::size_t(kPiece * table.columns));
-  for (std::int64_t first = 0; first < table.rows; first += kPiece) {
-    std::int64_t count = std::min(kPiece, table.rows - first);
-    std::span<float> rows(piece.data(), std::size_t(count * table.columns));
-    table.read(first, count, rows);
-    body(first, count, rows);
-  }
-}
 
 std::vector<double> mean_of(const Table& table) {
   std::vector<double> mean(std::size_t(table.columns), 0.0);
@@ -60,10 +46,7 @@ Matrix covariance_of(const Table& table, const std::vector<double>& mean) {
     }
     plan.run();
     std::span<const float> products = plan.output("products");
-    total +=
-        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-            products.data(), d, d)
-            .cast<double>();
+    total += Eigen::Map<const FloatMatrix>(products.data(), d, d).cast<double>();
   });
   return total / double(table.rows);
 }
@@ -130,14 +113,26 @@ double pca_error(const Pca& pca, const Table& table, std::int64_t count) {
   Eigen::Map<const Eigen::RowVectorXd> mean(pca.mean.data(), pca.columns);
   double total = 0;
   for_each_piece(table, [&](std::int64_t, std::int64_t rows, std::span<float> values) {
-    Matrix centred =
-        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-            values.data(), rows, pca.columns)
-            .cast<double>();
+    Matrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, pca.columns).cast<double>();
     centred.rowwise() -= mean;
     total += centred.squaredNorm() - (centred * components.transpose()).squaredNorm();
   });
   return total / double(table.rows);
+}
+
+void project(const Pca& pca, const Table& table, std::span<float> into) {
+  if (table.columns != pca.columns) {
+    throw Error(fmt::format("principal components: rows of {} numbers, but they are of {}",
+                            table.columns, pca.columns));
+  }
+  Eigen::Map<const Matrix> components(pca.components.data(), pca.count, pca.columns);
+  Eigen::Map<const Eigen::RowVectorXd> mean(pca.mean.data(), pca.columns);
+  Eigen::Map<FloatMatrix> out(into.data(), table.rows, pca.count);
+  for_each_piece(table, [&](std::int64_t first, std::int64_t rows, std::span<float> values) {
+    Matrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, pca.columns).cast<double>();
+    centred.rowwise() -= mean;
+    out.middleRows(first, rows) = (centred * components.transpose()).cast<float>();
+  });
 }
 
 }  // namespace atelier
