@@ -20,15 +20,6 @@ constexpr std::int64_t kAllVectors = 1024;
 constexpr int kMostIterations = 300;
 constexpr double kSettled = 1e-7;
 
-std::vector<double> mean_of(const Table& table) {
-  std::vector<double> mean(std::size_t(table.columns), 0.0);
-  for_each_piece(table, [&](std::int64_t, std::int64_t, std::span<float> rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i) mean[i % mean.size()] += rows[i];
-  });
-  for (double& m : mean) m /= double(table.rows);
-  return mean;
-}
-
 // X^T X / rows of centred rows.
 Matrix covariance_of(const Table& table, const std::vector<double>& mean) {
   std::int64_t d = table.columns;

@@ -2,7 +2,6 @@
 #include "eval/table.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace atelier {
 
@@ -24,6 +23,15 @@ void for_each_piece(const Table& table,
     table.read(first, count, rows);
     body(first, count, rows);
   }
+}
+
+std::vector<double> mean_of(const Table& table) {
+  std::vector<double> mean(std::size_t(table.columns), 0.0);
+  for_each_piece(table, [&](std::int64_t, std::int64_t, std::span<float> rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) mean[i % mean.size()] += double(rows[i]);
+  });
+  for (double& m : mean) m /= double(table.rows);
+  return mean;
 }
 
 }  // namespace atelier

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 namespace atelier {
 
@@ -23,5 +24,8 @@ inline constexpr std::int64_t kTablePiece = 1024;
 void for_each_piece(
     const Table& table,
     const std::function<void(std::int64_t first, std::int64_t count, std::span<float> rows)>& body);
+
+// Mean of each column, summed in double.
+std::vector<double> mean_of(const Table& table);
 
 }  // namespace atelier
