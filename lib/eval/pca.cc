@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kPiece = kTablePiece;  // rows whose products are summed in f32
 constexpr std::int64_t kAllVectors = 1024;
+constexpr std::int64_t kWideColumns = 4096, kWideRows = 2048;
 constexpr int kMostIterations = 300;
 constexpr double kSettled = 1e-7;
 
@@ -78,6 +79,46 @@ Spectrum leading_vectors(const Matrix& covariance, std::int64_t count) {
   return spectrum;
 }
 
+// Of more columns than a covariance is formed for: through the products of evenly spaced rows.
+Pca fit_wide(const Table& table, std::int64_t count) {
+  std::int64_t rows = std::min(table.rows, kWideRows), d = table.columns;
+  if (count > rows) {
+    throw Error(fmt::format("principal components: {} of {} rows", count, rows));
+  }
+  Pca pca{d, count, std::vector<double>(std::size_t(d), 0.0), {}, {}, 0};
+  Graph graph;
+  Expr x = graph.input("rows", DType::f32, {rows, d});
+  graph.output("products", matmul(x, x, /*ta=*/false, /*tb=*/true));
+  Store store;
+  Plan plan(graph, store);
+  std::span<float> values = plan.input("rows");
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::span<float> row = values.subspan(std::size_t(i * d), std::size_t(d));
+    table.read(i * table.rows / rows, 1, row);
+    for (std::size_t j = 0; j < row.size(); ++j) pca.mean[j] += double(row[j]) / double(rows);
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = float(double(values[i]) - pca.mean[i % pca.mean.size()]);
+  }
+  FloatMatrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, d);
+  plan.run();
+  Matrix products =
+      Eigen::Map<const FloatMatrix>(plan.output("products").data(), rows, rows).cast<double>() /
+      double(rows);
+  Spectrum spectrum =
+      rows <= kAllVectors ? all_vectors(products, count) : leading_vectors(products, count);
+  pca.total_variance = products.trace();
+  for (std::int64_t c = 0; c < count; ++c) {
+    Eigen::RowVectorXd component = Eigen::RowVectorXd::Zero(d);
+    for (std::int64_t i = 0; i < rows; ++i)
+      component += spectrum.vectors(c, i) * centred.row(i).cast<double>();
+    if (component.norm() > 0) component /= component.norm();
+    pca.components.insert(pca.components.end(), component.data(), component.data() + d);
+    pca.variances.push_back(std::max(0.0, spectrum.values[c]));
+  }
+  return pca;
+}
+
 }  // namespace
 
 Pca fit_pca(const Table& table, std::int64_t count) {
@@ -85,6 +126,7 @@ Pca fit_pca(const Table& table, std::int64_t count) {
   if (count < 1 || count > table.columns) {
     throw Error(fmt::format("principal components: {} of {} columns", count, table.columns));
   }
+  if (table.columns > kWideColumns) return fit_wide(table, count);
   Pca pca{table.columns, count, mean_of(table), {}, {}, 0};
   Matrix covariance = covariance_of(table, pca.mean);
   pca.total_variance = covariance.trace();

@@ -19,7 +19,8 @@ struct Pca {
 // The first `count` components of the covariance (one pass in f32 products of centred rows summed
 // in double; eigenvectors in double). Up to 1024 columns all eigenvectors are computed, beyond that
 // subspace iteration until the captured variance moves by less than 1e-7 of itself.
-// Throws Error if the table is empty or count exceeds its columns.
+// Beyond 4096 columns the components are those of at most 2048 evenly spaced rows, through their
+// products with each other. Throws Error if the table is empty or count exceeds its columns.
 Pca fit_pca(const Table& table, std::int64_t count);
 
 // Mean over rows of the squared distance between a row and its projection onto the first `count`

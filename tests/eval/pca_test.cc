@@ -68,6 +68,31 @@ TEST_CASE("subspace iteration for many columns captures the leading variance") {
   CHECK(pca_error(pca, table, 5) == doctest::Approx(double(d - 5) / double(d)).epsilon(1e-4));
 }
 
+TEST_CASE("of rows too wide for a covariance the components come from their products") {
+  const std::int64_t d = 4200, n = 300;  // three directions in a little noise
+  std::vector<float> values = normal_rows(n, d, 1, 0.01, 0.5), along = normal_rows(n, 3, 2);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < d; ++j)
+      values[std::size_t(i * d + j)] += float(1 + j % 3) * along[std::size_t(i * 3 + j % 3)];
+  }
+  Table table = table_of_rows(values, d);
+  Pca pca = fit_pca(table, 4);
+  double rest = pca.total_variance;
+  for (std::int64_t c = 0; c < 3; ++c) rest -= pca.variances[std::size_t(c)];
+  CHECK(pca.variances[0] / (9 * 1400) == doctest::Approx(1).epsilon(0.2));
+  CHECK(pca.variances[3] < 0.02);
+  CHECK(pca_error(pca, table, 3) == doctest::Approx(rest).epsilon(1e-3));
+  for (std::int64_t a = 0; a < 4; ++a) {
+    for (std::int64_t b = 0; b <= a; ++b) {
+      double dot = 0;
+      for (std::int64_t j = 0; j < d; ++j)
+        dot += pca.components[std::size_t(a * d + j)] * pca.components[std::size_t(b * d + j)];
+      CHECK(dot == doctest::Approx(a == b ? 1 : 0).scale(1).epsilon(1e-4));
+    }
+  }
+  CHECK_THROWS_AS(fit_pca(table, 301), Error);
+}
+
 TEST_CASE("a Bernoulli mixture is the sum over its classes") {
   std::vector<float> values{1, 0, 1, 0, 0, 1, 0, 0};  // class 0: 10 10; class 1: 01 00
   std::vector<std::int32_t> labels{0, 0, 1, 1};
