@@ -20,6 +20,7 @@ struct OptionSpec {
   std::string group;
   std::string shown_default;  // empty: none is shown
   bool hidden = false;
+  bool repeatable = false;     // values given one after another are one text, joined by commas
   bool on_by_default = false;  // of a flag: --no-NAME turns it off
   // How it was set, for precedence: 0 default, 1 preset, 2 file, 3 environment, 4 command line.
   int source = 0;

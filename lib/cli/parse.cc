@@ -93,6 +93,8 @@ class CommandLine {
   }
 
   void set_once(OptionSpec& option, const std::string& name, const std::string& value) {
+    if (option.repeatable && option.source == 4)
+      return set_option(option, to_text(option.field.value()) + "," + value, 4, name);
     if (option.source == 4) throw UsageError(fmt::format("{}: given twice", option.long_name()));
     set_option(option, value, 4, name);
   }

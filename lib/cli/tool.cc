@@ -135,6 +135,11 @@ void Tool::choice(std::string names, std::string& value, std::vector<std::string
   option(std::move(names), value, "NAME", std::move(help), std::move(group));
   impl_->options.back().field.choices = std::move(choices);
 }
+void Tool::list(std::string names, std::string& value, std::string metavar, std::string help,
+                std::string group) {
+  option(std::move(names), value, std::move(metavar), std::move(help), std::move(group));
+  impl_->options.back().repeatable = true;
+}
 void Tool::flag(std::string names, bool& value, std::string help, std::string group) {
   OptionSpec spec = spec_of(value, "", std::move(help), std::move(group));
   spec.kind = OptionSpec::Kind::flag;

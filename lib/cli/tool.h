@@ -29,14 +29,17 @@ class Tool {
                 bool required = true);
   void operand(std::string metavar, std::string& value, std::string help, bool required = true);
 
-  // Options: names as "-o,--output"; T is std::string, std::int64_t (suffixes k, M), double, or
-  // std::vector<std::string> (repeatable). Groups appear in help in order of their first use.
+  // Options: names as "-o,--output"; T is std::string, std::int64_t (suffixes k, M) or double.
+  // Groups appear in help in order of their first use.
   void option(std::string names, std::string& value, std::string metavar, std::string help,
               std::string group = "Options");
   void option(std::string names, std::int64_t& value, std::string metavar, std::string help,
               std::string group = "Options");
   void option(std::string names, double& value, std::string metavar, std::string help,
               std::string group = "Options");
+  // May be given several times, or once with commas: the value is the texts joined by commas.
+  void list(std::string names, std::string& value, std::string metavar, std::string help,
+            std::string group = "Options");
   void flag(std::string names, bool& value, std::string help, std::string group = "Options");
   // One of `choices`, which help and completion show; an empty value stands for "not given".
   void choice(std::string names, std::string& value, std::vector<std::string> choices,

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "data/pixels.h"
 #include "data/prepare.h"
 #include "nn/optimizers.h"
 
@@ -177,6 +176,8 @@ const std::string& Loaded::name() const { return impl_->name; }
 Plan Loaded::plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const {
   return impl_->plan_of(rows, build);
 }
+PixelReader Loaded::pixels(const Dataset& data) const { return impl_->reader_of(data); }
+void Loaded::require_shape(const Dataset& data) const { impl_->require_shape(data); }
 Store& Loaded::store() const { return *impl_->store; }
 const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/pixels.h"
 #include "io/checkpoint.h"
 #include "models/registry.h"
 #include "run/plan.h"
@@ -36,6 +37,11 @@ class Loaded {
   // A plan over `rows` rows in eval mode whose output "y" is what `build` gives. Throws Error
   // naming the file if the checkpoint lacks a tensor that the graph needs.
   Plan plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
+  // Pictures as the model saw them in training: binarized, if those were.
+  PixelReader pixels(const Dataset& data) const;
+  // Throws Error if they are not of the model's shape: "x.h5: pictures of 8x8x3, but vae.h5 takes
+  // 28x28x1".
+  void require_shape(const Dataset& data) const;
   Store& store() const;                     // for estimators of eval/
   const std::string& store_prefix() const;  // of the weights in use
 

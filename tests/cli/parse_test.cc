@@ -53,6 +53,10 @@ const Right kRight[] = {
     {{"--hidden-dim="}, "hidden-dim = \"\"\n"},
     {{"--hidden-dim=", "d.h5"}, "[d.h5]\nhidden-dim = \"\"\n"},
     {{"--hidden-dim", "400,200"}, "hidden-dim = \"400,200\"\n"},
+    // lists
+    {{"--class", "a"}, "class = \"a\"\n"},
+    {{"--class", "a,b"}, "class = \"a,b\"\n"},
+    {{"--class", "a", "--class=b", "--class", "c,d"}, "class = \"a,b,c,d\"\n"},
     // numbers
     {{"--steps", "500"}, "steps = 500\n"},
     {{"--steps=10k"}, "steps = 10000\n"},

@@ -18,7 +18,7 @@ struct Settings {
   std::int64_t steps = -1, batch_size = 64, shift = 0;
   double learning_rate = 1e-3;
   bool hflip = false, keep_best = true, dry_run = false;
-  std::string output, net = "conv", hidden_dim = "400", resume, max_time;
+  std::string output, net = "conv", hidden_dim = "400", resume, max_time, classes;
   std::vector<std::string> files;
 
   Fields fields() {
@@ -45,6 +45,7 @@ int program(std::vector<std::string> words) {
   tool.optional_value("--resume", s.resume, "auto", "FILE", "go on", "Settings");
   tool.option("--max-time", s.max_time, "TIME", "how long", "Settings");
   tool.incidental("--max-time");
+  tool.list("--class", s.classes, "NAME", "one of several", "Settings");
   tool.presets({{"small", {{"batch_size", std::int64_t(8)}, {"net", std::string("fc")}}},
                 {"large", {{"batch_size", std::int64_t(512)}, {"hflip", true}}}});
   tool.config_file();
