@@ -159,12 +159,16 @@ void project(const Pca& pca, const Table& table, std::span<float> into) {
                             table.columns, pca.columns));
   }
   Eigen::Map<const Matrix> components(pca.components.data(), pca.count, pca.columns);
-  Eigen::Map<const Eigen::RowVectorXd> mean(pca.mean.data(), pca.columns);
-  Eigen::Map<FloatMatrix> out(into.data(), table.rows, pca.count);
+  Eigen::Map<const Eigen::VectorXd> mean(pca.mean.data(), pca.columns);
   for_each_piece(table, [&](std::int64_t first, std::int64_t rows, std::span<float> values) {
-    Matrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, pca.columns).cast<double>();
-    centred.rowwise() -= mean;
-    out.middleRows(first, rows) = (centred * components.transpose()).cast<float>();
+    // Row by row: equal rows get equal bits wherever they stand, and so copies are found.
+    for (std::int64_t i = 0; i < rows; ++i) {
+      Eigen::Map<const Eigen::VectorXf> row(values.data() + i * pca.columns, pca.columns);
+      Eigen::VectorXd centred = row.cast<double>() - mean;
+      Eigen::VectorXd along = components * centred;
+      for (std::int64_t c = 0; c < pca.count; ++c)
+        into[std::size_t((first + i) * pca.count + c)] = float(along[c]);
+    }
   });
 }
 
