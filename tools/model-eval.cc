@@ -151,6 +151,8 @@ void compare_sets(const Options& o, const Encoder& encoder, const Encoder& class
     if (!o.unseen.empty() || !o.save_stats.empty())
       throw UsageError("--unseen and --save-stats go with a reference that has rows");
     reference = read_reference(o.reference, judged, space_for(judged, encoder, o, "pixels"));
+    if (!o.features.empty() && !reference->space.pca.components.empty())
+      throw UsageError("--features: " + o.reference + " has its own, " + reference->space.name);
   } else {
     JudgedSet set = report.read(o, o.reference, of_vectors);
     require_alike(judged, set);

@@ -18,11 +18,15 @@ constexpr std::int64_t kBlock = 512;
 // Writes rows - mean and zeros below them; gives the squared lengths of what was written.
 void centre(std::span<const float> rows, const std::vector<double>& mean, std::span<float> into,
             std::span<double> squares) {
-  std::size_t d = mean.size();
-  std::fill(squares.begin(), squares.end(), 0.0);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    into[i] = float(double(rows[i]) - mean[i % d]);
-    squares[i / d] += double(into[i]) * double(into[i]);
+  std::size_t d = mean.size(), count = rows.size() / d;
+  for (std::size_t i = 0; i < count; ++i) {
+    double square = 0;
+    for (std::size_t j = 0; j < d; ++j) {
+      float v = float(double(rows[i * d + j]) - mean[j]);
+      into[i * d + j] = v;
+      square += double(v) * double(v);
+    }
+    squares[i] = square;
   }
   std::fill(into.begin() + std::ptrdiff_t(rows.size()), into.end(), 0.0f);
 }

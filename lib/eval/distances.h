@@ -27,12 +27,29 @@ struct DistanceBlock {
     return squares(i, j) - 2 * double(products[std::size_t(i * stride + j)]);
   }
   // How far near() may be off: rounding of a sum of `columns` products, and of centred rows.
-  double slack(std::int64_t i, std::int64_t j) const {
-    return double(columns + 4) * 0x1p-23 * squares(i, j);
-  }
+  double share() const { return double(columns + 4) * 0x1p-23; }
+  double slack(std::int64_t i, std::int64_t j) const { return share() * squares(i, j); }
   double exact(std::int64_t i, std::int64_t j) const {
     return squared_distance(query_rows.subspan(std::size_t(i * columns), std::size_t(columns)),
                             base_rows.subspan(std::size_t(j * columns), std::size_t(columns)));
+  }
+  // Calls body(j) for at least those base rows that may be nearer to query i than `bar`, squared,
+  // which the body may lower: eight rows at a time are passed over where none can be.
+  template <class Body>
+  void for_each_near(std::int64_t i, const double& bar, const Body& body) const {
+    const float* p = products.data() + i * stride;
+    const double* base = base_squares.data();
+    double keep = 1 - share(), own = query_squares[std::size_t(i)];
+    constexpr std::int64_t kGroup = 8;
+    std::int64_t j = 0;
+    for (; j + kGroup <= bases; j += kGroup) {
+      double limit = bar;
+      int near = 0;
+      for (std::int64_t k = j; k < j + kGroup; ++k)
+        near |= int((own + base[k]) * keep - 2 * double(p[k]) < limit);
+      for (std::int64_t k = j; near && k < j + kGroup; ++k) body(k);
+    }
+    for (; j < bases; ++j) body(j);
   }
 };
 

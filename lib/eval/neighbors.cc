@@ -48,13 +48,13 @@ Neighbors nearest(const Table& queries, const Table& base, std::int64_t k,
         std::span<std::int64_t> indices(result.index.data() + at, std::size_t(k));
         std::int64_t skipped =
             own.empty() ? -1 : own[std::size_t(block.query_first + i)] - block.base_first;
-        for (std::int64_t j = 0; j < block.bases; ++j) {
-          if (block.near(i, j) - block.slack(i, j) >= distances.back() || j == skipped) continue;
+        block.for_each_near(i, distances.back(), [&](std::int64_t j) {
+          if (j == skipped || block.near(i, j) - block.slack(i, j) >= distances.back()) return;
           double distance = block.exact(i, j);
           if (distance < distances.back()) {
             insert(distances, indices, distance, block.base_first + j);
           }
-        }
+        });
       }
     });
   });

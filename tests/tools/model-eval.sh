@@ -70,6 +70,8 @@ stderr_has 'model-eval: encoded.h5: features are vae@'
 status 0 model-eval real.h5 --features pixels --save-stats pixels.h5
 status 0 model-eval unseen.h5 --reference pixels.h5 --bootstrap 0
 stderr_has 'warning: 200 rows for 768 features: the covariance is singular'
+status 2 model-eval unseen.h5 --reference stats.h5 --features pixels
+stderr_has '--features: stats.h5 has its own, pca:8@'
 status 2 model-eval unseen.h5 --reference stats.h5 --control
 stderr_has '--control goes with a reference of pictures'
 
