@@ -109,6 +109,9 @@ FeatureSpace space_for(const JudgedSet& reference, const Encoder& encoder, const
 // ---- jobs
 
 bool holds_vectors(const std::string& source) { return kind_of_file(source) == "vectors"; }
+bool holds_vectors(const std::vector<std::string>& sources) {
+  return !sources.empty() && holds_vectors(sources.front());
+}
 
 JudgedSet read_judged(const Options& o, bool of_vectors, Report& report) {
   if (!of_vectors) return report.read(o);
@@ -137,7 +140,7 @@ void compare_sets(const Options& o, const Encoder& encoder, const Encoder& class
                   Report& report) {
   std::string kind = kind_of_file(o.reference);
   bool by_stats = kind == "stats";
-  bool of_vectors = kind == "vectors" || (by_stats && holds_vectors(o.sources.at(0)));
+  bool of_vectors = kind == "vectors" || (by_stats && holds_vectors(o.sources));
   JudgedSet judged = read_judged(o, of_vectors, report);
   if (by_stats || of_vectors) {
     for (auto& [given, flag] :
@@ -183,7 +186,7 @@ void probe_sets(const Options& o, const Encoder& encoder, Report& report) {
 }
 
 void save_only(const Options& o, const Encoder& encoder, Report& report) {
-  JudgedSet set = read_judged(o, holds_vectors(o.sources.at(0)), report);
+  JudgedSet set = read_judged(o, holds_vectors(o.sources), report);
   FeatureSpace space = space_for(set, encoder, o, "pca:64");
   auto reference = make_reference(std::move(set), std::move(space));
   save_stats(o, *reference->set, *reference);

@@ -75,6 +75,10 @@ stderr_has '--features: stats.h5 has its own, pca:8@'
 status 2 model-eval unseen.h5 --reference stats.h5 --control
 stderr_has '--control goes with a reference of pictures'
 
+status 0 model-eval --synthetic shapes --synthetic-count 30 --image-size 16 --reference stats.h5 --bootstrap 0
+stdout_has '^rows: 30$'
+status 0 model-eval --synthetic shapes --synthetic-count 30 --image-size 16 --save-stats drawn.h5
+
 # ---- bars
 status 0 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --fail-above frechet=1e9,copies_exact=0 --fail-below rows=200
 status 1 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --fail-above frechet=0.000001 --fail-above kernel=1e9 --fail-below precision=2
