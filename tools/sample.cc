@@ -98,21 +98,10 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   require_cells(o, 2 * std::int64_t(indices.size()));
   DataShape shape = loaded.data_shape();
   PictureSink sink(sink_options(o, loaded.model().name), shape.height, shape.width, shape.channels);
-  std::vector<std::uint8_t> original(std::size_t(shape.height * shape.width * shape.channels));
   loaded.reconstruct(
       data, indices,
       [&](std::int64_t i, std::span<const std::uint8_t> picture) {
-        auto bytes = data.image(indices[std::size_t(i)]);
-        for (std::size_t k = 0; k < original.size(); ++k) {
-          original[k] =
-              data.dtype == DType::u8
-                  ? std::to_integer<std::uint8_t>(bytes[k])
-                  : std::uint8_t(
-                        std::clamp(reinterpret_cast<const float*>(bytes.data())[k], 0.0f, 1.0f) *
-                            255.0f +
-                        0.5f);
-        }
-        sink.add(original, indices[std::size_t(i)]);
+        sink.add(data.picture(indices[std::size_t(i)]), indices[std::size_t(i)]);
         sink.add(picture, indices[std::size_t(i)]);
       },
       o.batch_size);

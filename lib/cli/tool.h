@@ -29,8 +29,8 @@ class Tool {
                 bool required = true);
   void operand(std::string metavar, std::string& value, std::string help, bool required = true);
 
-  // Options: names as "-o,--output"; T is std::string, std::int64_t (suffixes k, M), double, or
-  // std::vector<std::string> (repeatable). Groups appear in help in order of their first use.
+  // Options: names as "-o,--output"; T is std::string, std::int64_t (suffixes k, M) or double.
+  // Groups appear in help in order of their first use.
   void option(std::string names, std::string& value, std::string metavar, std::string help,
               std::string group = "Options");
   void option(std::string names, std::int64_t& value, std::string metavar, std::string help,

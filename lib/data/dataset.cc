@@ -74,6 +74,18 @@ Dataset read_prepared(PreparedItems& items) {
 
 }  // namespace
 
+std::vector<std::uint8_t> Dataset::picture(std::int64_t index) const {
+  std::span<const std::byte> bytes = image(index);
+  std::vector<std::uint8_t> result(std::size_t(height * width * channels));
+  auto* values = reinterpret_cast<const float*>(bytes.data());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i] = dtype == DType::u8
+                    ? std::to_integer<std::uint8_t>(bytes[i])
+                    : std::uint8_t(std::clamp(values[i], 0.0f, 1.0f) * 255.0f + 0.5f);
+  }
+  return result;
+}
+
 std::int64_t Dataset::num_classes() const {
   if (!label_names.empty()) return std::int64_t(label_names.size());
   if (labels.empty()) return 0;

@@ -90,6 +90,7 @@ class Dataset {
   std::span<const std::byte> image(std::int64_t index) const {
     return pixels.subspan(std::size_t(index * row_bytes()), std::size_t(row_bytes()));
   }
+  std::vector<std::uint8_t> picture(std::int64_t index) const;  // u8 [H,W,C], floats rounded
   std::int64_t num_classes() const;
   std::string name_of(std::int64_t index) const;  // its name, or "index 17"
 

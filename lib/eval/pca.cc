@@ -3,45 +3,23 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "eval/matrix.h"
 #include "graph/ops.h"
 #include "run/plan.h"
 
 namespace atelier {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-constexpr std::int64_t kPiece = 1024;  // rows whose products are summed in f32
+constexpr std::int64_t kPiece = kTablePiece;  // rows whose products are summed in f32
 constexpr std::int64_t kAllVectors = 1024;
+constexpr std::int64_t kWideColumns = 4096, kWideRows = 2048;
 constexpr int kMostIterations = 300;
 constexpr double kSettled = 1e-7;
-
-void for_each_piece(
-    const Table& table,
-    const std::function<void(std::int64_t first, std::int64_t count, std::span<float>)>& body) {
-  std::vector<float> piece(std::size_t(kPiece * table.columns));
-  for (std::int64_t first = 0; first < table.rows; first += kPiece) {
-    std::int64_t count = std::min(kPiece, table.rows - first);
-    std::span<float> rows(piece.data(), std::size_t(count * table.columns));
-    table.read(first, count, rows);
-    body(first, count, rows);
-  }
-}
-
-std::vector<double> mean_of(const Table& table) {
-  std::vector<double> mean(std::size_t(table.columns), 0.0);
-  for_each_piece(table, [&](std::int64_t, std::int64_t, std::span<float> rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i) mean[i % mean.size()] += rows[i];
-  });
-  for (double& m : mean) m /= double(table.rows);
-  return mean;
-}
 
 // X^T X / rows of centred rows.
 Matrix covariance_of(const Table& table, const std::vector<double>& mean) {
@@ -60,10 +38,7 @@ Matrix covariance_of(const Table& table, const std::vector<double>& mean) {
     }
     plan.run();
     std::span<const float> products = plan.output("products");
-    total +=
-        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-            products.data(), d, d)
-            .cast<double>();
+    total += Eigen::Map<const FloatMatrix>(products.data(), d, d).cast<double>();
   });
   return total / double(table.rows);
 }
@@ -104,6 +79,46 @@ Spectrum leading_vectors(const Matrix& covariance, std::int64_t count) {
   return spectrum;
 }
 
+// Of more columns than a covariance is formed for: through the products of evenly spaced rows.
+Pca fit_wide(const Table& table, std::int64_t count) {
+  std::int64_t rows = std::min(table.rows, kWideRows), d = table.columns;
+  if (count > rows) {
+    throw Error(fmt::format("principal components: {} of {} rows", count, rows));
+  }
+  Pca pca{d, count, std::vector<double>(std::size_t(d), 0.0), {}, {}, 0};
+  Graph graph;
+  Expr x = graph.input("rows", DType::f32, {rows, d});
+  graph.output("products", matmul(x, x, /*ta=*/false, /*tb=*/true));
+  Store store;
+  Plan plan(graph, store);
+  std::span<float> values = plan.input("rows");
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::span<float> row = values.subspan(std::size_t(i * d), std::size_t(d));
+    table.read(i * table.rows / rows, 1, row);
+    for (std::size_t j = 0; j < row.size(); ++j) pca.mean[j] += double(row[j]) / double(rows);
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = float(double(values[i]) - pca.mean[i % pca.mean.size()]);
+  }
+  FloatMatrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, d);
+  plan.run();
+  Matrix products =
+      Eigen::Map<const FloatMatrix>(plan.output("products").data(), rows, rows).cast<double>() /
+      double(rows);
+  Spectrum spectrum =
+      rows <= kAllVectors ? all_vectors(products, count) : leading_vectors(products, count);
+  pca.total_variance = products.trace();
+  for (std::int64_t c = 0; c < count; ++c) {
+    Eigen::RowVectorXd component = Eigen::RowVectorXd::Zero(d);
+    for (std::int64_t i = 0; i < rows; ++i)
+      component += spectrum.vectors(c, i) * centred.row(i).cast<double>();
+    if (component.norm() > 0) component /= component.norm();
+    pca.components.insert(pca.components.end(), component.data(), component.data() + d);
+    pca.variances.push_back(std::max(0.0, spectrum.values[c]));
+  }
+  return pca;
+}
+
 }  // namespace
 
 Pca fit_pca(const Table& table, std::int64_t count) {
@@ -111,6 +126,7 @@ Pca fit_pca(const Table& table, std::int64_t count) {
   if (count < 1 || count > table.columns) {
     throw Error(fmt::format("principal components: {} of {} columns", count, table.columns));
   }
+  if (table.columns > kWideColumns) return fit_wide(table, count);
   Pca pca{table.columns, count, mean_of(table), {}, {}, 0};
   Matrix covariance = covariance_of(table, pca.mean);
   pca.total_variance = covariance.trace();
@@ -130,14 +146,30 @@ double pca_error(const Pca& pca, const Table& table, std::int64_t count) {
   Eigen::Map<const Eigen::RowVectorXd> mean(pca.mean.data(), pca.columns);
   double total = 0;
   for_each_piece(table, [&](std::int64_t, std::int64_t rows, std::span<float> values) {
-    Matrix centred =
-        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-            values.data(), rows, pca.columns)
-            .cast<double>();
+    Matrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, pca.columns).cast<double>();
     centred.rowwise() -= mean;
     total += centred.squaredNorm() - (centred * components.transpose()).squaredNorm();
   });
   return total / double(table.rows);
+}
+
+void project(const Pca& pca, const Table& table, std::span<float> into) {
+  if (table.columns != pca.columns) {
+    throw Error(fmt::format("principal components: rows of {} numbers, but they are of {}",
+                            table.columns, pca.columns));
+  }
+  Eigen::Map<const Matrix> components(pca.components.data(), pca.count, pca.columns);
+  Eigen::Map<const Eigen::VectorXd> mean(pca.mean.data(), pca.columns);
+  for_each_piece(table, [&](std::int64_t first, std::int64_t rows, std::span<float> values) {
+    // Row by row: equal rows get equal bits wherever they stand, and so copies are found.
+    for (std::int64_t i = 0; i < rows; ++i) {
+      Eigen::Map<const Eigen::VectorXf> row(values.data() + i * pca.columns, pca.columns);
+      Eigen::VectorXd centred = row.cast<double>() - mean;
+      Eigen::VectorXd along = components * centred;
+      for (std::int64_t c = 0; c < pca.count; ++c)
+        into[std::size_t((first + i) * pca.count + c)] = float(along[c]);
+    }
+  });
 }
 
 }  // namespace atelier

@@ -2,18 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <vector>
 
-namespace atelier {
+#include "eval/table.h"
 
-// A table of `rows` x `columns` numbers that is read in pieces: rows [first, first + count) into
-// [count, columns].
-struct Table {
-  std::int64_t rows = 0, columns = 0;
-  std::function<void(std::int64_t first, std::int64_t count, std::span<float> into)> read;
-};
+namespace atelier {
 
 struct Pca {
   std::int64_t columns = 0, count = 0;  // count: components kept
@@ -26,11 +19,15 @@ struct Pca {
 // The first `count` components of the covariance (one pass in f32 products of centred rows summed
 // in double; eigenvectors in double). Up to 1024 columns all eigenvectors are computed, beyond that
 // subspace iteration until the captured variance moves by less than 1e-7 of itself.
-// Throws Error if the table is empty or count exceeds its columns.
+// Beyond 4096 columns the components are those of at most 2048 evenly spaced rows, through their
+// products with each other. Throws Error if the table is empty or count exceeds its columns.
 Pca fit_pca(const Table& table, std::int64_t count);
 
 // Mean over rows of the squared distance between a row and its projection onto the first `count`
 // components: the sum of squares per picture, as models report squared_error.
 double pca_error(const Pca& pca, const Table& table, std::int64_t count);
+
+// Coordinates of rows along all components, about the mean: [rows, count], in double and rounded.
+void project(const Pca& pca, const Table& table, std::span<float> into);
 
 }  // namespace atelier

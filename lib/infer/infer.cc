@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "data/pixels.h"
 #include "data/prepare.h"
 #include "infer/rows.h"
 #include "nn/optimizers.h"
@@ -183,6 +182,8 @@ std::string Loaded::digest() const {
   }
   return fmt::format("{:016x}", digest);
 }
+PixelReader Loaded::pixels(const Dataset& data) const { return PixelReader(data, binarize()); }
+void Loaded::require_shape(const Dataset& data) const { impl_->require_shape(data); }
 Store& Loaded::store() const { return *impl_->store; }
 const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 

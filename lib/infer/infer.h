@@ -10,6 +10,7 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "data/pixels.h"
 #include "io/checkpoint.h"
 #include "models/registry.h"
 #include "run/plan.h"
@@ -41,6 +42,11 @@ class Loaded {
   Shape shape(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
   Binarize binarize() const;                // as the pictures were that the model was trained on
   std::string digest() const;               // of the weights in use, 16 hexadecimal digits
+  // Pictures as the model saw them in training: binarized, if those were.
+  PixelReader pixels(const Dataset& data) const;
+  // Throws Error if they are not of the model's shape: "x.h5: pictures of 8x8x3, but vae.h5 takes
+  // 28x28x1".
+  void require_shape(const Dataset& data) const;
   Store& store() const;                     // for estimators of eval/
   const std::string& store_prefix() const;  // of the weights in use
 

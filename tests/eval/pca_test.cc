@@ -3,24 +3,15 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <filesystem>
-#include <numeric>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "eval/baselines.h"
 #include "eval/latents.h"
+#include "eval/support.h"
 
 using namespace atelier;
 
 namespace {
-
-Table table_of_values(const std::vector<float>& values, std::int64_t columns) {
-  return {std::int64_t(values.size()) / columns, columns,
-          [&values, columns](std::int64_t first, std::int64_t count, std::span<float> into) {
-            std::copy_n(values.begin() + first * columns, count * columns, into.begin());
-          }};
-}
 
 // Rows along orthogonal directions of known variance: scaled pairs of unit vectors.
 std::vector<float> axes_data(std::int64_t columns, std::int64_t repeats,
@@ -37,28 +28,13 @@ std::vector<float> axes_data(std::int64_t columns, std::int64_t repeats,
   return values;
 }
 
-constexpr const char* kFashion = "/usr/share/datasets/fashion-mnist";
-
-Dataset read_fashion(const char* part) {
-  std::string images = fmt::format("{}/{}-images-idx3-ubyte.gz", kFashion, part);
-  ReadOptions options;
-  options.labels = fmt::format("{}/{}-labels-idx1-ubyte.gz", kFashion, part);
-  return read_dataset({&images, 1}, options);
-}
-
-std::vector<std::int64_t> all_of(const Dataset& data) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(data.size));
-  std::iota(indices.begin(), indices.end(), std::int64_t{0});
-  return indices;
-}
-
 }  // namespace
 
 TEST_CASE("components of orthogonal directions are those directions, largest first") {
   const std::int64_t d = 7;
   auto scale = [](std::int64_t j) { return 1.0 + double((j * 3) % 7); };  // all different
   std::vector<float> values = axes_data(d, 300, scale);
-  Table table = table_of_values(values, d);
+  Table table = table_of_rows(values, d);
   Pca pca = fit_pca(table, 3);
   double total = 0;
   for (std::int64_t j = 0; j < d; ++j) total += scale(j) * scale(j) / double(d);
@@ -76,14 +52,14 @@ TEST_CASE("components of orthogonal directions are those directions, largest fir
     CHECK(pca_error(pca, table, c + 1) == doctest::Approx(rest).epsilon(1e-5));
   }
   CHECK_THROWS_AS(fit_pca(table, 8), Error);
-  CHECK_THROWS_AS(fit_pca(table_of_values({}, 4), 1), Error);
+  CHECK_THROWS_AS(fit_pca(table_of_rows({}, 4), 1), Error);
 }
 
 TEST_CASE("subspace iteration for many columns captures the leading variance") {
   const std::int64_t d = 1100;  // beyond what is solved whole
   auto scale = [](std::int64_t j) { return j < 5 ? 20.0 - double(j) : 1.0; };
   std::vector<float> values = axes_data(d, 1, scale);
-  Table table = table_of_values(values, d);
+  Table table = table_of_rows(values, d);
   Pca pca = fit_pca(table, 5);
   for (std::int64_t c = 0; c < 5; ++c) {
     double wanted = (20.0 - double(c)) * (20.0 - double(c)) / double(d);
@@ -92,10 +68,35 @@ TEST_CASE("subspace iteration for many columns captures the leading variance") {
   CHECK(pca_error(pca, table, 5) == doctest::Approx(double(d - 5) / double(d)).epsilon(1e-4));
 }
 
+TEST_CASE("of rows too wide for a covariance the components come from their products") {
+  const std::int64_t d = 4200, n = 300;  // three directions in a little noise
+  std::vector<float> values = normal_rows(n, d, 1, 0.01, 0.5), along = normal_rows(n, 3, 2);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < d; ++j)
+      values[std::size_t(i * d + j)] += float(1 + j % 3) * along[std::size_t(i * 3 + j % 3)];
+  }
+  Table table = table_of_rows(values, d);
+  Pca pca = fit_pca(table, 4);
+  double rest = pca.total_variance;
+  for (std::int64_t c = 0; c < 3; ++c) rest -= pca.variances[std::size_t(c)];
+  CHECK(pca.variances[0] / (9 * 1400) == doctest::Approx(1).epsilon(0.2));
+  CHECK(pca.variances[3] < 0.02);
+  CHECK(pca_error(pca, table, 3) == doctest::Approx(rest).epsilon(1e-3));
+  for (std::int64_t a = 0; a < 4; ++a) {
+    for (std::int64_t b = 0; b <= a; ++b) {
+      double dot = 0;
+      for (std::int64_t j = 0; j < d; ++j)
+        dot += pca.components[std::size_t(a * d + j)] * pca.components[std::size_t(b * d + j)];
+      CHECK(dot == doctest::Approx(a == b ? 1 : 0).scale(1).epsilon(1e-4));
+    }
+  }
+  CHECK_THROWS_AS(fit_pca(table, 301), Error);
+}
+
 TEST_CASE("a Bernoulli mixture is the sum over its classes") {
   std::vector<float> values{1, 0, 1, 0, 0, 1, 0, 0};  // class 0: 10 10; class 1: 01 00
   std::vector<std::int32_t> labels{0, 0, 1, 1};
-  Table table = table_of_values(values, 2);
+  Table table = table_of_rows(values, 2);
   BernoulliMixture mixture = fit_bernoulli(table, labels);
   // (sum + 1/2) / (rows + 1)
   double p[2][2] = {{2.5 / 3, 0.5 / 3}, {0.5 / 3, 1.5 / 3}};
@@ -130,10 +131,7 @@ TEST_CASE("active units are those whose mean varies") {
 }
 
 TEST_CASE("the baselines of Fashion-MNIST are the known ones") {
-  if (!std::filesystem::exists(kFashion)) {
-    fmt::print("skipped: baselines of Fashion-MNIST: package dataset-fashion-mnist is absent\n");
-    return;
-  }
+  if (!has_fashion("baselines of Fashion-MNIST")) return;
   Dataset train = read_fashion("train"), test = read_fashion("t10k");
   std::vector<std::int64_t> train_rows = all_of(train), test_rows = all_of(test);
   Baselines grey =

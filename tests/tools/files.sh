@@ -18,7 +18,8 @@ data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 -o shapes.h5
 status 0 vae-train -q shapes.h5 "${small[@]}" --steps 4 --batch-size 8 --ema-decay 0.9,0.99 \
   --val-split 0.2 --val-every 2 --run-dir run -o vae.h5
 status 0 sample vae.h5 -n 4 -o samples.h5
-files=(set.h5 shapes.h5 samples.h5 vae.h5 run/step-00000004.h5 run/best.h5)
+status 0 model-eval shapes.h5 --features pca:3 --save-stats stats.h5
+files=(set.h5 shapes.h5 samples.h5 stats.h5 vae.h5 run/step-00000004.h5 run/best.h5)
 status 0 img2vec -q -m vae.h5 shapes.h5 --limit 7 -o vectors.h5
 status 0 img2vec -q -m vae.h5 shapes.h5 --limit 7 --dtype f16 --normalize -o f16.h5
 status 0 interpolate vae.h5 --vectors vectors.h5 --frames 5 -o way.h5

@@ -26,6 +26,9 @@ through() {
   status 0 sample "$name.model.h5" --reconstruct "$name.h5" -n 3 --batch-size 2 -o "$name.pairs.h5"
   status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
   status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
+  status 0 model-eval "$name.h5" --reconstruct "$name.model.h5" --batch-size 2
+  stdout_has '^ssim: '
+  status 0 model-eval "$name.h5" --likelihood "$name.model.h5" --draws 2
   status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
   stdout_has "config.in_channels: $channels"
   stdout_has 'config.image_height: 48'

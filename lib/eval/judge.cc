@@ -1,0 +1,175 @@
+// Comparisons, probes and retrieval on whole sets.
+#include "eval/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "eval/gaussian_control.h"
+#include "eval/neighbors.h"
+#include "eval/probes.h"
+#include "eval/retrieval.h"
+#include "io/picture_sink.h"
+
+namespace atelier {
+namespace {
+
+constexpr std::size_t kNearestPairs = 32;
+
+void write_nearest(const std::string& output, const Dataset& made, const Dataset& real,
+                   const Memorization& found) {
+  SinkOptions options;
+  options.output = output;
+  options.pairs = true;
+  PictureSink sink(options, made.height, made.width, made.channels);
+  std::size_t pairs = std::min(found.order.size(), kNearestPairs);
+  for (std::size_t i = 0; i < pairs; ++i) {
+    sink.add(made.picture(found.order[i]), found.order[i]);
+    sink.add(real.picture(found.matches[i]), found.matches[i]);
+  }
+  sink.finish();
+}
+
+Comparison compare_control(const Reference& reference, std::int64_t count, ComparisonArgs args) {
+  const Dataset& real = reference.set->pictures;
+  Table pixels = pixel_features(real.height, real.width, real.channels).rows(real);
+  std::vector<float> rows(std::size_t(count * pixels.columns));
+  draw_gaussian(pixels, args.seed, rows);
+  Dataset drawn = pictures_of(rows, real, "Gaussian control");
+  args.prefix = "control_";
+  Comparison result = compare(reference.frechet, reference.space.rows(drawn), args);
+  result.remarks.clear();  // said of the set itself
+  return result;
+}
+
+void append(Comparison& to, Comparison more) {
+  to.figures.insert(to.figures.end(), more.figures.begin(), more.figures.end());
+  to.remarks.insert(to.remarks.end(), more.remarks.begin(), more.remarks.end());
+}
+
+LabelledRows labelled(const JudgedSet& set, Table rows) {
+  if (set.labels().empty()) throw Error(set.source + ": a probe needs labels, there are none");
+  return {std::move(rows), set.labels()};
+}
+
+double majority_share(std::span<const std::int32_t> labels) {
+  std::vector<std::int64_t> counts(std::size_t(*std::max_element(labels.begin(), labels.end())) + 1,
+                                   0);
+  for (std::int32_t label : labels) ++counts[std::size_t(std::max(label, 0))];
+  return double(*std::max_element(counts.begin(), counts.end())) / double(labels.size());
+}
+
+void say_linear(const char* name, const LinearProbe& fitted, const LabelledRows& train,
+                const LabelledRows& test, const std::string& features, Figures& figures) {
+  figures.push_back({fmt::format("{}_accuracy", name),
+                     agreement(predict(fitted, test.rows), test.labels), features});
+  figures.push_back({fmt::format("{}_train_accuracy", name),
+                     agreement(predict(fitted, train.rows), train.labels), features});
+}
+
+}  // namespace
+
+std::unique_ptr<Reference> make_reference(JudgedSet set, FeatureSpace space) {
+  if (set.size() < 2) {
+    throw Error(
+        fmt::format("{}: a reference needs at least 2 rows, found {}", set.source, set.size()));
+  }
+  auto reference = std::make_unique<Reference>(Reference{std::move(set), std::move(space), {}});
+  Table rows = rows_of(*reference->set, reference->space);
+  reference->frechet = {moments_of(rows), rows};
+  return reference;
+}
+
+std::unique_ptr<Reference> read_reference(const std::string& file, const JudgedSet& judged,
+                                          FeatureSpace own) {
+  Stats stats = read_stats(Hdf5Reader(std::filesystem::path(file)));
+  FeatureSpace space = features_of(stats, file);
+  if (judged.of_vectors || !space.rows) {
+    if (own.name != space.name) {
+      throw Error(fmt::format("{}: features are {}, but those of {} are {}", file, space.name,
+                              judged.source, own.name));
+    }
+    if (judged.of_vectors && judged.vectors.dim != stats.dim()) {
+      throw Error(fmt::format("{}: features of {} numbers, but {} has vectors of {}", file,
+                              stats.dim(), judged.source, judged.vectors.dim));
+    }
+    space = std::move(own);
+  }
+  return std::make_unique<Reference>(
+      Reference{std::nullopt, std::move(space), {moments_of(stats), std::nullopt}});
+}
+
+Comparison judge(const JudgedSet& judged, const Reference& reference,
+                 const std::optional<JudgedSet>& unseen, const JudgeArgs& args) {
+  const std::string& features = reference.space.name;
+  Table made = rows_of(judged, reference.space);
+  Comparison result;
+  result.figures = {{"features", features},
+                    {"rows", judged.size()},
+                    {"reference_rows", reference.frechet.moments.count}};
+  ComparisonArgs comparing{.features = features, .bootstrap = args.bootstrap, .seed = args.seed};
+  append(result, compare(reference.frechet, made, comparing));
+  if (!reference.set) return result;
+  Table others = unseen ? rows_of(*unseen, reference.space) : Table{0, made.columns, {}};
+  Memorization found = memorization(*reference.frechet.rows, made, others);
+  append(result, {figures_of(found, features), {}});
+  if (!args.nearest.empty()) {
+    write_nearest(args.nearest, judged.pictures, reference.set->pictures, found);
+  }
+  if (args.control) append(result, compare_control(reference, judged.size(), comparing));
+  return result;
+}
+
+Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpace& space,
+                 const ProbeArgs& args) {
+  require_alike(test, train);
+  if (!train.label_names().empty() && !test.label_names().empty() &&
+      train.label_names() != test.label_names()) {
+    throw Error(
+        fmt::format("{}: classes have other names than those of {}", test.source, train.source));
+  }
+  LabelledRows fitted = labelled(train, rows_of(train, space));
+  LabelledRows judged = labelled(test, rows_of(test, space));
+  Comparison result;
+  Figures& figures = result.figures;
+  figures = {{"features", space.name},
+             {"rows", test.size()},
+             {"train_rows", train.size()},
+             {"majority_accuracy", majority_share(judged.labels)}};
+  bool cosine = train.of_vectors && train.vectors.metric == "cosine";
+  LabelledRows near{cosine ? unit_rows(fitted.rows) : fitted.rows, fitted.labels};
+  Table asked = cosine ? unit_rows(judged.rows) : judged.rows;
+  std::int64_t k = std::min(args.neighbors, train.size());
+  figures.push_back(
+      {"knn_accuracy", agreement(knn_labels(near, asked, k), judged.labels), space.name});
+  say_linear("ridge", fit_ridge(fitted, args.l2), fitted, judged, space.name, figures);
+  LinearProbe logistic = fit_logistic(fitted, args.l2);
+  say_linear("logistic", logistic, fitted, judged, space.name, figures);
+  if (!logistic.converged) {
+    result.remarks.push_back("logistic regression: out of iterations before it settled");
+  }
+  return result;
+}
+
+Comparison retrieve(const JudgedSet& a, const JudgedSet& b) {
+  require_alike(a, b);
+  if (a.size() != b.size()) {
+    throw Error(fmt::format("{}: {} rows have no partners in the {} of {}", a.source, a.size(),
+                            b.size(), b.source));
+  }
+  Table rows = rows_of(a, {}), others = rows_of(b, {});
+  Comparison result;
+  result.figures = {{"features", a.vectors.model}, {"pairs", a.size()}};
+  auto say = [&](const char* way, const std::vector<std::int64_t>& ranks) {
+    for (std::int64_t k : {1, 5, 10}) {
+      result.figures.push_back(
+          {fmt::format("{}_at_{}", way, k), recall_at(ranks, k), a.vectors.model});
+    }
+  };
+  say("forward", partner_ranks(rows, others));
+  say("backward", partner_ranks(others, rows));
+  return result;
+}
+
+}  // namespace atelier

@@ -1,0 +1,72 @@
+// Reading sets and choosing their features.
+#include "eval/sets.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "io/vectors_input.h"
+
+namespace atelier {
+namespace {
+
+std::string shown(const std::string& source) { return source == "-" ? "standard input" : source; }
+
+std::int64_t components_of(const std::string& features) {
+  try {
+    if (features.starts_with("pca:")) {
+      std::int64_t count = parse_count(features.substr(4));
+      if (count >= 1) return count;
+    }
+  } catch (const UsageError&) {
+    // said below
+  }
+  throw UsageError(
+      fmt::format("--features '{}': expected pixels, pca:K or a checkpoint", features));
+}
+
+}  // namespace
+
+JudgedSet read_pictures(const std::vector<std::string>& sources, const ReadOptions& reading) {
+  JudgedSet set;
+  set.source = sources.empty() ? "synthetic pictures" : shown(sources.front());
+  set.pictures = read_dataset(sources, reading);
+  return set;
+}
+
+JudgedSet read_vector_set(const std::string& input) {
+  JudgedSet set;
+  set.source = shown(input);
+  set.of_vectors = true;
+  set.vectors = read_vectors_input(input);
+  return set;
+}
+
+JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions reading) {
+  if (of_vectors) return read_vector_set(source);
+  reading.labels.clear();
+  reading.synthetic.clear();
+  return read_pictures({source}, reading);
+}
+
+void require_alike(const JudgedSet& a, const JudgedSet& b) {
+  if (!a.of_vectors || !b.of_vectors) return;
+  if (a.vectors.dim == b.vectors.dim && a.vectors.model == b.vectors.model) return;
+  throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
+                          a.vectors.dim, a.vectors.model, b.source, b.vectors.dim,
+                          b.vectors.model));
+}
+
+Table rows_of(const JudgedSet& set, const FeatureSpace& space) {
+  if (set.of_vectors) return table_of_rows(set.vectors.values, set.vectors.dim);
+  return space.rows(set.pictures);
+}
+
+FeatureSpace make_space(const JudgedSet& reference, const std::string& features) {
+  if (reference.of_vectors) return {reference.vectors.model, {}};
+  const Dataset& data = reference.pictures;
+  if (features == "pixels") return pixel_features(data.height, data.width, data.channels);
+  return pca_features(data, components_of(features));
+}
+
+}  // namespace atelier

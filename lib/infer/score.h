@@ -1,0 +1,34 @@
+// What models say of given pictures: terms of their likelihood, classes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "infer/infer.h"
+
+namespace atelier {
+
+struct ScoredTerm {
+  std::string name, unit;
+  double value = 0;  // mean over the pictures
+  TermRole role = TermRole::other;
+};
+
+// Means of the model's validation terms; noise by the row's index and `seed`. The result does not
+// depend on batch_size. Throws Error("x.h5: this model has no terms of validation") if so.
+std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& data,
+                                         std::span<const std::int64_t> indices,
+                                         std::int64_t batch_size = 64, std::int64_t seed = 0);
+
+// Logits f32 [indices, classes]. Throws Error("x.h5: this model has no classes") if so.
+struct Logits {
+  std::int64_t classes = 0;
+  std::vector<float> values;
+};
+Logits classify(const Loaded& loaded, const Dataset& data, std::span<const std::int64_t> indices,
+                std::int64_t batch_size = 64);
+
+}  // namespace atelier

@@ -1,0 +1,90 @@
+// Terms and classes of given pictures.
+#include "infer/score.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "infer/training.h"
+
+using namespace atelier;
+
+namespace {
+
+const DataShape kShape{6, 5, 1, 0};
+
+Dataset pictures(std::int64_t size) {
+  Dataset data;
+  data.source = "random";
+  data.size = size;
+  data.height = kShape.height;
+  data.width = kShape.width;
+  data.channels = kShape.channels;
+  auto bytes = std::make_shared<std::vector<std::byte>>(std::size_t(size * data.row_bytes()));
+  RandomStream random(3, stream_of("score_test"));
+  for (std::byte& b : *bytes) b = std::byte(random.below(256));
+  data.pixels = *bytes;
+  data.storage = bytes;
+  return data;
+}
+
+std::vector<std::int64_t> first_rows(std::int64_t count) {
+  std::vector<std::int64_t> rows(std::size_t(count), 0);
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("terms of pictures are means over them, whatever the batch") {
+  Model model = testing::fitted("vae",
+                                {{"net", std::string("fc")},
+                                 {"hidden_dim", std::string("8")},
+                                 {"latent_dim", std::int64_t{2}}},
+                                kShape);
+  Store store(1);
+  Loaded loaded(model, store, "");
+  Dataset data = pictures(11);
+  std::vector<std::int64_t> rows = first_rows(11);
+  std::vector<ScoredTerm> all = validation_terms(loaded, data, rows, 11);
+  std::vector<ScoredTerm> parts = validation_terms(loaded, data, rows, 3);
+  REQUIRE(all.size() == parts.size());
+  REQUIRE(all.size() >= 3);
+  CHECK(all[0].role == TermRole::loss);
+  double one_by_one = 0;
+  for (std::int64_t row : rows)
+    one_by_one += validation_terms(loaded, data, {&row, 1})[0].value / 11;
+  for (std::size_t t = 0; t < all.size(); ++t) {
+    CHECK(all[t].value == parts[t].value);
+    CHECK(std::isfinite(all[t].value));
+  }
+  CHECK(one_by_one == doctest::Approx(all[0].value).epsilon(1e-12));
+  CHECK(validation_terms(loaded, data, rows, 11, 1)[0].value != all[0].value);
+  CHECK_THROWS_WITH_AS(classify(loaded, data, rows), "vae: this model has no classes", Error);
+  data.width = 4;
+  CHECK_THROWS_WITH_AS(validation_terms(loaded, data, rows),
+                       "random: pictures of 6x4x1, but vae takes 6x5x1", Error);
+}
+
+TEST_CASE("a model that classifies gives its logits, one row a picture") {
+  Model model;
+  model.name = "toy";
+  model.data_shape = [] { return kShape; };
+  model.classify = [](const Scope&, Expr image) {  // the first three pixels
+    return slice(reshape(image, {image.shape()[0], 30}), 1, 0, 3);
+  };
+  Store store(1);
+  Loaded loaded(model, store, "");
+  Dataset data = pictures(5);
+  Logits logits = classify(loaded, data, first_rows(5), 2);
+  CHECK(logits.classes == 3);
+  REQUIRE(logits.values.size() == 15);
+  for (std::int64_t i = 0; i < 5; ++i) {
+    for (std::int64_t c = 0; c < 3; ++c) {
+      float pixel = float(std::to_integer<int>(data.image(i)[std::size_t(c)])) / 255;
+      CHECK(logits.values[std::size_t(i * 3 + c)] == doctest::Approx(pixel).epsilon(1e-6));
+    }
+  }
+  CHECK_THROWS_WITH_AS(validation_terms(loaded, data, first_rows(5)),
+                       "toy: this model has no terms of validation", Error);
+}

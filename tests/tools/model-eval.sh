@@ -1,0 +1,205 @@
+#!/bin/bash
+# model-eval: what it says of pictures, vectors and models, bars, statuses, bad input.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+build=$(cd "${PATH%%:*}/.." && pwd)
+
+# value KEY FILE: the figure in what was printed.
+value() { sed -n "s/^$1: \([^ ]*\).*/\1/p" "$2"; }
+# is EXPRESSION: an arithmetic comparison of awk.
+is() { status 0 awk "BEGIN { exit !($1) }" </dev/null; }
+
+data-pack -q --synthetic shapes --synthetic-count 300 --image-size 16 -o real.h5
+data-pack -q --synthetic shapes --synthetic-count 200 --synthetic-seed 1 --image-size 16 -o unseen.h5
+data-pack -q --synthetic noise --synthetic-count 200 --image-size 16 -o noise.h5
+data-pack -q real.h5 --limit 120 -o copy.h5
+vae-train -q real.h5 --net conv --channels 8,16 --latent-dim 4 --epochs 2 -o vae.h5
+
+# ---- distances: real against real, noise, copies
+quick=(--bootstrap 0 --features pca:8)
+status 0 model-eval unseen.h5 --reference real.h5 "${quick[@]}"
+stdout_has '^features: pca:8@[0-9a-f]{16}$'
+stdout_has '^rows: 200$'
+stdout_has '^frechet: [0-9.e-]+ pca:8@[0-9a-f]{16}$'
+stdout_has '^copies_exact: 0 pca'
+cp stdout unseen.out
+status 0 test "$(cut -d: -f1 unseen.out | paste -sd ' ')" = 'features rows reference_rows frechet frechet_limit kernel kernel_standard_error precision recall density coverage nearest nearest_real nearer_prob copying_z copies copies_real copies_exact'
+status 0 model-eval noise.h5 --reference real.h5 "${quick[@]}"
+cp stdout noise.out
+is "$(value frechet noise.out) > 3 * $(value frechet unseen.out)"
+is "$(value coverage noise.out) < 0.5 * $(value coverage unseen.out)"
+status 0 model-eval copy.h5 --reference real.h5 --unseen unseen.h5 "${quick[@]}" --nearest nearest.png
+cp stdout copy.out
+status 0 grep -q '^copies_exact: 120 ' copy.out
+status 0 grep -q '^nearest: 0 ' copy.out
+is "$(value copying_z copy.out) > 3"
+status 0 test "$(head -c 4 nearest.png | tail -c 3)" = PNG
+status 0 model-eval copy.h5 --reference real.h5 "${quick[@]}" --nearest nearest.h5
+status 0 model-info nearest.h5
+status 0 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --control
+stdout_has '^control_frechet: '
+stdout_has '^control_coverage: '
+
+# ---- the same for any number of threads and any batch, as lines and as JSON
+for how in 'pca:8 --bootstrap 3 --control' 'pixels --bootstrap 0' 'vae.h5 --bootstrap 3 --control'; do
+  # shellcheck disable=SC2086  # words are meant
+  status 0 model-eval unseen.h5 --reference real.h5 -j 1 --features $how
+  cp stdout one.out
+  # shellcheck disable=SC2086
+  status 0 model-eval unseen.h5 --reference real.h5 -j 3 --batch-size 7 --features $how
+  stdout_is "$(cat one.out)\n"
+done
+status 0 bash -c 'model-eval unseen.h5 --reference real.h5 --bootstrap 0 --json >one.json'
+status 0 python3 -c 'import json; d = json.load(open("one.json")); assert d["rows"] == 200 and d["frechet"] > 0 and d["features"].startswith("pca:64@")'
+status 0 bash -c 'sample vae.h5 -n 100 --format hdf5 | model-eval - --reference real.h5 --features vae.h5 --bootstrap 0'
+stdout_has '^frechet: [0-9.e-]+ vae@[0-9a-f]{16}$'
+
+# ---- statistics stand for the set
+status 0 model-eval real.h5 --features pca:8 --save-stats stats.h5
+stdout_has '^rows: 300$'
+status 0 model-info --check stats.h5
+stdout_has '^kind: stats$'
+status 0 model-eval unseen.h5 --reference stats.h5 --bootstrap 0
+stdout_has "^frechet: $(value frechet unseen.out) pca:8@"
+status 0 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --save-stats again.h5
+status 0 cmp stats.h5 again.h5
+status 0 model-eval real.h5 --features vae.h5 --save-stats encoded.h5
+status 0 model-eval unseen.h5 --reference encoded.h5 --features vae.h5 --bootstrap 0
+status 1 model-eval unseen.h5 --reference encoded.h5 --bootstrap 0
+stderr_has 'model-eval: encoded.h5: features are vae@'
+status 0 model-eval real.h5 --features pixels --save-stats pixels.h5
+status 0 model-eval unseen.h5 --reference pixels.h5 --bootstrap 0
+stderr_has 'warning: 200 rows for 768 features: the covariance is singular'
+status 2 model-eval unseen.h5 --reference stats.h5 --features pixels
+stderr_has '--features: stats.h5 has its own, pca:8@'
+status 2 model-eval unseen.h5 --reference stats.h5 --control
+stderr_has '--control goes with a reference of pictures'
+
+status 0 model-eval --synthetic shapes --synthetic-count 30 --image-size 16 --reference stats.h5 --bootstrap 0
+stdout_has '^rows: 30$'
+status 0 model-eval --synthetic shapes --synthetic-count 30 --image-size 16 --save-stats drawn.h5
+
+# ---- bars
+status 0 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --fail-above frechet=1e9,copies_exact=0 --fail-below rows=200
+status 1 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --fail-above frechet=0.000001 --fail-above kernel=1e9 --fail-below precision=2
+stderr_has 'model-eval: frechet '
+stderr_has ' is above 1e-06'
+stderr_has 'model-eval: precision '
+status 0 test "$(wc -l <stderr)" = 2
+status 2 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --fail-above fid=30
+stderr_has "no figure 'fid': there are rows, reference_rows, frechet"
+status 2 model-eval unseen.h5 --reference real.h5 --fail-above frechet
+stderr_has "--fail-above 'frechet': expected KEY=VALUE"
+
+# ---- probes, models, baselines
+status 0 model-eval unseen.h5 --probe real.h5
+for key in majority knn ridge ridge_train logistic logistic_train; do stdout_has "^${key}_accuracy: [0-9.]+"; done
+status 0 model-eval unseen.h5 --probe real.h5 --features vae.h5 --neighbors 3 --l2 10
+stdout_has '^knn_accuracy: [0-9.]+ vae@'
+status 0 model-eval unseen.h5 --reconstruct vae.h5
+for key in squared_error mse psnr ssim; do stdout_has "^$key: [0-9.]+"; done
+cp stdout pairs.out
+status 0 model-eval unseen.h5 --reconstruct vae.h5 --batch-size 3
+stdout_is "$(cat pairs.out)\n"
+status 0 model-eval unseen.h5 --likelihood vae.h5 --draws 5
+stdout_has '^loss: [0-9.-]+ nats/image$'
+stdout_has '^importance_nll: [0-9.-]+ nats/image$'
+status 0 model-eval real.h5 --likelihood vae.h5 --held-out 0.3 --split-by name
+status 0 model-eval --baselines real.h5 --unseen unseen.h5
+for key in pca_64_psnr bernoulli_nll mixture_nll context_histogram_bits wiener_cosine_v; do stdout_has "^$key: [0-9.]+"; done
+status 0 model-eval --baselines real.h5 --held-out 0.3
+status 1 model-eval unseen.h5 --classifier vae.h5
+stderr_has 'vae.h5: this model has no classes'
+
+# ---- vectors, of which the test of the library writes some
+if [ -x "$build/eval_test" ]; then
+  status 0 env ATELIER_WRITE_VECTORS="$PWD" "$build/eval_test" -tc='vectors are probed*'
+  status 0 model-eval test.h5 --probe train.h5
+  stdout_has '^knn_accuracy: (1|0\.9[0-9]+) toy@0000000000000001$'
+  cp stdout probe.out
+  status 0 bash -c 'cat test.h5 | model-eval - --probe train.h5 -j 3'
+  stdout_is "$(cat probe.out)\n"
+  status 0 model-eval test.h5 --reference train.h5 --bootstrap 0
+  stdout_has '^frechet: [0-9.e-]+ toy@0000000000000001$'
+  status 0 bash -c 'cat test.h5 test.h5 | model-eval - --reference train.h5 --bootstrap 0'
+  stdout_has '^rows: 600$'
+  status 0 model-eval test.h5 --retrieval test.h5
+  stdout_is 'features: toy@0000000000000001\npairs: 300\nforward_at_1: 1 toy@0000000000000001\nforward_at_5: 1 toy@0000000000000001\nforward_at_10: 1 toy@0000000000000001\nbackward_at_1: 1 toy@0000000000000001\nbackward_at_5: 1 toy@0000000000000001\nbackward_at_10: 1 toy@0000000000000001\n'
+  status 0 model-eval train.h5 --save-stats vectors-stats.h5
+  status 0 model-eval test.h5 --reference vectors-stats.h5 --bootstrap 0
+  status 1 model-eval other.h5 --reference vectors-stats.h5
+  stderr_has "features are toy@0000000000000001, but those of other.h5 are other@0000000000000002"
+  while IFS='|' read -r words message; do
+    # shellcheck disable=SC2086  # words are meant
+    refused "$message" model-eval $words
+  done <<'T'
+other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
+other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
+test.h5 --retrieval train.h5|test.h5: 300 rows have no partners in the 600 of train.h5
+test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
+one.h5 --reference test.h5 --bootstrap 0|covariance: expected at least 2 rows, found 1
+real.h5 --reference train.h5|real.h5: expected kind vectors, found kind images
+test.h5 --reference real.h5|test.h5: expected kind images, found kind vectors
+T
+  status 2 model-eval test.h5 --reference train.h5 --features pixels
+  stderr_has '--features goes with pictures, train.h5 holds vectors'
+  status 2 model-eval test.h5 train.h5 --retrieval train.h5
+  stderr_has 'vectors: expected one file or stream'
+else
+  echo 'skipped: vectors: eval_test is not built'
+fi
+
+# ---- bad input: one line, no files
+data-pack -q real.h5 --limit 1 -o single.h5
+data-pack -q real.h5 --limit 3 -o three.h5
+data-pack -q --synthetic noise --synthetic-count 30 --image-size 8 -o small.h5
+while IFS='|' read -r words message; do
+  # shellcheck disable=SC2086  # words are meant
+  refused "$message" model-eval $words
+done <<'T'
+unseen.h5 --reference single.h5|single.h5: expected at least 2 pictures, found 1
+unseen.h5 --reference single.h5 --features pixels|single.h5: a reference needs at least 2 rows, found 1
+small.h5 --reference real.h5|small.h5: pictures of 192 numbers, but the principal components are of 768
+small.h5 --reference real.h5 --features pixels|small.h5: pictures of 8x8x3, but the reference has 16x16x3
+small.h5 --reconstruct vae.h5 --image-size 8|small.h5: pictures of 8x8x3, but vae.h5 takes 16x16x3
+unseen.h5 --reference missing.h5|missing.h5: cannot open: No such file or directory
+unseen.h5 --reference real.h5 --features missing.h5|missing.h5: cannot open
+unseen.h5 --reference real.h5 --features real.h5|real.h5: expected kind checkpoint, found kind images
+unseen.h5 --reference vae.h5|vae.h5: expected kind images, found kind checkpoint
+noise.h5 --probe noise.h5|a probe needs labels, there are none
+T
+status 0 model-eval three.h5 --reference real.h5 --bootstrap 0
+stderr_has 'warning: 3 rows for 64 features: the covariance is singular'
+stderr_has 'warning: 3 rows: too few for precision, recall, density and coverage'
+while IFS='|' read -r words message; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 model-eval $words
+  stderr_has "$message"
+done <<'T'
+unseen.h5|nothing to do: give --reference
+--reference real.h5|DATA is missing
+unseen.h5 --reference real.h5 --probe real.h5|exclude each other
+unseen.h5 --reconstruct vae.h5 --likelihood vae.h5|exclude each other
+unseen.h5 --probe real.h5 --control|--control does not go with what is asked for
+unseen.h5 --reference real.h5 --draws 3|--draws does not go with what is asked for
+unseen.h5 --reference real.h5 --held-out 0.1|--held-out does not go with what is asked for
+unseen.h5 --reference real.h5 --features pca:0|--features 'pca:0': expected pixels, pca:K or a checkpoint
+unseen.h5 --reference real.h5 --features pca:x|--features 'pca:x': expected pixels, pca:K or a checkpoint
+unseen.h5 --probe real.h5 --neighbors 0|--neighbors '0': expected at least 1
+- --reference -|'-' twice: standard input can be read once
+unseen.h5 --reference real.h5 --nearest -|'-': figures go to standard output
+unseen.h5 --reference real.h5 --nearest real.h5|would replace what is read
+unseen.h5 --save-stats unseen.h5|would replace what is read
+T
+
+# ---- skipped pictures, full disks, readers that went away
+mkdir photos
+for i in 1 2 3 4 5 6 7 8; do { printf 'P6\n16 16\n255\n' && head -c 768 /dev/urandom; } >photos/$i.ppm; done
+printf 'P6\n16 16\n255\n' >photos/9.ppm
+status 3 model-eval photos --on-error skip --reference real.h5 --bootstrap 0
+stdout_has '^rows: 8$'
+status 1 model-eval photos --reference real.h5
+stderr_has '9.ppm'
+status 1 bash -c 'model-eval unseen.h5 --reference real.h5 --bootstrap 0 >/dev/full'
+status 141 unread model-eval unseen.h5 --reference real.h5 --bootstrap 0
+finish
