@@ -93,6 +93,16 @@ check 'with the baseline' grep -q '"baseline_squared_error":' remarks.jsonl
 status 0 vae-train grey.h5 "${tiny[@]}" --binarize threshold --steps 3 --learning-rate 1e-9 --metrics nothing-held-out.jsonl
 stderr_has 'remark: a mixture of independent pixels fitted to your data predicts the same pictures better (loss in nats a picture '
 check 'with the baseline' grep -q '"baseline_loss":' nothing-held-out.jsonl
+# Labels may be keys of any size, and as many as there are pictures.
+{ seq 0 38 && echo 2147483647; } >labels.txt
+status 0 data-pack --synthetic noise --synthetic-count 40 --image-size 8 --image-channels 1 --labels labels.txt -o keys.h5
+stderr_has '40 pictures 8x8x1, 40 classes, 0 skipped'
+status 0 vae-train keys.h5 "${tiny[@]}" --binarize threshold --steps 3 --val-split 0.3 --metrics keys.jsonl
+check 'with the baseline' grep -q '"baseline_loss":' keys.jsonl
+seq 0 1100 >labels.txt
+status 0 data-pack -q --synthetic noise --synthetic-count 1101 --image-size 32 --image-channels 1 --labels labels.txt -o many.h5
+status 0 vae-train many.h5 "${tiny[@]}" --binarize threshold --steps 1 --metrics many.jsonl
+check 'no mixture is too large' grep -q '"baseline_loss":' many.jsonl
 status 0 vae-train "${gaussian[@]}" --kl-weight 1e4 --learning-rate 0.01 --steps 200 --metrics collapsed.jsonl
 stderr_has 'remark: the posterior has collapsed'
 
