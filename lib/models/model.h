@@ -17,6 +17,8 @@ struct DataShape {
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t num_classes = 0;  // 0: no labels
   bool binary = false;           // pixels are 0 or 1
+  std::int64_t least_rows = 0;   // of the smallest batch of a training; 0: nothing is trained
+  std::string source = {};       // of the pictures, for messages
 };
 
 // A named choice of field values, of the model and of its training ("learning_rate"): what

@@ -44,7 +44,21 @@ GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType d
   return in;
 }
 
+// Micro-batches of a batch: those that cannot be of one size are not made.
+std::int64_t slices_of(const TrainConfig& config, std::int64_t rows) {
+  return rows % config.grad_accum_steps == 0 ? config.grad_accum_steps : 1;
+}
+
 }  // namespace
+
+std::int64_t least_rows(const TrainConfig& config, std::int64_t pictures) {
+  std::int64_t least = 0;
+  for (std::int64_t rows : {std::min(config.batch_size, pictures), pictures % config.batch_size}) {
+    std::int64_t each = rows / slices_of(config, rows);
+    if (each > 0) least = least == 0 ? each : std::min(least, each);
+  }
+  return least;
+}
 
 GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows) {
   GraphInputs in = inputs(graph, data, rows, data.dtype);
@@ -69,7 +83,7 @@ TrainPlans::TrainPlans(const Task& task, const TrainConfig& config, const Datase
     : task_(task), config_(config), data_(data), store_(store) {}
 
 Plan& TrainPlans::for_rows(std::int64_t rows) {
-  std::int64_t slices = rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1;
+  std::int64_t slices = slices_of(config_, rows);
   return plan(slices == 1 ? Role::whole : Role::apply, rows / slices, slices);
 }
 
@@ -165,7 +179,7 @@ void TrainPlans::undo_slices() {
 }
 
 bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) {
-  std::int64_t slices = batch.rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1;
+  std::int64_t slices = slices_of(config_, batch.rows);
   std::int64_t rows = batch.rows / slices;
   loss_ = 0;
   for (ReportedTerm& term : terms_) term.value = 0;
