@@ -26,8 +26,15 @@ through() {
   status 0 sample "$name.model.h5" --seeds 0-4 --batch-size 3 -o "$name.samples.h5"
   status 0 sample "$name.model.h5" --seeds 3-4 -o "$name.two.h5"
   status 0 sample "$name.model.h5" --reconstruct "$name.h5" -n 3 --batch-size 2 -o "$name.pairs.h5"
-  status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
-  status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
+  if [ "$channels" -gt 4 ]; then
+    status 2 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+    stderr_has "--format png: cannot hold $channels channels; use hdf5"
+  else
+    status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+    status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
+    # The colour type: grey, coloured, both with alpha.
+    status 0 test "$(od -An -tu1 -j25 -N1 "$name.png" | tr -d ' ')" = "$(echo 0 4 2 6 | cut -d' ' -f"$channels")"
+  fi
   status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
   stdout_has "config.in_channels: $channels"
   stdout_has "config.image_height: $height"
@@ -45,6 +52,9 @@ through pair 4 2 1 3 "${conv[@]}" --norm group
 through alpha 130 4 61 4 "${conv[@]}"
 through seven 5 7 3 3 "${conv[@]}" --kernel-size 5 --norm none
 through wide 64 7 61 3 --net fc --hidden-dim 9
+# The grids of a training show the first three of seven channels.
+status 0 vae-train -q wide.h5 --net fc --hidden-dim 9 --likelihood gaussian --steps 1 --run-dir drawn --sample-every 1 --sample-grid 2x2
+status 0 test "$(od -An -tu1 -j25 -N1 drawn/samples/step-00000001.png | tr -d ' ')" = 2
 through one 1 3 61 3 "${conv[@]}" --kernel-size 3
 through only 1 1 1 3 --net fc --hidden-dim 5
 
