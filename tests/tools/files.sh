@@ -193,6 +193,10 @@ P
   foreign 'outside.h5: /images: its data lie in another file, which is not followed' outside.h5
   foreign 'linked.h5: /images: it is a link, which is not followed' linked.h5
   for bad in nan inf nan-deflated inf-deflated; do
+    status 3 data-pack "$bad.h5" --on-error skip -o rest.h5
+    stderr_has "$bad.h5/index 7: holds ${bad%-deflated}, values must be finite (skipped)"
+    stderr_has ', 1 skipped'
+    status 3 vae-train -q "$bad.h5" "${small[@]}" --steps 3 --on-error skip -o rest.model
     refused "$bad.h5: /images: picture 7 holds ${bad%-deflated}, values must be finite" \
       vae-train "$bad.h5" "${small[@]}" --steps 3 -o x.h5
   done
