@@ -320,7 +320,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   option("-v,--verbose", t.verbose, "", "say more; twice: still more", "Common");
   t.options.back().kind = OptionSpec::Kind::count;
   t.options.back().shown_default.clear();
-  flag("--debug", t.debug, "say everything", "Common");
+  flag("--debug", t.debug, "say everything, also what HDF5 tells of its errors", "Common");
   option("--completion", t.completion, "SHELL", "print a completion script", "Common");
   t.options.back().field.choices = {"bash", "zsh", "fish"};
   flag("-h,--help", t.help, "print this help", "Common");
