@@ -34,7 +34,7 @@ struct TrainConfig {
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_eps = 1e-8, weight_decay = 0;
   double max_grad_norm = 0;        // 0: no clipping
   std::string ema_decay;           // "0.999,0.9999": several averages; empty: none
-  std::string precision = "auto";  // auto fp32 bf16
+  std::string precision = "auto";  // auto fp32
   std::int64_t seed = 0;
   // augmentation
   bool hflip = false;
@@ -46,7 +46,7 @@ struct TrainConfig {
   std::string val_every;  // "500" steps or "2epochs"; empty: every epoch
   std::int64_t val_batches = 0, val_importance_samples = 0, val_importance_images = 2000;
   bool keep_best = true;
-  // reporting and saving (never part of a model's bytes)
+  // reporting and saving: no recorded options; of `init` and `val_data` a model records digests
   std::string run_dir, output, metrics;
   std::int64_t log_every = 50, sample_every = 0;
   std::string sample_grid = "8x8", save_every = "30m";
