@@ -23,6 +23,14 @@ auto named(const char* flag, const Read& read) {
   }
 }
 
+// As many as an option counts (base/parse.h): beyond that products overflow.
+constexpr std::int64_t kMostUpdates = 9'000'000'000'000'000;
+
+std::int64_t updates_in(std::int64_t epochs, std::int64_t per_epoch) {
+  if (epochs <= kMostUpdates / std::max<std::int64_t>(per_epoch, 1)) return epochs * per_epoch;
+  throw UsageError(fmt::format("{}: too many epochs, of {} updates each", epochs, per_epoch));
+}
+
 void check_ways_to_save(const TrainConfig& c) {
   if (c.output.empty() && c.run_dir.empty() && !c.dry_run && c.metrics.empty())
     throw UsageError("give -o FILE, --run-dir DIR, or --metrics FILE");
@@ -60,23 +68,23 @@ std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
     unit = per_epoch;
     break;
   }
-  std::int64_t updates = 0;
+  std::int64_t counted = 0;
   try {
-    updates = parse_count(count) * unit;
+    counted = parse_count(count);
   } catch (const UsageError&) {
   }
-  if (updates < 1) {
+  if (counted < 1) {
     throw UsageError(
         fmt::format("'{}': expected a count of at least 1, such as 500 or 2epochs", text));
   }
-  return updates;
+  return updates_in(counted, unit);
 }
 
 std::vector<std::int64_t> milestones_of(const std::string& text, std::int64_t per_epoch) {
   std::vector<std::int64_t> steps;
   for (std::size_t at = 0; at < text.size();) {
     std::size_t comma = std::min(text.find(',', at), text.size());
-    steps.push_back(parse_count(text.substr(at, comma - at)) * per_epoch);
+    steps.push_back(updates_in(parse_count(text.substr(at, comma - at)), per_epoch));
     at = comma + 1;
   }
   return steps;
@@ -109,7 +117,9 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
   check_beta("--adam-beta2", c.adam_beta2);
 
   Pace pace;
-  pace.total_steps = c.epochs >= 0 ? c.epochs * per_epoch : c.steps;
+  pace.total_steps = c.steps;
+  if (c.epochs >= 0)
+    pace.total_steps = named("--epochs", [&] { return updates_in(c.epochs, per_epoch); });
   pace.val_every = named("--val-every", [&] { return updates_of(c.val_every, per_epoch); });
   if (!c.max_time.empty()) {
     pace.max_seconds = named("--max-time", [&] { return parse_seconds(c.max_time); });

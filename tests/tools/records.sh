@@ -182,5 +182,8 @@ refused "--max-time '0s': expected a time above 0" --max-time 0s
 refused "--max-time '5x'" --max-time 5x
 refused "--save-every '5x'" --save-every 5x
 refused "--val-every '5x'" --val-every 5x --val-split 0.3
+refused '--epochs 9000000000000000: too many epochs, of 5 updates each' --epochs 9e15
+refused '--val-every 9000000000000000: too many epochs' --val-every 9e15epochs --val-split 0.3
+status 0 vae-train "${gaussian[@]}" --steps 1 --val-split 0.3 --val-batches 9e15 -o x.h5
 refused "--lr-milestones '5x'" --lr-schedule step --lr-milestones 5x
 finish

@@ -123,6 +123,18 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
          r.config.lr_schedule = "step";
          r.config.lr_milestones = "2,x";
        }},
+      {"--epochs 9000000000000000: too many epochs, of 7 updates each",
+       [](Run& r) {
+         r.config.steps = -1;
+         r.config.epochs = 9'000'000'000'000'000;
+       }},
+      {"--val-every 4000000000000000: too many epochs",
+       [](Run& r) { r.config.val_every = "4e15epochs"; }},
+      {"--lr-milestones 4000000000000000: too many epochs",
+       [](Run& r) {
+         r.config.lr_schedule = "step";
+         r.config.lr_milestones = "2,4e15";
+       }},
       {"--warmup-steps 11: the run has 10 steps", [](Run& r) { r.config.warmup_steps = 11; }},
       {"--adam-beta1 1: expected", [](Run& r) { r.config.adam_beta1 = 1; }},
       {"--adam-beta2 1: expected", [](Run& r) { r.config.adam_beta2 = 1; }},
