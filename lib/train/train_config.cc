@@ -15,6 +15,12 @@ namespace atelier {
 void TrainConfig::settle(const std::function<int(std::string_view option)>& source) {
   if (source("steps") > source("epochs")) epochs = -1;
   if (source("epochs") > source("steps")) steps = -1;
+  // What is typed is meant for this run; a variable or a file may serve several.
+  constexpr int kTyped = 4;
+  if (source("keep") == kTyped && run_dir.empty())
+    throw UsageError("--keep: needs --run-dir, which holds the checkpoints");
+  if (source("save-every") == kTyped && run_dir.empty() && (output.empty() || output == "-"))
+    throw UsageError("--save-every: needs --run-dir or -o FILE");
 }
 
 void TrainConfig::check_outputs() const {

@@ -55,7 +55,8 @@ struct TrainConfig {
   bool dry_run = false, force = false, allow_level_change = false;
 
   // Before the configuration is resolved: of --steps and --epochs the one holds that comes from
-  // nearer by (Tool::source): a flag over a file's, that over the default.
+  // nearer by (Tool::source): a flag over a file's, that over the default. UsageError if the
+  // command line says how to save what is saved nowhere.
   void settle(const std::function<int(std::string_view option)>& source);
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest

@@ -185,5 +185,17 @@ refused "--val-every '5x'" --val-every 5x --val-split 0.3
 refused '--epochs 9000000000000000: too many epochs, of 5 updates each' --epochs 9e15
 refused '--val-every 9000000000000000: too many epochs' --val-every 9e15epochs --val-split 0.3
 status 0 vae-train "${gaussian[@]}" --steps 1 --val-split 0.3 --val-batches 9e15 -o x.h5
+refused '--keep: needs --run-dir' --keep 3
+status 2 vae-train "${gaussian[@]}" -o - --save-every 5
+stderr_has '--save-every: needs --run-dir or -o FILE'
+# What repeats a run holds all options, those without effect at their defaults.
+status 0 vae-train "${gaussian[@]}" --steps 2 --run-dir all -o x.h5
+check 'all are there' grep -qx 'keep = 2' all/config.toml
+for preset in mnist-fc conv32 avatars linear; do
+  status 0 vae-train -q colour.h5 --preset $preset --steps 2 --run-dir $preset -o x.h5
+  status 0 vae-train -q -c $preset/config.toml -o y.h5
+  status 0 cmp x.h5 y.h5
+done
+status 0 vae-train -q -c all/config.toml -o x.h5
 refused "--lr-milestones '5x'" --lr-schedule step --lr-milestones 5x
 finish
