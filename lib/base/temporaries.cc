@@ -45,6 +45,15 @@ class SignalsBlocked {
 
 void on_end(int signal) {
   const int error = errno;
+  unlink_temporaries();
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);  // blocked until this handler returns
+  errno = error;
+}
+
+}  // namespace
+
+void unlink_temporaries() {
   for (Entry& entry : g_table) {
     // A file that is being created is waited for, but not for ever: its disk may hang.
     for (int tries = 0; entry.state == kChanging && tries < 1000; ++tries) {
@@ -53,12 +62,7 @@ void on_end(int signal) {
     }
     if (entry.state == kThere) ::unlink(entry.path);
   }
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);  // blocked until this handler returns
-  errno = error;
 }
-
-}  // namespace
 
 void register_temporary(std::string_view path, const std::function<bool()>& create) {
   SignalsBlocked blocked;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/temporaries.h"
 
 namespace atelier {
 namespace {
@@ -19,6 +20,7 @@ char g_message[256];  // composed beforehand: a handler may not format
 void on_stop(int signal) {
   if (!g_ready) {
     [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, g_message, std::strlen(g_message));
+    unlink_temporaries();
     ::signal(signal, SIG_DFL);
     ::raise(signal);
     return;

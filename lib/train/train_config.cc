@@ -6,11 +6,26 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/outputs.h"
 #include "base/parse.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 
 namespace atelier {
+
+namespace {
+
+// Of links the file that they lead to, whether or not it is there yet.
+std::filesystem::path place(const std::string& path) {
+  std::error_code error;
+  auto absolute = std::filesystem::absolute(path, error);
+  auto found = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute : found;
+}
+
+bool is_file(const std::string& path) { return !path.empty() && path != "-"; }
+
+}  // namespace
 
 void TrainConfig::settle(const std::function<int(std::string_view option)>& source) {
   if (source("steps") > source("epochs")) epochs = -1;
@@ -28,16 +43,15 @@ void TrainConfig::check_outputs() const {
     throw UsageError("-o - and --metrics - both want standard output");
   if (output == "-" && !dry_run && is_terminal(STDOUT_FILENO))
     throw UsageError("standard output is a terminal; give -o FILE or a pipe");
-  // Of links the file that they lead to, whether or not it is there yet.
-  auto place = [](const std::string& path) {
-    std::error_code error;
-    auto absolute = std::filesystem::absolute(path, error);
-    auto found = std::filesystem::weakly_canonical(absolute, error);
-    return error ? absolute : found;
-  };
-  auto is_file = [](const std::string& path) { return !path.empty() && path != "-"; };
   if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
+  check_run_files();
+  if (dry_run) return;
+  require_replaceable(output);
+  require_appendable(metrics);
+}
+
+void TrainConfig::check_run_files() const {
   if (run_dir.empty()) return;
   std::filesystem::path run = (place(run_dir) / "any").parent_path();  // without a slash at the end
   auto check = [&](const char* flag, const std::string& path) {

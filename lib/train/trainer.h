@@ -61,8 +61,11 @@ struct TrainConfig {
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest
   // Before anything is read: UsageError if two results would go to one place, or the model to a
-  // terminal.
+  // terminal; Error if one of them cannot be written, which must not show after days of training.
   void check_outputs() const;
+
+ private:
+  void check_run_files() const;
 };
 
 struct Judgement {

@@ -12,6 +12,15 @@ sample vae.h5 -n 4 -o samples.h5
 mkdir set
 printf 'P5\n4 4\n255\n0123456789abcdef' | tee set/1.pgm >set/2.pgm
 
+# ---- places that take no result: said before the first update, of which the metrics would tell
+endless=(vae-train -q shapes.h5 "${small[@]}" --steps 100M --metrics m.jsonl)
+refused 'no/such/m.h5: cannot write: No such file or directory' "${endless[@]}" -o no/such/m.h5
+refused 'set: cannot write: Is a directory' "${endless[@]}" -o set
+refused 'shapes.h5/m.h5: cannot write: Not a directory' "${endless[@]}" -o shapes.h5/m.h5
+refused '/proc/m.h5: cannot write: No such file or directory' "${endless[@]}" -o /proc/m.h5
+refused 'no/such/m.jsonl: cannot write: No such file or directory' vae-train -q shapes.h5 "${small[@]}" --steps 100M --metrics no/such/m.jsonl -o x.h5
+check 'no update was done' test ! -e m.jsonl
+
 # ---- what this user may not read or write
 secrets() {
   export TMPDIR=$PWD  # where spools may lie
@@ -43,6 +52,7 @@ secrets() {
   refused 'shut.run/new: ' "${fit[@]}" shapes.h5 --run-dir shut.run/new
   refused 'shut.run' "${fit[@]}" shapes.h5 --run-dir shut.run
   refused 'shut.run/m.jsonl: cannot write: Permission denied' "${fit[@]}" shapes.h5 --metrics shut.run/m.jsonl
+  refused 'shut.run/m.h5: cannot write: Permission denied' "${endless[@]}" -o shut.run/m.h5
   chmod 700 shut
 }
 if [ "$(id -u)" != 0 ]; then
