@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/outputs.h"
 #include "base/temporaries.h"
 
 namespace atelier {
@@ -146,8 +147,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
     bool replaceable = S_ISREG(old.st_mode) && ::lstat(target_.c_str(), &named) == 0 &&
                        named.st_ino == old.st_ino && named.st_dev == old.st_dev;
     if (!replaceable) {
-      node_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
-      if (!node_) throw_errno(path_, "cannot write", errno);
+      node_ = open_write(path_, 0);
       fd_ = open_spool();
       return;
     }

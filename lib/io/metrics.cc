@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/outputs.h"
 
 namespace atelier {
 
@@ -59,9 +60,7 @@ MetricsWriter::MetricsWriter(const std::string& output) : name_(output) {
     name_ = "standard output";
     return;
   }
-  int fd = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (fd < 0) throw_errno(output, "cannot write", errno);
-  file_ = Descriptor(fd);
+  file_ = open_write(output, O_CREAT | O_APPEND);
 }
 
 void MetricsWriter::record(const Attributes& values) {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/outputs.h"
 #include "base/temporaries.h"
 
 namespace atelier {
@@ -54,6 +55,7 @@ void install_signal_handlers() {
   action.sa_handler = on_save;
   ::sigaction(SIGUSR2, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  stop_waiting_when(stop_requested);
 }
 void save_on_signals() { g_ready = true; }
 bool stop_requested() { return g_stop; }

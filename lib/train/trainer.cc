@@ -74,7 +74,6 @@ class Trainer {
   // ---- before the first step
   void prepare() {
     pace_ = settle_pace(task_, config_, data_, loader_.batches_per_epoch());
-    save_on_signals();
     checkpoints_.emplace(task_, config_, data_, store_);
     std::string from = checkpoints_->resume_source();
     if (!from.empty()) {
@@ -92,6 +91,8 @@ class Trainer {
       logging::note(fmt::format("resumed from {} at step {}", from, now_.step));
     }
     announce();
+    // Before, a file that is a FIFO may hold it up, and there is nothing to save.
+    if (!config_.dry_run) save_on_signals();
   }
 
   // Before anything is written. What could still fail until here must not cost a former run.

@@ -89,6 +89,30 @@ for signal in TERM:143 USR1:138; do
 done
 check 'nothing was begun' test ! -e early
 
+# Nobody reads the records, or the model: a stop ends the wait. Nobody writes the weights either.
+mkfifo unread
+# shellcheck disable=SC2317
+sleeps() { [[ "$(cat "/proc/$pid/syscall")" == '230 '* ]]; }
+# shellcheck disable=SC2317
+waits() { sleeps && sleep 0.1 && sleeps; }
+for row in 'TERM --metrics unread --steps 1M' 'INT --metrics unread --steps 1M' 'TERM --steps 1 -o unread'; do
+  read -r signal options <<<"$row"
+  # shellcheck disable=SC2086
+  env --default-signal=INT vae-train -q grey.h5 "${tiny[@]}" $options 2>stderr &
+  pid=$!
+  eventually 'waiting for a reader' waits
+  kill -"$signal" $pid
+  ended 1 'vae-train: unread: cannot write: stopped before anybody read it'
+  check 'one line' test "$(wc -l <stderr)" = 1
+done
+for option in --init=unread --resume=unread; do
+  vae-train -q grey.h5 "${tiny[@]}" --steps 9 -o x.h5 $option 2>stderr &
+  pid=$!
+  eventually 'waiting for a writer' grep -qE '^(2|257) ' /proc/$pid/syscall
+  kill -TERM $pid
+  ended 143 'nothing saved'
+done
+
 # ---- stopped by time
 status 75 bash -c "(sleep 1.2; cat grey.h5) | vae-train - ${tiny[*]} --steps 1M --run-dir timed --max-time 1s"
 stderr_has 'stopped at step 1 of 1000000'
