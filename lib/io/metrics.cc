@@ -34,6 +34,22 @@ std::string to_json_line(const Attributes& values) {
   return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+void require_records(const std::string& path) {
+  std::error_code error;
+  if (path == "-" || !std::filesystem::is_regular_file(path, error)) return;
+  constexpr std::string_view kBegin = "{\"program\":\"";
+  char begin[kBegin.size()];
+  Descriptor file = open_read(path);
+  std::size_t held = 0;
+  while (std::size_t n =
+             read_some(file.get(), std::as_writable_bytes(std::span(begin).subspan(held)), path))
+    held += n;
+  // Shorter if a kill cut the first line short.
+  if (kBegin.starts_with(std::string_view(begin, held))) return;
+  throw Error(fmt::format(
+      "{}: expected records of a training, found something else; it is left as it was", path));
+}
+
 void remove_records_after(const std::string& path, std::int64_t step) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return;

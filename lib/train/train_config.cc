@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/outputs.h"
 #include "base/parse.h"
+#include "io/metrics.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 
@@ -49,6 +50,7 @@ void TrainConfig::check_outputs() const {
   if (dry_run) return;
   require_replaceable(output);
   require_appendable(metrics);
+  require_records(metrics);
 }
 
 void TrainConfig::check_run_files() const {

@@ -99,6 +99,23 @@ refused 'longer.h5: expected one HDF5 file, found 5 bytes behind its end' sample
 # ---- records that find no place
 refused 'no/such/m.jsonl: cannot write: No such file or directory' "${train[@]}" --metrics no/such/m.jsonl -o x.h5
 refused '/dev/full: cannot write: No space left on device' "${train[@]}" --metrics /dev/full -o x.h5
+# What holds other things stays as it is.
+printf 'no line of ours\nnor one that ends' >notes.txt
+printf '{"loss":1}\n' >other.jsonl
+cp shapes.h5 kept.h5
+for file in notes.txt other.jsonl vae.h5 kept.h5; do
+  cp $file before
+  refused "$file: expected records of a training, found something else" "${train[@]}" --metrics $file -o x.h5
+  status 0 cmp $file before
+done
+# Ours are gone on with, after a kill within the first line too.
+for begin in '' '{"prog' '{"program":"vae-train","thr'; do
+  printf '%s' "$begin" >begun.jsonl
+  status 0 "${train[@]}" --metrics begun.jsonl -o y.h5
+  check 'whole records' grep -q '^{"program":"vae-train",' begun.jsonl
+done
+status 0 "${train[@]}" --metrics begun.jsonl -o y.h5
+check 'two runs' test "$(grep -c '^{"program":' begun.jsonl)" = 2
 echo 'the old file' >x.h5
 status 1 bash -c '"$@" >/dev/full' sh "${train[@]}" --metrics - -o x.h5
 stderr_has 'vae-train: standard output: cannot write: No space left on device'
