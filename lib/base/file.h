@@ -103,7 +103,7 @@ std::vector<std::string> paths_of(const Inputs&... inputs) {
   return paths;
 }
 
-// Temporaries of AtomicFile are named ".NAME.PID.N.tmp" and locked while they are written; removes
+// Temporaries of AtomicFile are named ".NAME.PID.N.tmp", with the start of a long NAME, and locked while they are written; removes
 // those in `directory` and below that nobody has locked. Called when a run directory has been
 // locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);

@@ -42,8 +42,10 @@ void TrainConfig::settle(const std::function<int(std::string_view option)>& sour
 void TrainConfig::check_outputs() const {
   if (output == "-" && metrics == "-")
     throw UsageError("-o - and --metrics - both want standard output");
-  if (output == "-" && !dry_run && is_terminal(STDOUT_FILENO))
-    throw UsageError("standard output is a terminal; give -o FILE or a pipe");
+  if (!dry_run && leads_to_terminal(output)) {
+    throw UsageError(fmt::format("{} is a terminal; give -o FILE or a pipe",
+                                 output == "-" ? "standard output" : output));
+  }
   if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
   check_run_files();

@@ -185,6 +185,30 @@ TEST_CASE("a descriptor by name is written to: a pipe, and a file that has lost 
   CHECK(folder.entries() == 0);
 }
 
+TEST_CASE("a name may be as long as names can be") {
+  Folder folder;
+  // The second is of characters of two bytes, whose middle is no place to cut.
+  for (std::string name : {std::string(255, 'n'), std::string(1, 'a')}) {
+    std::size_t kept = name.size() == 255 ? 200 : 199;
+    while (name.size() < 255) name += "\u00e9";
+    fs::path path = folder / name.c_str();
+    {
+      AtomicFile file(path);
+      std::string temporary = file.temporary().filename().string();
+      CHECK(temporary.size() <= 255);
+      CHECK(temporary.ends_with(".tmp"));
+      CHECK(temporary.starts_with("." + name.substr(0, kept) + "."));
+      file.write("long");
+      file.commit();
+    }
+    CHECK(got(path) == "long");
+    fs::remove(path);
+  }
+  put(folder / ("." + std::string(200, 'n') + ".1.0.tmp").c_str(), "left");
+  remove_stale_temporaries(folder / "");
+  CHECK(folder.entries() == 0);
+}
+
 TEST_CASE("directories are refused") {
   Folder folder;
   fs::create_directory(folder / "inner");
