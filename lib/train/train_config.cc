@@ -9,6 +9,7 @@
 #include "base/outputs.h"
 #include "base/parse.h"
 #include "io/metrics.h"
+#include "train/checkpoints.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 
@@ -50,7 +51,11 @@ void TrainConfig::check_outputs() const {
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
   check_run_files();
   if (dry_run) return;
+  std::string state = run_dir.empty() ? beside_output(output, "state") : "";
+  if (!state.empty() && is_file(metrics) && place(state) == place(metrics))
+    throw UsageError(fmt::format("--metrics {}: is where a stop leaves the state", metrics));
   require_replaceable(output);
+  require_replaceable(state);
   require_appendable(metrics);
   require_records(metrics);
 }
