@@ -73,6 +73,13 @@ void Checkpoints::begin() {
   }
   removes_from_.reset();
   if (task_.resolved_toml.empty()) return;
+  for (std::size_t at = 0; at < task_.resolved_toml.size();) {
+    std::size_t end = std::min(task_.resolved_toml.find('\n', at), task_.resolved_toml.size());
+    std::string line = task_.resolved_toml.substr(at, end - at);
+    if (line.starts_with("# "))
+      logging::warning(fmt::format("{}: {}", in_run("config.toml").string(), line.substr(2)));
+    at = end + 1;
+  }
   AtomicFile file(in_run("config.toml"));
   file.write(task_.resolved_toml);
   file.commit();

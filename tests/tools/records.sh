@@ -138,6 +138,13 @@ status 0 bash -c "vae-train ${gaussian[*]} --steps 400 --log-every 1 --metrics -
 status 0 vae-train "${gaussian[@]}" --steps 400 -o x.h5
 status 0 cmp x.h5 piped.h5
 
+# ---- a path that is no text
+cp grey.h5 $'bad\xff.h5'
+status 0 vae-train $'bad\xff.h5' "${tiny[@]}" --likelihood gaussian --steps 2 --run-dir bytes -o x.h5
+stderr_has 'bytes/config.toml: data: left out, since it is not UTF-8'
+status 0 vae-train -c bytes/config.toml grey.h5 -o y.h5
+status 0 cmp x.h5 y.h5
+
 # ---- k micro-batches are one batch
 for slices in 1 4; do
   status 0 vae-train "${gaussian[@]}" --steps 5 --grad-accum-steps $slices --log-every 1 --metrics slices$slices.jsonl -o slices$slices.h5
