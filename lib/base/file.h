@@ -82,6 +82,10 @@ class AtomicFile {
 // end it as they do by default. Those that are ignored, as under nohup, stay ignored.
 void unlink_temporaries_on_signals();
 
+// A mapped file that somebody cuts short has pages that are gone: one line with the program's name
+// and status 1 instead of SIGBUS. Which file it was is not known.
+void end_on_lost_pages(const std::string& program);
+
 // UsageError if writing `output`, the value of `option`, would replace one of `inputs`, or a file
 // below an input folder; "-", "" and outputs that do not exist yet are nobody's input.
 void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
