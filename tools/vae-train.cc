@@ -12,6 +12,7 @@
 #include "eval/remarks.h"
 #include "infer/seed_grid.h"
 #include "models/registry.h"
+#include "train/checkpoints.h"
 #include "train/signals.h"
 #include "train/train_plans.h"
 #include "train/train_sets.h"
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
     auto inputs =
         paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
     refuse_overwriting(config.output, inputs);
+    if (config.run_dir.empty()) refuse_overwriting(beside_output(config.output, "state"), inputs);
     refuse_overwriting(config.metrics, inputs, "--metrics");
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);

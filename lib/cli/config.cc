@@ -56,13 +56,24 @@ std::string toml_text(const std::string& text) {
     if (c == '"' || c == '\\') out += '\\';
     if (c == '\n') {
       out += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       out += fmt::format("\\u{:04x}", int(c));
     } else {
       out += c;
     }
   }
   return out + "\"";
+}
+
+// "key = value", or a comment if no TOML file can hold the value, as a path that is not UTF-8.
+std::string entry(const std::string& key, const std::string& value) {
+  std::string line = fmt::format("{} = {}\n", key, value);
+  try {
+    (void)toml::parse(line);
+  } catch (const toml::parse_error&) {
+    return fmt::format("# {}: left out, since it is not UTF-8\n", key);
+  }
+  return line;
 }
 
 }  // namespace
@@ -115,8 +126,7 @@ std::string write_config(const std::vector<OptionSpec>& options,
     if (!o.given) continue;
     std::vector<std::string> words = o.one ? std::vector<std::string>{*o.one} : *o.many;
     for (std::string& word : words) word = toml_text(word);
-    out += o.one ? fmt::format("{} = {}\n", o.key(), words.front())
-                 : fmt::format("{} = [{}]\n", o.key(), fmt::join(words, ", "));
+    out += entry(o.key(), o.one ? words.front() : fmt::format("[{}]", fmt::join(words, ", ")));
   }
   for (const OptionSpec& o : options) {
     if (o.hidden || o.group == "Common" || o.field.incidental) continue;
@@ -126,8 +136,7 @@ std::string write_config(const std::vector<OptionSpec>& options,
     auto* whole = std::get_if<std::int64_t>(&value);
     if (o.source == 0 && text && text->empty()) continue;
     if (whole && double(*whole) < o.field.low) continue;
-    std::string shown = text ? toml_text(*text) : to_text(value);
-    out += fmt::format("{} = {}\n", o.key(), shown);
+    out += entry(o.key(), text ? toml_text(*text) : to_text(value));
   }
   return out;
 }

@@ -298,6 +298,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   ::signal(SIGXFSZ, SIG_IGN);
   // Until a trainer installs handlers of its own.
   unlink_temporaries_on_signals();
+  end_on_lost_pages(t.name);
   if (!t.presets.empty()) {
     OptionSpec spec =
         spec_of(t.preset, "NAME", "a named set of options, which flags override", "Configuration");

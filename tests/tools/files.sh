@@ -411,6 +411,10 @@ if command -v script >/dev/null; then
     status 2 script -qec "$command" /dev/null
     stdout_has "${command%% *}: standard output is a terminal; give -o FILE"
   done
+  for command in 'data-pack set' 'vae-train shapes.h5 --net fc --steps 1'; do
+    status 2 script -qec "$command -o /dev/tty" /dev/null
+    stdout_has "${command%% *}: /dev/tty is a terminal; give -o FILE"
+  done
 else
   echo 'skipped: binary to a terminal: script(1) is not installed'
 fi
@@ -424,6 +428,8 @@ for command in 'data-pack -q --synthetic noise -o -' 'sample vae.h5 -n 3000 --fo
   status 0 bash -c "set +o pipefail; $command | head -c 10 >/dev/null"
   status 0 test ! -s stderr
 done
+status 1 data-pack '' -o x.h5
+stderr_has "data-pack: '': cannot open: No such file or directory"
 status 1 sample - -o x.h5 < <(cat vae.h5 vae.h5)
 stderr_has 'standard input: expected one HDF5 image, found more behind it'
 finish
