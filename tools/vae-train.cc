@@ -61,12 +61,12 @@ int main(int argc, char** argv) {
     install_signal_handlers();
     config.settle([&](std::string_view option) { return tool.source(option); });
     if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
-    config.check_outputs();
     auto inputs =
         paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
     refuse_overwriting(config.output, inputs);
     if (config.run_dir.empty()) refuse_overwriting(beside_output(config.output, "state"), inputs);
     refuse_overwriting(config.metrics, inputs, "--metrics");
+    config.check_outputs();
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     Attributes asked = to_attributes(model.fields);

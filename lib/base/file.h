@@ -107,9 +107,9 @@ std::vector<std::string> paths_of(const Inputs&... inputs) {
   return paths;
 }
 
-// Temporaries of AtomicFile are named ".NAME.PID.N.tmp", with the start of a long NAME, and locked while they are written; removes
-// those in `directory` and below that nobody has locked. Called when a run directory has been
-// locked.
+// Temporaries of AtomicFile are named ".NAME.PID.N.tmp", with the start of a long NAME, and
+// locked while they are written; removes those in `directory` and below that nobody has locked.
+// Called when a run directory has been locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);
 
 // Read-only mapping of a file or of a range of it; empty for an empty range.
