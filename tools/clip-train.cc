@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "train/signals.h"
+#include "train/train_plans.h"
 #include "training_page.h"
 
 using namespace atelier;
@@ -105,7 +106,9 @@ int main(int argc, char** argv) {
                .width = sets.train.width,
                .channels = sets.train.channels,
                .num_classes = sets.train.num_classes(),
-               .vocab_size = labels ? 0 : sets.captions->tokenizer().vocab_size()});
+               .vocab_size = labels ? 0 : sets.captions->tokenizer().vocab_size(),
+               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
+               .source = sets.train.source});
 
     Task task = task_of(model, tool, "clip-train", sets.train);
     task.started = started;

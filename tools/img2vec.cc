@@ -194,7 +194,8 @@ int main(int argc, char** argv) {
   tool.flag("--merge", o.merge, "operands are vectors of such blocks: write them as one");
   tool.option("--average", o.average, "NAME",
               "weights: auto (the first average if there is one), none, or its number");
-  tool.option("-b,--batch-size", o.batch_size, "N", "pictures at once; does not change the vectors");
+  tool.option("-b,--batch-size", o.batch_size, "N",
+              "pictures at once; does not change the vectors");
   tool.flag("--force", o.force, "write to a terminal all the same");
   tool.option("--attention", o.attention, "FILE",
               "mean distance in pixels that attention looks, by layer and head, as TSV",

@@ -393,9 +393,9 @@ void declare(Tool& tool, Options& o) {
   const char* output = "Output";
   tool.flag("--json", o.json, "one JSON object instead of lines", output);
   tool.option("--fail-above", o.fail_above, "KEY=VALUE",
-            "status 1 if the figure is above; may be repeated", output);
+              "status 1 if the figure is above; may be repeated", output);
   tool.option("--fail-below", o.fail_below, "KEY=VALUE",
-            "status 1 if the figure is below; may be repeated", output);
+              "status 1 if the figure is below; may be repeated", output);
   tool.fields(o.reading.fields(), "Reading");
   tool.config_file();
 }

@@ -88,6 +88,10 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   std::vector<std::int64_t> indices;
   if (o.held_out > 0) {
     indices = split_dataset(data, o.held_out, o.split_by).held_out;
+    if (indices.empty()) {
+      throw Error(data.source + ": nothing is held out: --held-out " + to_text(o.held_out) +
+                  " of " + std::to_string(data.size) + " pictures");
+    }
   } else {
     indices.resize(std::size_t(data.size));
     std::iota(indices.begin(), indices.end(), 0);

@@ -10,6 +10,7 @@
 #include "cli/tool.h"
 #include "infer/seed_grid.h"
 #include "models/registry.h"
+#include "train/checkpoints.h"
 #include "train/train_sets.h"
 #include "train/trainer.h"
 
@@ -48,11 +49,12 @@ inline void check_before_reading(const Tool& tool, const std::vector<std::string
                                  const ReadOptions& reading, TrainConfig& config) {
   config.settle([&](std::string_view option) { return tool.source(option); });
   if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
-  config.check_outputs();
   auto inputs =
       paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
   refuse_overwriting(config.output, inputs);
+  if (config.run_dir.empty()) refuse_overwriting(beside_output(config.output, "state"), inputs);
   refuse_overwriting(config.metrics, inputs, "--metrics");
+  config.check_outputs();
 }
 
 // The model's functions, its configuration and what was done to the pictures.

@@ -9,6 +9,7 @@
 #include "eval/baselines.h"
 #include "eval/remarks.h"
 #include "train/signals.h"
+#include "train/train_plans.h"
 #include "training_page.h"
 
 using namespace atelier;
@@ -38,7 +39,9 @@ int main(int argc, char** argv) {
                .width = sets.train.width,
                .channels = sets.train.channels,
                .num_classes = sets.train.num_classes(),
-               .binary = config.binarize != "none"});
+               .binary = config.binarize != "none",
+               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
+               .source = sets.train.source});
     std::string by_pictures = chosen(asked, to_attributes(model.fields));
     if (!by_pictures.empty()) logging::info("chosen by the pictures: " + by_pictures);
 

@@ -1,6 +1,8 @@
 // /proc/meminfo and the memory controllers of both versions of control groups.
 #include "base/available.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -62,6 +64,13 @@ std::int64_t available_memory() {
     }
   }
   return left;
+}
+
+std::size_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t pages = 0, resident = 0;
+  if (!(file >> pages >> resident)) return 0;
+  return resident * std::size_t(sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace atelier

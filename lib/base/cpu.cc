@@ -12,12 +12,6 @@
 namespace atelier {
 namespace {
 
-bool amd() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid(0, &a, &b, &c, &d)) return false;
-  return b == 0x68747541 && d == 0x69746e65 && c == 0x444d4163;  // "AuthenticAMD"
-}
-
 bool leaf7_1_eax(unsigned bit) {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> bit & 1);
@@ -89,8 +83,6 @@ Level host_level() {
   }
   return best;
 }
-
-bool prefers_bf16() { return cpu_has(Level::amx) || (amd() && cpu_has(Level::avx512bf16)); }
 
 std::string cpu_model() {
   std::ifstream info("/proc/cpuinfo");

@@ -19,10 +19,6 @@ bool cpu_has(Level level);
 // Throws Error below AVX2: "this CPU lacks AVX2 and FMA, which atelier needs".
 Level host_level();
 
-// True if bf16 products run at twice the f32 rate or more here (ruling on --precision auto):
-// AMX, or AMD with AVX512_BF16. Decided from CPUID, never by timing.
-bool prefers_bf16();
-
 std::string cpu_model();  // as the kernel names it, for reports
 
 }  // namespace atelier

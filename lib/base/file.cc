@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/outputs.h"
 #include "base/temporaries.h"
 
 namespace atelier {
@@ -31,7 +32,8 @@ Descriptor::~Descriptor() {
 }
 
 void throw_errno(const std::filesystem::path& path, std::string_view what, int error) {
-  throw Error(fmt::format("{}: {}: {}", path.string(), what, std::strerror(error)));
+  std::string name = path.empty() ? "''" : path.string();
+  throw Error(fmt::format("{}: {}: {}", name, what, std::strerror(error)));
 }
 
 Descriptor open_read(const std::filesystem::path& path) {
@@ -146,8 +148,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
     bool replaceable = S_ISREG(old.st_mode) && ::lstat(target_.c_str(), &named) == 0 &&
                        named.st_ino == old.st_ino && named.st_dev == old.st_dev;
     if (!replaceable) {
-      node_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
-      if (!node_) throw_errno(path_, "cannot write", errno);
+      node_ = open_write(path_, 0);
       fd_ = open_spool();
       return;
     }
@@ -162,10 +163,17 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   }
 }
 
+namespace {
+constexpr std::size_t kMostOfName = 200;  // bytes of NAME in a temporary's
+}
+
 bool AtomicFile::create() {
   static std::atomic<int> counter{0};
-  std::string name =
-      fmt::format(".{}.{}.{}.tmp", target_.filename().string(), ::getpid(), counter++);
+  // A name of 255 bytes leaves no room for more; no character is cut in two.
+  std::string stem = target_.filename().string();
+  std::size_t kept = std::min(stem.size(), kMostOfName);
+  while (kept > 1 && kept < stem.size() && (stem[kept] & 0xc0) == 0x80) --kept;
+  std::string name = fmt::format(".{}.{}.{}.tmp", stem.substr(0, kept), ::getpid(), counter++);
   temporary_ = target_.parent_path() / name;
   int fd = -1, error = 0;
   register_temporary(temporary_.native(), [&] {

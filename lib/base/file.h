@@ -82,6 +82,10 @@ class AtomicFile {
 // end it as they do by default. Those that are ignored, as under nohup, stay ignored.
 void unlink_temporaries_on_signals();
 
+// A mapped file that somebody cuts short has pages that are gone: one line with the program's name
+// and status 1 instead of SIGBUS. Which file it was is not known.
+void end_on_lost_pages(const std::string& program);
+
 // UsageError if writing `output`, the value of `option`, would replace one of `inputs`, or a file
 // below an input folder; "-", "" and outputs that do not exist yet are nobody's input.
 void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
@@ -103,9 +107,9 @@ std::vector<std::string> paths_of(const Inputs&... inputs) {
   return paths;
 }
 
-// Temporaries of AtomicFile are named ".NAME.PID.N.tmp" and locked while they are written; removes
-// those in `directory` and below that nobody has locked. Called when a run directory has been
-// locked.
+// Temporaries of AtomicFile are named ".NAME.PID.N.tmp", with the start of a long NAME, and
+// locked while they are written; removes those in `directory` and below that nobody has locked.
+// Called when a run directory has been locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);
 
 // Read-only mapping of a file or of a range of it; empty for an empty range.

@@ -54,9 +54,6 @@ void info(std::string_view message) {
 void detail(std::string_view message) {
   if (level() >= Level::detail) line("", message);
 }
-void debug(std::string_view message) {
-  if (level() >= Level::debug) line("debug: ", message);
-}
 
 void status_line(std::string_view text) {
   State& s = state();

@@ -17,7 +17,6 @@ void error(std::string_view message);
 void warning(std::string_view message);  // shown unless --quiet
 void info(std::string_view message);     // shown with -v
 void detail(std::string_view message);   // shown with -vv
-void debug(std::string_view message);    // shown with --debug
 
 // A line that is always shown unless --quiet and that carries no "warning:"; for summaries.
 void note(std::string_view message);

@@ -14,7 +14,8 @@ constexpr std::size_t round_up(std::size_t n, std::size_t multiple) {
 }
 
 // Owns one block. Blocks of 2 MiB and more are mapped, aligned to 2 MiB and offered to the kernel
-// as huge pages, so they cost nothing until touched. Throws Error when memory cannot be had.
+// as huge pages, so they cost nothing until touched. Throws Error when memory cannot be had; blocks
+// of 64 MiB and more also when the machine has not so much left, all that is promised taken off.
 class Buffer {
  public:
   Buffer() = default;

@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 #include "base/error.h"
 
@@ -57,30 +56,6 @@ double parse_number(std::string_view text) {
   return value;
 }
 
-std::int64_t parse_bytes(std::string_view text) {
-  const char* expected = "a size such as 4096, 64KiB or 4GiB";
-  double value = 0;
-  std::string_view rest;
-  if (!leading_number(text, value, rest)) refuse(text, expected);
-  struct Unit {
-    std::string_view name;
-    double factor;
-  };
-  for (Unit unit : {Unit{"", 1},
-                    {"B", 1},
-                    {"KiB", 0x1p10},
-                    {"MiB", 0x1p20},
-                    {"GiB", 0x1p30},
-                    {"TiB", 0x1p40},
-                    {"kB", 1e3},
-                    {"KB", 1e3},
-                    {"MB", 1e6},
-                    {"GB", 1e9}}) {
-    if (rest == unit.name) return whole(text, std::floor(value * unit.factor), expected);
-  }
-  refuse(text, expected);
-}
-
 double parse_seconds(std::string_view text) {
   const char* expected = "a time such as 90s, 5m or 2h";
   double value = 0;
@@ -91,16 +66,6 @@ double parse_seconds(std::string_view text) {
   if (rest == "h") return value * 3600;
   if (rest == "d") return value * 86400;
   refuse(text, expected);
-}
-
-std::uint64_t parse_seed(std::string_view text) {
-  std::uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() ||
-      value > std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
-    refuse(text, "a whole number from 0 to 2^63-1");
-  }
-  return value;
 }
 
 std::vector<std::int32_t> parse_seed_list(std::string_view text) {
@@ -141,13 +106,6 @@ std::string format_bytes(double bytes) {
   int unit = 0;
   while (bytes >= 1024 && unit < 4) bytes /= 1024, ++unit;
   return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, units[unit]);
-}
-
-std::string format_count(double count) {
-  if (count < 1e4) return fmt::format("{:.0f}", count);
-  if (count < 1e6) return fmt::format("{:.0f} k", count / 1e3);
-  if (count < 1e9) return fmt::format("{:.2f} M", count / 1e6);
-  return fmt::format("{:.2f} G", count / 1e9);
 }
 
 }  // namespace atelier

@@ -11,13 +11,10 @@ namespace atelier {
 // All throw UsageError("'x': expected ..., such as ..."); the caller prefixes the option's name.
 std::int64_t parse_count(std::string_view text);  // 500, 10k, 1M, 2G, 1e6 (decimal multiples)
 double parse_number(std::string_view text);       // finite decimal number
-std::int64_t parse_bytes(std::string_view text);  // 4096, 64KiB, 4GiB, 100MB
 double parse_seconds(std::string_view text);      // 90, 90s, 5m, 2h, 1d
-std::uint64_t parse_seed(std::string_view text);  // 0 .. 2^63-1
 std::vector<std::int32_t> parse_seed_list(std::string_view text);  // "0,3-6,9": ids of samples
 
 std::string format_seconds(double seconds);  // "3.2 s", "4 min 10 s", "2 h 05 min"
 std::string format_bytes(double bytes);      // "3.4 MiB"
-std::string format_count(double count);      // "677 k", "2.11 M"
 
 }  // namespace atelier

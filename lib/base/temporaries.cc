@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <initializer_list>
 
@@ -45,6 +46,27 @@ class SignalsBlocked {
 
 void on_end(int signal) {
   const int error = errno;
+  unlink_temporaries();
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);  // blocked until this handler returns
+  errno = error;
+}
+
+char g_lost[256];  // what on_lost_page says: a handler may not format
+
+void on_lost_page(int signal, siginfo_t* info, void*) {
+  if (info->si_code == BUS_ADRERR) {  // not: sent by kill, misaligned, broken memory
+    unlink_temporaries();
+    [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, g_lost, std::strlen(g_lost));
+    ::_exit(1);
+  }
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
+}  // namespace
+
+void unlink_temporaries() {
   for (Entry& entry : g_table) {
     // A file that is being created is waited for, but not for ever: its disk may hang.
     for (int tries = 0; entry.state == kChanging && tries < 1000; ++tries) {
@@ -53,12 +75,7 @@ void on_end(int signal) {
     }
     if (entry.state == kThere) ::unlink(entry.path);
   }
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);  // blocked until this handler returns
-  errno = error;
 }
-
-}  // namespace
 
 void register_temporary(std::string_view path, const std::function<bool()>& create) {
   SignalsBlocked blocked;
@@ -78,6 +95,17 @@ void forget_temporary(std::string_view path) {
   for (Entry& entry : g_table) {
     if (entry.state == kThere && path == entry.path) entry.state = kFree;
   }
+}
+
+void end_on_lost_pages(const std::string& program) {
+  std::snprintf(g_lost, sizeof g_lost,
+                "%s: a file that is being read was cut short, or its disk failed\n",
+                program.c_str());
+  struct sigaction action {};
+  sigfillset(&action.sa_mask);
+  action.sa_flags = SA_SIGINFO;
+  action.sa_sigaction = on_lost_page;
+  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 void unlink_temporaries_on_signals() {

@@ -11,5 +11,7 @@ namespace atelier {
 // go when a signal ends the process.
 void register_temporary(std::string_view path, const std::function<bool()>& create);
 void forget_temporary(std::string_view path);  // nothing if it is not registered
+// All that are registered, from a handler that ends the process.
+void unlink_temporaries();
 
 }  // namespace atelier

@@ -56,7 +56,7 @@ std::string toml_text(const std::string& text) {
     if (c == '"' || c == '\\') out += '\\';
     if (c == '\n') {
       out += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       out += fmt::format("\\u{:04x}", int(c));
     } else {
       out += c;
@@ -68,6 +68,17 @@ std::string toml_text(const std::string& text) {
 std::string toml_list(std::vector<std::string> words) {
   for (std::string& word : words) word = toml_text(word);
   return fmt::format("[{}]", fmt::join(words, ", "));
+}
+
+// "key = value", or a comment if no TOML file can hold the value, as a path that is not UTF-8.
+std::string entry(const std::string& key, const std::string& value) {
+  std::string line = fmt::format("{} = {}\n", key, value);
+  try {
+    (void)toml::parse(line);
+  } catch (const toml::parse_error&) {
+    return fmt::format("# {}: left out, since it is not UTF-8\n", key);
+  }
+  return line;
 }
 
 }  // namespace
@@ -128,12 +139,12 @@ std::string write_config(const std::vector<OptionSpec>& options,
   std::string out;
   for (const OperandSpec& o : operands) {
     if (!o.given) continue;
-    out += fmt::format("{} = {}\n", o.key(), o.one ? toml_text(*o.one) : toml_list(*o.many));
+    out += entry(o.key(), o.one ? toml_text(*o.one) : toml_list(*o.many));
   }
   for (const OptionSpec& o : options) {
     if (o.hidden || o.group == "Common" || o.field.incidental) continue;
     if (o.many) {
-      if (o.source > 0) out += fmt::format("{} = {}\n", o.key(), toml_list(*o.many));
+      if (o.source > 0) out += entry(o.key(), toml_list(*o.many));
       continue;
     }
     Scalar value = o.field.value();
@@ -142,8 +153,7 @@ std::string write_config(const std::vector<OptionSpec>& options,
     auto* whole = std::get_if<std::int64_t>(&value);
     if (o.source == 0 && text && text->empty()) continue;
     if (whole && double(*whole) < o.field.low) continue;
-    std::string shown = text ? toml_text(*text) : to_text(value);
-    out += fmt::format("{} = {}\n", o.key(), shown);
+    out += entry(o.key(), text ? toml_text(*text) : to_text(value));
   }
   return out;
 }

@@ -61,7 +61,8 @@ std::string completion_script(const std::string& name, const std::vector<OptionS
 void read_config(const std::string& path, std::vector<OptionSpec>& options,
                  std::vector<OperandSpec>& operands);
 // The options that differ in meaning from "not given" and are not incidental, and the operands as
-// they were given, as TOML that reads back.
+// they were given, as TOML that reads back. What TOML cannot hold is left out; a line that begins
+// with "# KEY: " says so.
 std::string write_config(const std::vector<OptionSpec>& options,
                          const std::vector<OperandSpec>& operands);
 

@@ -47,7 +47,8 @@ struct Tool::Impl {
   std::vector<OperandSpec> operands;
   std::vector<OptionSpec> options;
   std::vector<std::pair<std::string, Attributes>> presets;
-  bool has_config = false, print_config = false, help = false, version = false, quiet = false, debug = false;
+  bool has_config = false, print_config = false, help = false, version = false, quiet = false,
+       debug = false;
   std::int64_t verbose = 0, threads = 0;
   std::string config, preset, completion;
 
@@ -307,6 +308,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   ::signal(SIGXFSZ, SIG_IGN);
   // Until a trainer installs handlers of its own.
   unlink_temporaries_on_signals();
+  end_on_lost_pages(t.name);
   if (!t.presets.empty()) {
     OptionSpec spec =
         spec_of(t.preset, "NAME", "a named set of options, which flags override", "Configuration");
@@ -321,8 +323,8 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     option("-c,--config", t.config, "FILE", "read options from a TOML file, keys as long flags",
            "Configuration");
     incidental("--config");
-    flag("--print-config", t.print_config, "print all options that are set as such a file, and stop",
-         "Configuration");
+    flag("--print-config", t.print_config,
+         "print all options that are set as such a file, and stop", "Configuration");
     incidental("--print-config");
   }
   option("-j,--threads", t.threads, "N",
@@ -332,7 +334,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   option("-v,--verbose", t.verbose, "", "say more; twice: still more", "Common");
   t.options.back().kind = OptionSpec::Kind::count;
   t.options.back().shown_default.clear();
-  flag("--debug", t.debug, "say everything", "Common");
+  flag("--debug", t.debug, "say everything, also what HDF5 tells of its errors", "Common");
   option("--completion", t.completion, "SHELL", "print a completion script", "Common");
   t.options.back().field.choices = {"bash", "zsh", "fish"};
   flag("-h,--help", t.help, "print this help", "Common");

@@ -66,7 +66,8 @@ class Tool {
   int source(std::string_view long_name) const;
   // True if it was given on the command line: a variable or a file may serve several tools.
   bool typed(std::string_view long_name) const;
-  // The operands and the resolved configuration as TOML that repeats the run.
+  // The operands and the resolved configuration as TOML that repeats the run; comments in it say
+  // what is left out because TOML cannot hold it.
   std::string resolved_toml() const;
 
   // Parses, sets logging and threads, runs body, maps results and exceptions to an exit status,

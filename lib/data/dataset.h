@@ -91,7 +91,7 @@ class Dataset {
     return pixels.subspan(std::size_t(index * row_bytes()), std::size_t(row_bytes()));
   }
   std::vector<std::uint8_t> picture(std::int64_t index) const;  // u8 [H,W,C], floats rounded
-  std::int64_t num_classes() const;
+  std::int64_t num_classes() const;  // named ones, or the largest label + 1; 0 without labels
   std::string name_of(std::int64_t index) const;  // its name, or "index 17"
 
   std::span<const std::byte> pixels;    // [size, row_bytes]

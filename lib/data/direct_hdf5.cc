@@ -67,7 +67,9 @@ std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& o
       !preparer.keeps(images.height, images.width, images.channels)) {
     return {};
   }
-  check_pictures(file, images);
+  // Those with pictures to leave out cannot be mapped.
+  if (!check_pictures(file, images, options.on_error == "skip")) return {};
+  warn_of_channels_first(file, images);
 
   Dataset set;
   set.source = inputs[0].source;

@@ -103,7 +103,7 @@ Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   return images;
 }
 
-void check_pictures(const Hdf5Reader& file, const Hdf5Images& images) {
+void warn_of_channels_first(const Hdf5Reader& file, const Hdf5Images& images) {
   if ((images.height == 1 || images.height == 3 || images.height == 4) && images.channels > 4) {
     logging::warning(
         fmt::format("{}: {} looks like channels first; [N,H,W,C] is expected, so it is read as "
@@ -111,7 +111,11 @@ void check_pictures(const Hdf5Reader& file, const Hdf5Images& images) {
                     "and {} wide with {} channels",
                     file.name(), images.path, images.height, images.width, images.channels));
   }
-  if (!images.is_float || images.count == 0) return;
+}
+
+bool check_pictures(const Hdf5Reader& file, const Hdf5Images& images, bool skip) {
+  if (!images.is_float || images.count == 0) return true;
+  bool finite = true;
   float lowest = std::numeric_limits<float>::infinity(), highest = -lowest;
   std::vector<float> values;
   for (std::int64_t first = 0; first < images.count; first += rows_at_once(images)) {
@@ -119,6 +123,10 @@ void check_pictures(const Hdf5Reader& file, const Hdf5Images& images) {
     values.resize(std::size_t(count * images.pixels()));
     file.read_rows<float>(images.path, first, count, values);
     for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i]) && skip) {
+        finite = false;
+        continue;
+      }
       if (!std::isfinite(values[i])) {  // found in the first update, it would be far from its cause
         throw Error(fmt::format("{}: {}: picture {} holds {}, values must be finite", file.name(),
                                 images.path, first + std::int64_t(i) / images.pixels(), values[i]));
@@ -127,7 +135,8 @@ void check_pictures(const Hdf5Reader& file, const Hdf5Images& images) {
       highest = std::max(highest, values[i]);
     }
   }
-  if (lowest >= float(images.range.low) && highest <= float(images.range.high)) return;
+  if (lowest >= float(images.range.low) && highest <= float(images.range.high)) return finite;
+  if (lowest > highest) return finite;  // no number was finite
   throw Error(
       fmt::format("{}: {} holds values from {} to {}, expected {} to {}; --value-range "
                   "LOW,HIGH states another range",
@@ -145,7 +154,9 @@ void read_f32_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_
   file.read_rows<float>(images.path, first, count, into);
   if (images.range == ValueRange{}) return;
   double low = images.range.low, width = images.range.high - low;
-  for (float& v : into) v = std::clamp(float((double(v) - low) / width), 0.0f, 1.0f);
+  for (float& v : into) {
+    if (std::isfinite(v)) v = std::clamp(float((double(v) - low) / width), 0.0f, 1.0f);
+  }
 }
 
 void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,

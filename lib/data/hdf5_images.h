@@ -27,9 +27,13 @@ struct Hdf5Images {
 // Finds and checks the pictures' dataset: --dataset, or /images. Throws Error naming the file.
 Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options);
 
-// A pass over the pictures before they are used: a warning if they look like channels first; Error
-// for floats that are not finite or lie outside `range`, with what was found.
-void check_pictures(const Hdf5Reader& file, const Hdf5Images& images);
+// A warning if the pictures look like channels first.
+void warn_of_channels_first(const Hdf5Reader& file, const Hdf5Images& images);
+
+// A pass over the pictures before they are used: Error for floats that are not finite or lie
+// outside `range`, with what was found. With `skip` false instead of the Error if some are not
+// finite: pictures that hold them are to be left out.
+bool check_pictures(const Hdf5Reader& file, const Hdf5Images& images, bool skip);
 
 // So many pictures are read at once: enough that a chunk of a compressed dataset is unpacked few
 // times, and at most 2 MiB.
@@ -39,7 +43,7 @@ std::int64_t rows_at_once(const Hdf5Images& images);
 void read_u8_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
                   std::int64_t count, std::span<std::uint8_t> into);
 
-// Rows of floats, `range` mapped to 0..1.
+// Rows of floats, `range` mapped to 0..1; what is not finite stays so.
 void read_f32_rows(const Hdf5Reader& file, const Hdf5Images& images, std::int64_t first,
                    std::int64_t count, std::span<float> into);
 

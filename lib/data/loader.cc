@@ -147,10 +147,12 @@ void Loader::Impl::produce() {
   }
 }
 
-// Signals are the main thread's: this one is born with all of them blocked.
+// Signals are the main thread's: this one is born with all of them blocked but that of a mapped
+// file which was cut short, since it is this thread that reads the pictures.
 void Loader::Impl::start() {
   sigset_t all, before;
   sigfillset(&all);
+  sigdelset(&all, SIGBUS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   std::exception_ptr error;
   try {

@@ -1,6 +1,7 @@
 // Any sources to one HDF5 file of kind images, item by item with flat memory.
 #include <fmt/format.h>
 
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -64,10 +65,10 @@ Attributes recorded_options(ReadOptions options) {
   return kept;
 }
 
-std::int64_t count_classes(const PreparedItems& items, std::int32_t largest_label) {
+// Those with names, or else the different numbers: these may be any that somebody uses as a key.
+std::int64_t count_classes(const PreparedItems& items, const std::set<std::int32_t>& labels) {
   if (!items.has_labels()) return 0;
-  return items.label_names().empty() ? std::int64_t(largest_label) + 1
-                                     : std::int64_t(items.label_names().size());
+  return std::int64_t(items.label_names().empty() ? labels.size() : items.label_names().size());
 }
 
 }  // namespace
@@ -93,11 +94,11 @@ PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions&
   FileType type = preparer.dtype() == DType::f32 ? FileType::f32 : FileType::u8;
   Hdf5Writer::Rows pictures = writer.rows("/images", type, row);
   Columns columns(writer);
-  std::int32_t largest_label = -1;
+  std::set<std::int32_t> labels;
   do {
     pictures.append(item.bytes());
     columns.append(item);
-    largest_label = std::max(largest_label, item.label);
+    if (item.label >= 0) labels.insert(item.label);
     ++result.written;
   } while (items.next(item));
 
@@ -118,7 +119,7 @@ PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions&
         fmt::format("{} of {} pictures have no caption", items.without_caption(), result.written));
   }
   result.skipped = items.skipped();
-  result.classes = count_classes(items, largest_label);
+  result.classes = count_classes(items, labels);
   return result;
 }
 

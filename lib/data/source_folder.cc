@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "data/captions.h"
 #include "data/source.h"
 
@@ -25,7 +26,8 @@ struct Listing {
 };
 
 // Walks a tree. A link to a folder is followed if that folder is not on the way down to it and no
-// other link has led there: links that go round end.
+// other link has led there: links that go round end. The run directory of a training, which holds a
+// run.lock, is no data: its grids would be learnt when the run goes on.
 class Walk {
  public:
   explicit Walk(std::string root) : root_(std::move(root)) {
@@ -33,6 +35,9 @@ class Walk {
     if (::stat(root_.c_str(), &status) != 0) throw_errno(root_, "cannot open", errno);
     way_.push_back({status.st_dev, status.st_ino});
     directory("");
+    if (run_.empty()) return;
+    logging::note(fmt::format("{}/{}: left out, it is a run directory{}", root_, run_,
+                              runs_ > 1 ? fmt::format(", as {} more are", runs_ - 1) : ""));
   }
   Listing listing;
 
@@ -90,6 +95,11 @@ class Walk {
       bool above = std::find(way_.begin(), way_.end(), identity) != way_.end();
       if (above || !followed_.insert(identity).second) return;
     }
+    struct stat lock {};
+    if (::stat((root_ + "/" + path + "/run.lock").c_str(), &lock) == 0 && S_ISREG(lock.st_mode)) {
+      if (runs_++ == 0) run_ = path;
+      return;
+    }
     way_.push_back(identity);
     directory(path);
     way_.pop_back();
@@ -98,6 +108,8 @@ class Walk {
   std::string root_;
   std::vector<Identity> way_;
   std::set<Identity> followed_;
+  std::string run_;  // the first run directory met
+  std::int64_t runs_ = 0;
 };
 
 class FolderSource final : public CheckedSource {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
@@ -59,7 +60,12 @@ class Hdf5Source final : public CheckedSource {
     ++row_;
     return true;
   }
-  void load(Item&) override {}
+  // It is loaded already; looked at here, where a bad picture can be passed over.
+  void load(Item& item) override {
+    for (float v : item.values) {
+      if (!std::isfinite(v)) throw Error(fmt::format("holds {}, values must be finite", v));
+    }
+  }
   bool own_labels() const override { return !labels_.empty(); }
   std::vector<std::string> own_label_names() const override { return label_names_; }
 
@@ -67,7 +73,8 @@ class Hdf5Source final : public CheckedSource {
   void enter() {
     const Hdf5Reader& file = files_[file_];
     images_ = describe_images(file, options());
-    check_pictures(file, images_);
+    check_pictures(file, images_, options().on_error == "skip");
+    warn_of_channels_first(file, images_);
     Hdf5Annotations annotations = read_annotations(file, images_, options());
     labels_ = std::move(annotations.labels);
     label_names_ = std::move(annotations.label_names);

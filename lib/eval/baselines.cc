@@ -29,6 +29,15 @@ std::vector<std::int32_t> labels_of(const Dataset& dataset, std::span<const std:
   return labels;
 }
 
+// Those that occur, ascending. A picture without a label counts as one of class 0.
+std::vector<std::int32_t> classes_in(std::span<const std::int32_t> labels) {
+  std::vector<std::int32_t> found;
+  for (std::int32_t label : labels) found.push_back(std::max(label, 0));
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
 double log_sum_exp(std::span<const double> values) {
   double top = *std::max_element(values.begin(), values.end());
   double total = 0;
@@ -50,8 +59,8 @@ BernoulliMixture fit_bernoulli(const Table& table, std::span<const std::int32_t>
   if (!labels.empty() && std::int64_t(labels.size()) != table.rows) {
     throw Error("Bernoulli mixture: expected one label a row");
   }
-  std::int64_t classes = 1;
-  for (std::int32_t label : labels) classes = std::max<std::int64_t>(classes, label + 1);
+  const std::vector<std::int32_t> known = classes_in(labels);
+  const std::int64_t classes = std::max<std::int64_t>(1, std::int64_t(known.size()));
   std::size_t d = std::size_t(table.columns);
   std::vector<double> rows(std::size_t(classes), 0.0), sums(std::size_t(classes) * d, 0.0);
   std::vector<float> piece(std::size_t(kPiece) * d);
@@ -59,9 +68,13 @@ BernoulliMixture fit_bernoulli(const Table& table, std::span<const std::int32_t>
     std::int64_t count = std::min(kPiece, table.rows - first);
     table.read(first, count, {piece.data(), std::size_t(count) * d});
     for (std::int64_t i = 0; i < count; ++i) {
-      std::int32_t label = labels.empty() ? 0 : std::max(labels[std::size_t(first + i)], 0);
-      rows[std::size_t(label)] += 1;
-      double* sum = sums.data() + std::size_t(label) * d;
+      std::size_t c = 0;
+      if (!labels.empty()) {
+        std::int32_t label = std::max(labels[std::size_t(first + i)], 0);
+        c = std::size_t(std::lower_bound(known.begin(), known.end(), label) - known.begin());
+      }
+      rows[c] += 1;
+      double* sum = sums.data() + c * d;
       const float* x = piece.data() + std::size_t(i) * d;
       for (std::size_t j = 0; j < d; ++j) sum[j] += x[j];
     }
@@ -129,7 +142,10 @@ Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_in
   if (!args.bernoulli) return result;
   result.factorised_nll = mean_nll(fit_bernoulli(fitted, {}), judged);
   std::vector<std::int32_t> labels = labels_of(train, rows);
-  if (!labels.empty()) result.mixture_nll = mean_nll(fit_bernoulli(fitted, labels), judged);
+  std::int64_t classes = std::int64_t(classes_in(labels).size());
+  if (classes > 0 && classes <= kMostMixtureNumbers / fitted.columns) {
+    result.mixture_nll = mean_nll(fit_bernoulli(fitted, labels), judged);
+  }
   return result;
 }
 

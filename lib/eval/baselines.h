@@ -16,8 +16,8 @@ namespace atelier {
 // Pictures of a data set as a table of rows; both must outlive it.
 Table table_of(PixelReader& pixels, std::span<const std::int64_t> indices);
 
-// Mixture of products of Bernoulli pixels, one component a class; without labels one component for
-// all. Probabilities of pixels are (sum + 1/2) / (rows + 1).
+// Mixture of products of Bernoulli pixels, one component a class that occurs; without labels one
+// component for all. Probabilities of pixels are (sum + 1/2) / (rows + 1).
 struct BernoulliMixture {
   std::int64_t columns = 0, classes = 0;
   std::vector<double> log_prior;  // [classes]
@@ -28,11 +28,16 @@ BernoulliMixture fit_bernoulli(const Table& table, std::span<const std::int32_t>
 // Mean of -log p(x) over rows, nats per picture (cross-entropy where pixels are not 0 or 1).
 double mean_nll(const BernoulliMixture& mixture, const Table& table);
 
+// Of classes times pixels. Each held-out picture costs so many multiplications, as many as a
+// network makes of it: a mixture beyond that would take longer than the validation that it is a
+// remark on.
+inline constexpr std::int64_t kMostMixtureNumbers = 1 << 20;
+
 struct Baselines {
   std::optional<double> pca_error;       // sum of squares per picture, latent_dim components
   std::string no_pca;                    // why it is absent although it was asked for
   std::optional<double> factorised_nll;  // nats per picture
-  std::optional<double> mixture_nll;     // with labels only
+  std::optional<double> mixture_nll;     // with labels only, and up to kMostMixtureNumbers
 };
 struct BaselineArgs {
   std::int64_t latent_dim = 0;  // 0: no principal components

@@ -40,8 +40,8 @@ class Loaded {
   Plan plan(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
   // The shape of what `build` gives, without making a plan of it.
   Shape shape(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
-  Binarize binarize() const;                // as the pictures were that the model was trained on
-  std::string digest() const;               // of the weights in use, 16 hexadecimal digits
+  Binarize binarize() const;   // as the pictures were that the model was trained on
+  std::string digest() const;  // of the weights in use, 16 hexadecimal digits
   // Pictures as the model saw them in training: binarized, if those were.
   PixelReader pixels(const Dataset& data) const;
   // Throws Error if they are not of the model's shape: "x.h5: pictures of 8x8x3, but vae.h5 takes

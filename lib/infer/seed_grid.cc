@@ -12,7 +12,12 @@ bool draw_seed_grid(Loaded model, const std::string& shape, const std::string& p
                     const std::function<bool()>& stop) {
   GridShape grid = parse_grid(shape);
   DataShape picture = model.data_shape();
-  PictureSink sink({.output = path, .format = "png", .grid = shape, .text = {}, .provenance = {}},
+  PictureSink sink({.output = path,
+                    .format = "png",
+                    .grid = shape,
+                    .first_channels = true,
+                    .text = {},
+                    .provenance = {}},
                    picture.height, picture.width, picture.channels);
   std::vector<std::int32_t> seeds(std::size_t(grid.columns * grid.rows), 0);
   std::iota(seeds.begin(), seeds.end(), 0);

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/log.h"
+
 namespace atelier {
 namespace {
 
@@ -149,7 +151,7 @@ void prepare_hdf5() {
     }
     ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
     H5open();
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    if (logging::level() < logging::Level::debug) H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     H5PLset_loading_state(0);
     H5Lunregister(H5L_TYPE_EXTERNAL);
   });

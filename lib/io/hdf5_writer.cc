@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/outputs.h"
 #include "io/hdf5_driver.h"
 #include "io/hdf5_types.h"
 
@@ -105,10 +106,11 @@ Hdf5Writer::~Hdf5Writer() {
 Hdf5Writer Hdf5Writer::create(const std::string& output, std::string_view kind, bool force) {
   Hdf5Writer writer;
   Impl& w = *writer.impl_;
+  if (!force && leads_to_terminal(output)) {
+    throw UsageError(fmt::format("{} is a terminal; give -o FILE, a pipe, or --force",
+                                 output == "-" ? "standard output" : output));
+  }
   if (output == "-") {
-    if (is_terminal(STDOUT_FILENO) && !force) {
-      throw UsageError("standard output is a terminal; give -o FILE, a pipe, or --force");
-    }
     w.name = "standard output";
     w.spool = open_spool();
     w.driver.fd = w.spool.get();

@@ -217,7 +217,7 @@ Picture make_grid(std::span<const std::uint8_t> pictures, std::int64_t count, st
     columns = std::int64_t(std::ceil(std::sqrt(double(std::max<std::int64_t>(count, 1)))));
   columns = std::max<std::int64_t>(1, std::min(columns, std::max<std::int64_t>(count, 1)));
   std::int64_t rows = std::max<std::int64_t>(1, (count + columns - 1) / columns);
-  std::int64_t shown = channels == 2 ? 1 : channels > 4 ? 3 : channels;
+  std::int64_t shown = channels > 4 ? 3 : channels;
   Picture grid{rows * (height + gutter) + gutter, columns * (width + gutter) + gutter, shown, {}};
   grid.pixels.assign(std::size_t(grid.height * grid.width * shown), 255);
   for (std::int64_t i = 0; i < count; ++i) {

@@ -32,7 +32,7 @@ std::vector<std::byte> encode_png(const Picture& picture, const TextChunks& text
 std::vector<std::byte> encode_pnm(const Picture& picture);  // PGM or PPM; alpha is refused
 
 // Lays pictures of one shape out in rows of `columns` (0: nearly square) with a gutter of white.
-// Channel counts other than 1, 3 and 4 are shown by their first channel or first three.
+// More than 4 channels are shown by their first three.
 Picture make_grid(std::span<const std::uint8_t> pictures, std::int64_t count, std::int64_t height,
                   std::int64_t width, std::int64_t channels, std::int64_t columns = 0,
                   std::int64_t gutter = 2);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/outputs.h"
 
 namespace atelier {
 
@@ -31,6 +32,22 @@ std::string to_json_line(const Attributes& values) {
         value);
   }
   return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void require_records(const std::string& path) {
+  std::error_code error;
+  if (path == "-" || !std::filesystem::is_regular_file(path, error)) return;
+  constexpr std::string_view kBegin = "{\"program\":\"";
+  char begin[kBegin.size()];
+  Descriptor file = open_read(path);
+  std::size_t held = 0;
+  while (std::size_t n =
+             read_some(file.get(), std::as_writable_bytes(std::span(begin).subspan(held)), path))
+    held += n;
+  // Shorter if a kill cut the first line short.
+  if (kBegin.starts_with(std::string_view(begin, held))) return;
+  throw Error(fmt::format(
+      "{}: expected records of a training, found something else; it is left as it was", path));
 }
 
 void remove_records_after(const std::string& path, std::int64_t step) {
@@ -59,9 +76,7 @@ MetricsWriter::MetricsWriter(const std::string& output) : name_(output) {
     name_ = "standard output";
     return;
   }
-  int fd = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (fd < 0) throw_errno(output, "cannot write", errno);
-  file_ = Descriptor(fd);
+  file_ = open_write(output, O_CREAT | O_APPEND);
 }
 
 void MetricsWriter::record(const Attributes& values) {

@@ -24,6 +24,10 @@ class MetricsWriter {
   bool standard_output_ = false;
 };
 
+// Error if `path` is a file that holds something and does not begin as the records of a run do.
+// Neither "-" nor what is no plain file holds anything.
+void require_records(const std::string& path);
+
 // Takes records whose "step" is beyond `step`, and a last line cut short by a kill, out of a file
 // of records; nothing if there is no such file. The rest stays as it was, byte for byte.
 void remove_records_after(const std::string& path, std::int64_t step);

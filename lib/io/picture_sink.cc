@@ -116,9 +116,9 @@ PictureSink::PictureSink(SinkOptions options, std::int64_t height, std::int64_t 
   s.height = height;
   s.width = width;
   s.channels = channels;
-  bool picture_format = s.format == "ppm" || s.format == "tar" || s.format == "png";
-  if (picture_format && s.format != "png" && channels != 1 && channels != 3 &&
-      !(s.format == "tar" && channels <= 4)) {
+  bool plain = channels == 1 || channels == 3;
+  bool with_alpha = channels <= 4 && s.format != "ppm";
+  if (s.format != "hdf5" && !plain && !with_alpha && !s.options.first_channels) {
     throw UsageError(
         fmt::format("--format {}: cannot hold {} channels; use hdf5", s.format, channels));
   }

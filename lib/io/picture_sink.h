@@ -28,9 +28,10 @@ struct SinkOptions {
   // Pictures come two by two, a given one and its reconstruction: png keeps them on one row, unless
   // grid says otherwise, and tar names the second NAME-reconstruction.png.
   bool pairs = false;
-  bool force = false;     // binary to a terminal
-  TextChunks text;        // png: written into the picture
-  Attributes provenance;  // hdf5: attributes of /inputs
+  bool first_channels = false;  // png: more than 4 channels are shown by their first three
+  bool force = false;           // binary to a terminal
+  TextChunks text;              // png: written into the picture
+  Attributes provenance;        // hdf5: attributes of /inputs
 };
 
 // Of the file that the options ask for: by `format`, else by the suffix of `output`. UsageError if

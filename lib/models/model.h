@@ -19,6 +19,8 @@ struct DataShape {
   std::int64_t num_classes = 0;  // 0: no labels
   bool binary = false;           // pixels are 0 or 1
   std::int64_t vocab_size = 0;   // of the tokenizer; 0: no captions
+  std::int64_t least_rows = 0;   // of the smallest batch of a training; 0: nothing is trained
+  std::string source = {};       // of the pictures, for messages
 };
 
 // Which of the things that an encoder says of a picture is wanted.

@@ -177,6 +177,7 @@ Model make_vae() {
   model.fit = [c](const DataShape& shape) {
     c->choose(shape);
     c->check();
+    c->check_batches(shape);
   };
   model.objective = [c](const Scope& s, const Batch& b) { return objective(*c, s, b); };
   model.validation = [c](const Scope& s, const Batch& b) { return validation(*c, s, b); };

@@ -16,7 +16,7 @@ struct VaeConfig {
   std::string hidden_dim = "400";       // fc: widths from picture to latent; empty: linear
   std::string channels = "64,128,256";  // conv: one halving each
   std::int64_t kernel_size = 4;
-  std::string norm = "batch";  // batch group none
+  std::string norm = "auto";  // auto batch group none
   std::string activation = "relu";
   bool variational = true;
   std::string likelihood = "auto";            // auto bernoulli gaussian
@@ -32,6 +32,8 @@ struct VaeConfig {
   // Takes the pictures' shape, and decides by it what was left to the pictures ("auto").
   void choose(const DataShape& shape);
   void check() const;  // UsageError for combinations that cannot be
+  // UsageError for batches of training that cannot be normalised.
+  void check_batches(const DataShape& shape) const;
 };
 
 // What the encoder says of each picture: f32 [N, Z] each; logvar is absent without variational.

@@ -14,10 +14,12 @@ Fields VaeConfig::fields() {
   const char* usual = "Kingma and Welling 2013 and its common reimplementations";
   const char* infogan = "DCGAN's layout (Radford et al. 2015)";
   return {
-      bind(net, {"net",
-                 "network: fully connected, convolutional, or by the pictures: conv in colour",
-                 {},
-                 {"auto", "fc", "conv"}}),
+      bind(net,
+           {"net",
+            "network: fully connected, convolutional, or by the pictures: conv in colour, unless "
+            "too small to halve",
+            {},
+            {"auto", "fc", "conv"}}),
       bind(latent_dim, {.name = "latent_dim", .help = "length of the latent vector", .low = 1}),
       bind(hidden_dim,
            {"hidden_dim", "fc: widths of the hidden layers, such as 400 or 400,200; empty: linear",
@@ -29,7 +31,10 @@ Fields VaeConfig::fields() {
                          .origin = infogan,
                          .low = 3,
                          .high = 15}),
-      bind(norm, {"norm", "conv: normalisation", infogan, {"batch", "group", "none"}}),
+      bind(norm, {"norm",
+                  "conv: normalisation; auto: batch, or group or none where one pixel is left",
+                  infogan,
+                  {"auto", "batch", "group", "none"}}),
       bind(activation, {"activation",
                         "nonlinearity of the hidden layers",
                         {},
@@ -87,9 +92,30 @@ std::vector<Extent> extents(const VaeConfig& c) {
   return sizes;
 }
 
+// Then batch norm has but the pictures of a batch to take the statistics of a channel from.
+bool ends_in_one_pixel(const VaeConfig& c) {
+  Extent least = extents(c).back();
+  return least.height * least.width == 1;
+}
+
+std::int64_t groups_of(std::int64_t channels) { return std::gcd(channels, std::int64_t{8}); }
+
+// Statistics need several values: of one pixel, batch may have one and group has channels / groups.
+std::string norm_by_pictures(const VaeConfig& c) {
+  constexpr std::int64_t kLeastValues = 8;
+  if (c.net != "conv" || !ends_in_one_pixel(c)) return "batch";
+  std::vector<std::int64_t> widths = c.widths();
+  std::vector<Extent> sizes = extents(c);
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    bool pixel = sizes[i + 1].height * sizes[i + 1].width == 1;
+    if (pixel && widths[i] / groups_of(widths[i]) < kLeastValues) return "none";
+  }
+  return "group";
+}
+
 Expr normalised(const VaeConfig& c, const Scope& scope, Expr x) {
   if (c.norm == "batch") return batch_norm(scope, x);
-  if (c.norm == "group") return group_norm(scope, x, std::gcd(x.shape()[-1], std::int64_t{8}));
+  if (c.norm == "group") return group_norm(scope, x, groups_of(x.shape()[-1]));
   return x;
 }
 
@@ -161,7 +187,7 @@ void refuse_options_of_the_other_net(const VaeConfig& c) {
        conv && !c.hidden_dim.empty() && c.hidden_dim != usual.hidden_dim},
       {"--channels", c.channels, !conv && c.channels != usual.channels},
       {"--kernel-size", std::to_string(c.kernel_size), !conv && c.kernel_size != usual.kernel_size},
-      {"--norm", c.norm, !conv && c.norm != usual.norm},
+      {"--norm", c.norm, !conv && c.norm != "batch"},  // as files of fc nets have it
   };
   for (const auto& option : options) {
     if (!option.unused) continue;
@@ -207,6 +233,7 @@ void VaeConfig::choose(const DataShape& shape) {
     Extent least = conv ? extents(*this).back() : Extent{1, 1};
     if (least.height < 1 || least.width < 1) net = "fc";  // nothing is left to halve
   }
+  if (norm == "auto") norm = norm_by_pictures(*this);
   bool by_pictures = likelihood == "auto";
   if (by_pictures) likelihood = colour && !shape.binary ? "gaussian" : "bernoulli";
   // With a sigma of 1 the KL term outweighs small pictures: they come out as their mean.
@@ -240,6 +267,15 @@ void VaeConfig::check() const {
     throw UsageError(fmt::format("--channels '{}': pictures of {}x{} are too small for {} halvings",
                                  channels, image_height, image_width, all.size()));
   }
+}
+
+void VaeConfig::check_batches(const DataShape& shape) const {
+  if (net != "conv" || norm != "batch" || shape.least_rows != 1 || !ends_in_one_pixel(*this))
+    return;
+  throw UsageError(fmt::format(
+      "{}: --norm batch needs two values a channel, but pictures of {}x{} leave one pixel, and "
+      "--batch-size a batch of one picture: expected --norm group, or another --batch-size",
+      shape.source, image_height, image_width));
 }
 
 Posterior vae_encode(const VaeConfig& c, const Scope& scope, Expr image) {

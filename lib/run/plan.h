@@ -51,8 +51,8 @@ struct PlanOptions {
 
 class Plan {
  public:
-  // Compiles `graph` and creates or checks the slots it names in `store`. The graph may be
-  // destroyed at once; the store must outlive the plan.
+  // Compiles `graph` and binds the slots it names to tensors of `store`, which must be there with
+  // these types. The graph may be destroyed at once; the store must outlive the plan.
   Plan(const Graph& graph, Store& store, const PlanOptions& options = {},
        std::shared_ptr<Workspace> workspace = nullptr);
   Plan(Plan&&) noexcept;

@@ -14,7 +14,11 @@ StoredTensor& Store::create(std::string_view name, Type type) {
   auto tensor = std::make_unique<StoredTensor>();
   tensor->name = name;
   tensor->type = type;
-  tensor->memory = Buffer(std::size_t(std::max<std::int64_t>(type.bytes(), 1)));
+  try {
+    tensor->memory = Buffer(std::size_t(std::max<std::int64_t>(type.bytes(), 1)));
+  } catch (const Error& error) {
+    throw Error(fmt::format("tensor '{}' {}: {}", name, to_string(type), error.what()));
+  }
   StoredTensor& result = *tensor;
   index_.emplace(std::string(name), tensor.get());
   tensors_.push_back(std::move(tensor));

@@ -12,6 +12,19 @@
 
 namespace atelier {
 
+std::string beside_output(const std::string& output, const char* kind) {
+  std::filesystem::path path = output;
+  std::error_code error;
+  bool file =
+      !std::filesystem::exists(path, error) ||
+      std::filesystem::is_regular_file(path, error);  // beside a device nothing is asked for
+  if (output.empty() || output == "-" || !file) return "";
+  constexpr std::size_t kLongest = 255;
+  std::string end = fmt::format(".{}.h5", kind), stem = path.stem().string();
+  stem.resize(std::min(stem.size(), kLongest - end.size()));
+  return path.replace_filename(stem + end).string();
+}
+
 Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const TrainData& data,
                          Store& store)
     : task_(task), config_(config), data_(data), store_(store) {
@@ -60,6 +73,13 @@ void Checkpoints::begin() {
   }
   removes_from_.reset();
   if (task_.resolved_toml.empty()) return;
+  for (std::size_t at = 0; at < task_.resolved_toml.size();) {
+    std::size_t end = std::min(task_.resolved_toml.find('\n', at), task_.resolved_toml.size());
+    std::string line = task_.resolved_toml.substr(at, end - at);
+    if (line.starts_with("# "))
+      logging::warning(fmt::format("{}: {}", in_run("config.toml").string(), line.substr(2)));
+    at = end + 1;
+  }
   AtomicFile file(in_run("config.toml"));
   file.write(task_.resolved_toml);
   file.commit();
@@ -229,11 +249,7 @@ Checkpoint Checkpoints::with_state(const Progress& p) const {
 }
 
 std::string Checkpoints::save(const Progress& progress) {
-  if (!run_) {
-    if (config_.output.empty() || config_.output == "-") return "";
-    save_output(progress, true);
-    return config_.output;
-  }
+  if (!run_) return save_beside(progress, "state");
   std::string path = run_->checkpoint(progress.step).string();
   if (saved_ == progress) return path;
   logging::detail(fmt::format("phase save: {}", path));
@@ -245,16 +261,15 @@ std::string Checkpoints::save(const Progress& progress) {
 
 std::string Checkpoints::save_last_good(const Progress& progress) {
   if (run_) return replaces_run() ? "" : save(progress);
-  std::filesystem::path path = config_.output;
-  std::error_code error;
-  bool file =
-      !std::filesystem::exists(path, error) ||
-      std::filesystem::is_regular_file(path, error);  // beside a device nothing is asked for
-  if (path.empty() || path == "-" || !file) return "";
-  path.replace_extension(".last-good.h5");
-  logging::detail(fmt::format("phase save: {}", path.string()));
-  write_checkpoint(path.string(), with_state(progress), store_);
-  return path.string();
+  return save_beside(progress, "last-good");
+}
+
+std::string Checkpoints::save_beside(const Progress& progress, const char* kind) {
+  std::string path = beside_output(config_.output, kind);
+  if (path.empty()) return "";
+  logging::detail(fmt::format("phase save: {}", path));
+  write_checkpoint(path, with_state(progress), store_);
+  return beside_ = path;
 }
 
 void Checkpoints::save_best(const Progress& progress) const {
@@ -270,6 +285,8 @@ void Checkpoints::save_output(const Progress& progress, bool resumable) const {
   write_checkpoint(config_.output, describe(), store_, [](std::string_view name) {
     return !name.starts_with("optimizer/") && !name.starts_with("train/");
   });
+  std::error_code error;  // the model is there: nobody needs it any more
+  if (!beside_.empty()) std::filesystem::remove(beside_, error);
 }
 
 }  // namespace atelier

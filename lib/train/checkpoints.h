@@ -28,6 +28,10 @@ struct Progress {
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 
+// Where a training without a run directory keeps what is no result: beside -o FILE, as FILE.KIND.h5
+// without the suffix of FILE. Nobody asked for it in the place of a model. Empty: FILE is no file.
+std::string beside_output(const std::string& output, const char* kind);
+
 class Checkpoints {
  public:
   // Locks the run directory, if there is one; Error if another job holds it.
@@ -59,21 +63,22 @@ class Checkpoints {
   void settle_weights(const std::set<std::string>& net);
 
   // Writes the state, to the run directory unless its newest checkpoint holds it already, without
-  // one to -o FILE, and says where it is. Empty: there is neither, or only standard output, which
-  // can take but one file.
+  // one beside -o FILE, as "state", and says where it is. Empty: there is neither, or only standard
+  // output or a pipe, which can take but one file.
   std::string save(const Progress& progress);
-  // The state before an update that failed. Without a run directory it goes beside -o FILE, as
-  // FILE.last-good.h5 without the suffix of FILE: nobody asked for it in the place of a model.
+  // The state before an update that failed; without a run directory beside -o FILE, as "last-good".
   std::string save_last_good(const Progress& progress);
   // The newest checkpoint of this run; empty: none.
-  std::string newest() const { return saved_ ? run_->checkpoint(saved_->step).string() : ""; }
+  std::string newest() const { return saved_ ? run_->checkpoint(saved_->step).string() : beside_; }
   void save_best(const Progress& progress) const;
-  // -o FILE: the model with its averages when the training is over, else everything.
+  // -o FILE: the model with its averages when the training is over, else everything. The model
+  // takes the place of a state beside it that this training wrote.
   void save_output(const Progress& progress, bool resumable) const;
 
  private:
   Checkpoint describe() const;
   Checkpoint with_state(const Progress& progress) const;
+  std::string save_beside(const Progress& progress, const char* kind);
   void make_way(const std::string& path, std::int64_t step);
   void compare(const std::string& path, const Attributes& stored, const Attributes& now,
                const char* what) const;
@@ -84,6 +89,7 @@ class Checkpoints {
   Store& store_;
   std::unique_ptr<RunDirectory> run_;
   std::optional<Progress> saved_;
+  std::string beside_;  // the state that was written beside -o FILE; empty: none
   // Checkpoints of this step and after are to go; 0: the whole former run.
   std::optional<std::int64_t> removes_from_;
   std::set<std::string> resumed_;

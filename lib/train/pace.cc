@@ -23,6 +23,14 @@ auto named(const char* flag, const Read& read) {
   }
 }
 
+// As many as an option counts (base/parse.h): beyond that products overflow.
+constexpr std::int64_t kMostUpdates = 9'000'000'000'000'000;
+
+std::int64_t updates_in(std::int64_t epochs, std::int64_t per_epoch) {
+  if (epochs <= kMostUpdates / std::max<std::int64_t>(per_epoch, 1)) return epochs * per_epoch;
+  throw UsageError(fmt::format("{}: too many epochs, of {} updates each", epochs, per_epoch));
+}
+
 void check_ways_to_save(const TrainConfig& c) {
   if (c.output.empty() && c.run_dir.empty() && !c.dry_run && c.metrics.empty())
     throw UsageError("give -o FILE, --run-dir DIR, or --metrics FILE");
@@ -43,10 +51,35 @@ void check_samples(const Task& task, const TrainConfig& c) {
 void check_validation(const Task& task, const TrainConfig& c, bool validates) {
   const char* lacking = "nothing is held out; give --val-split or --val-data";
   if (!c.val_every.empty() && !validates) throw UsageError(fmt::format("--val-every: {}", lacking));
+  if (c.val_batches > 0 && !validates)
+    throw UsageError(fmt::format("--val-batches {}: {}", c.val_batches, lacking));
   if (c.val_importance_samples == 0) return;
   if (!task.log_weight)
     throw UsageError("--val-importance-samples: this model bounds no likelihood");
   if (!validates) throw UsageError(fmt::format("--val-importance-samples: {}", lacking));
+}
+
+// Values that are not the default only: a file that repeats a run holds them all.
+void check_schedule(const TrainConfig& c) {
+  const TrainConfig usual;
+  bool steps = c.lr_schedule == "step";
+  if (steps && c.lr_milestones.empty())
+    throw UsageError("--lr-schedule step: needs --lr-milestones, or nothing changes");
+  if (!steps && !c.lr_milestones.empty())
+    throw UsageError("--lr-milestones: only --lr-schedule step has milestones");
+  if (!steps && c.lr_gamma != usual.lr_gamma) {
+    throw UsageError(
+        fmt::format("--lr-gamma {}: only --lr-schedule step has milestones", c.lr_gamma));
+  }
+  if (c.min_learning_rate == 0) return;
+  if (c.lr_schedule != "cosine" && c.lr_schedule != "linear") {
+    throw UsageError(fmt::format("--min-learning-rate {}: --lr-schedule {} does not fall to it",
+                                 c.min_learning_rate, c.lr_schedule));
+  }
+  if (c.min_learning_rate > c.learning_rate) {
+    throw UsageError(fmt::format("--min-learning-rate {}: is above --learning-rate {}",
+                                 c.min_learning_rate, c.learning_rate));
+  }
 }
 
 // "500" updates, "1epoch", "2epochs".
@@ -60,23 +93,23 @@ std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
     unit = per_epoch;
     break;
   }
-  std::int64_t updates = 0;
+  std::int64_t counted = 0;
   try {
-    updates = parse_count(count) * unit;
+    counted = parse_count(count);
   } catch (const UsageError&) {
   }
-  if (updates < 1) {
+  if (counted < 1) {
     throw UsageError(
         fmt::format("'{}': expected a count of at least 1, such as 500 or 2epochs", text));
   }
-  return updates;
+  return updates_in(counted, unit);
 }
 
 std::vector<std::int64_t> milestones_of(const std::string& text, std::int64_t per_epoch) {
   std::vector<std::int64_t> steps;
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
     std::size_t comma = std::min(text.find(',', at), text.size());
-    steps.push_back(parse_count(text.substr(at, comma - at)) * per_epoch);
+    steps.push_back(updates_in(parse_count(text.substr(at, comma - at)), per_epoch));
     at = comma + 1;
   }
   return steps;
@@ -100,7 +133,12 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
                                  c.grad_accum_steps, c.batch_size));
   }
   if (data.train_indices.empty()) throw Error("no pictures to train on");
+  if (c.ema_decay.ends_with(',')) {
+    throw UsageError(
+        fmt::format("--ema-decay '{}': expected a decay behind the last comma", c.ema_decay));
+  }
   parse_decays(c.ema_decay);
+  check_schedule(c);
   auto check_beta = [](const char* flag, double beta) {  // of 1: the moment stays 0, over 0
     if (beta < 1) return;
     throw UsageError(fmt::format("{} {}: expected at least 0 and below 1", flag, beta));
@@ -109,7 +147,9 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
   check_beta("--adam-beta2", c.adam_beta2);
 
   Pace pace;
-  pace.total_steps = c.epochs >= 0 ? c.epochs * per_epoch : c.steps;
+  pace.total_steps = c.steps;
+  if (c.epochs >= 0)
+    pace.total_steps = named("--epochs", [&] { return updates_in(c.epochs, per_epoch); });
   pace.val_every = named("--val-every", [&] { return updates_of(c.val_every, per_epoch); });
   if (!c.max_time.empty()) {
     pace.max_seconds = named("--max-time", [&] { return parse_seconds(c.max_time); });
@@ -123,8 +163,6 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
       pace.save_every = parse_count(c.save_every);
     }
   });
-  if (!c.lr_milestones.empty() && c.lr_schedule != "step")
-    throw UsageError("--lr-milestones: only --lr-schedule step has milestones");
   if (pace.total_steps > 0 && c.warmup_steps > pace.total_steps) {
     throw UsageError(
         fmt::format("--warmup-steps {}: the run has {} steps", c.warmup_steps, pace.total_steps));

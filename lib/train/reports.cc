@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -135,8 +136,14 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
 }
 
 void Reports::remark(std::int64_t step, std::span<const ReportedTerm> terms) {
-  if (!task_.judge) return;
-  Judgement judgement = task_.judge(terms);
+  if (!task_.judge || !judges_) return;
+  Judgement judgement;
+  try {
+    judgement = task_.judge(terms);
+  } catch (const std::exception& error) {  // also of memory: a remark is never worth the run
+    judges_ = false;
+    return logging::warning(fmt::format("no remarks on this run: {}", error.what()));
+  }
   if (!judged_ && !judgement.baselines.empty()) {
     write_units("", judgement.baselines);
     Attributes record = {{"step", step}};

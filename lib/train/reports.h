@@ -62,6 +62,7 @@ class Reports {
   Interval first_, steady_, last_;
   double speed_ = 0;
   bool judged_ = false;
+  bool judges_ = true;  // until judging fails
   std::vector<std::string> remarked_;
   std::set<std::string> known_units_;
   Clock::time_point start_, last_record_, last_progress_;

@@ -9,6 +9,8 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/outputs.h"
+#include "base/temporaries.h"
 
 namespace atelier {
 namespace {
@@ -19,6 +21,7 @@ char g_message[256];  // composed beforehand: a handler may not format
 void on_stop(int signal) {
   if (!g_ready) {
     [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, g_message, std::strlen(g_message));
+    unlink_temporaries();
     ::signal(signal, SIG_DFL);
     ::raise(signal);
     return;
@@ -52,6 +55,7 @@ void install_signal_handlers() {
   action.sa_handler = on_save;
   ::sigaction(SIGUSR2, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  stop_waiting_when(stop_requested);
 }
 void save_on_signals() { g_ready = true; }
 bool stop_requested() { return g_stop; }

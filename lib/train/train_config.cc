@@ -6,32 +6,61 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/outputs.h"
 #include "base/parse.h"
+#include "io/metrics.h"
+#include "train/checkpoints.h"
 #include "train/run_directory.h"
 #include "train/trainer.h"
 
 namespace atelier {
 
+namespace {
+
+// Of links the file that they lead to, whether or not it is there yet.
+std::filesystem::path place(const std::string& path) {
+  std::error_code error;
+  auto absolute = std::filesystem::absolute(path, error);
+  auto found = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute : found;
+}
+
+bool is_file(const std::string& path) { return !path.empty() && path != "-"; }
+
+}  // namespace
+
 void TrainConfig::settle(const std::function<int(std::string_view option)>& source) {
   if (source("steps") > source("epochs")) epochs = -1;
   if (source("epochs") > source("steps")) steps = -1;
+  // What is typed is meant for this run; a variable or a file may serve several.
+  constexpr int kTyped = 4;
+  if (source("keep") == kTyped && run_dir.empty())
+    throw UsageError("--keep: needs --run-dir, which holds the checkpoints");
+  if (source("save-every") == kTyped && run_dir.empty() && (output.empty() || output == "-"))
+    throw UsageError("--save-every: needs --run-dir or -o FILE");
 }
 
 void TrainConfig::check_outputs() const {
   if (output == "-" && metrics == "-")
     throw UsageError("-o - and --metrics - both want standard output");
-  if (output == "-" && !dry_run && is_terminal(STDOUT_FILENO))
-    throw UsageError("standard output is a terminal; give -o FILE or a pipe");
-  // Of links the file that they lead to, whether or not it is there yet.
-  auto place = [](const std::string& path) {
-    std::error_code error;
-    auto absolute = std::filesystem::absolute(path, error);
-    auto found = std::filesystem::weakly_canonical(absolute, error);
-    return error ? absolute : found;
-  };
-  auto is_file = [](const std::string& path) { return !path.empty() && path != "-"; };
+  if (!dry_run && leads_to_terminal(output)) {
+    throw UsageError(fmt::format("{} is a terminal; give -o FILE or a pipe",
+                                 output == "-" ? "standard output" : output));
+  }
   if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
+  check_run_files();
+  if (dry_run) return;
+  std::string state = run_dir.empty() ? beside_output(output, "state") : "";
+  if (!state.empty() && is_file(metrics) && place(state) == place(metrics))
+    throw UsageError(fmt::format("--metrics {}: is where a stop leaves the state", metrics));
+  require_replaceable(output);
+  require_replaceable(state);
+  require_appendable(metrics);
+  require_records(metrics);
+}
+
+void TrainConfig::check_run_files() const {
   if (run_dir.empty()) return;
   std::filesystem::path run = (place(run_dir) / "any").parent_path();  // without a slash at the end
   auto check = [&](const char* flag, const std::string& path) {
@@ -78,10 +107,8 @@ Fields TrainConfig::training_fields() {
       bind(max_grad_norm,
            {"max_grad_norm", "clip the gradient to this global norm, 0: never", "", {}, 0}),
       bind(ema_decay, {"ema_decay", "decays of running averages of the weights, as 0.999,0.9999"}),
-      bind(precision, {"precision",
-                       "of products; auto and bf16 use fp32 in this version",
-                       "",
-                       {"auto", "fp32"}}),
+      bind(precision,
+           {"precision", "of products; auto is fp32 in this version", "", {"auto", "fp32"}}),
       bind(seed, {"seed", "of weights, noise, order and augmentation", "", {}, 0}),
       bind(hflip, {"hflip", "flip each picture with probability 1/2"}),
       bind(crop_padding,

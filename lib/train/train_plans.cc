@@ -48,7 +48,21 @@ GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType d
   return in;
 }
 
+// Micro-batches of a batch: those that cannot be of one size are not made.
+std::int64_t slices_of(const TrainConfig& config, std::int64_t rows) {
+  return rows % config.grad_accum_steps == 0 ? config.grad_accum_steps : 1;
+}
+
 }  // namespace
+
+std::int64_t least_rows(const TrainConfig& config, std::int64_t pictures) {
+  std::int64_t least = 0;
+  for (std::int64_t rows : {std::min(config.batch_size, pictures), pictures % config.batch_size}) {
+    std::int64_t each = rows / slices_of(config, rows);
+    if (each > 0) least = least == 0 ? each : std::min(least, each);
+  }
+  return least;
+}
 
 GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
                          std::int64_t context_length) {
@@ -87,8 +101,7 @@ Plan& TrainPlans::for_rows(std::int64_t rows) {
     std::int64_t last = rows % slice_rows();
     return plan(Role::finish, last > 0 ? last : slice_rows(), 1);
   }
-  std::int64_t slices = rows % config_.grad_accum_steps == 0 ? config_.grad_accum_steps : 1;
-  if (cached()) slices = 1;
+  std::int64_t slices = cached() ? 1 : slices_of(config_, rows);
   return plan(slices == 1 ? Role::whole : Role::apply, rows / slices, slices);
 }
 
@@ -104,8 +117,7 @@ double TrainPlans::flops(std::int64_t rows) {
     }
     return total;
   }
-  std::int64_t slices =
-      rows % config_.grad_accum_steps == 0 && !cached() ? config_.grad_accum_steps : 1;
+  std::int64_t slices = cached() ? 1 : slices_of(config_, rows);
   return for_rows(rows).flops() * double(slices);
 }
 
@@ -174,8 +186,7 @@ bool TrainPlans::run(Plan& plan, bool undo) {
 }
 
 bool TrainPlans::update_in_slices(const HostBatch& batch, std::int64_t step, double rate) {
-  std::int64_t slices =
-      batch.rows % config_.grad_accum_steps == 0 && !cached() ? config_.grad_accum_steps : 1;
+  std::int64_t slices = cached() ? 1 : slices_of(config_, batch.rows);
   std::int64_t rows = batch.rows / slices;
   if (slices > 1) {
     for_rows(batch.rows);  // tells what the states are

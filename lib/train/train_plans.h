@@ -100,6 +100,9 @@ GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
                          std::int64_t context_length = 0);
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step);
 
+// Rows of the smallest graph that an epoch of so many pictures trains; 0 without pictures.
+std::int64_t least_rows(const TrainConfig& config, std::int64_t pictures);
+
 std::vector<double> parse_decays(const std::string& text);  // "0.999,0.9999"; UsageError
 
 }  // namespace atelier

@@ -77,7 +77,6 @@ class Trainer {
   // ---- before the first step
   void prepare() {
     pace_ = settle_pace(task_, config_, data_, loader_.batches_per_epoch());
-    save_on_signals();
     checkpoints_.emplace(task_, config_, data_, store_);
     std::string from = checkpoints_->resume_source();
     if (!from.empty()) {
@@ -95,6 +94,8 @@ class Trainer {
       logging::note(fmt::format("resumed from {} at step {}", from, now_.step));
     }
     announce();
+    // Before, a file that is a FIFO may hold it up, and there is nothing to save.
+    if (!config_.dry_run) save_on_signals();
   }
 
   // Before anything is written. What could still fail until here must not cost a former run.
@@ -236,19 +237,20 @@ class Trainer {
                             good.empty() ? "nothing saved" : good + " is the last good state"));
   }
 
-  // A finished run leaves its state in the run directory too; a stopped one writes the output only
-  // if there is no run directory to go on from. Says where the state is, empty: nowhere.
+  // A finished run leaves its state in the run directory too; a stopped one leaves -o FILE alone,
+  // which may hold a model, unless that is a stream. Says where the state is, empty: nowhere.
   std::string finish(bool done) {
     check_weights();
-    std::string saved = checkpoints_->has_run() ? checkpoints_->save(now_) : "";
-    if (config_.output.empty() || (!done && checkpoints_->has_run())) return saved;
+    std::string saved = checkpoints_->has_run() || !done ? checkpoints_->save(now_) : "";
+    if (config_.output.empty() || (!done && !saved.empty())) return saved;
     checkpoints_->save_output(now_, !done);
     return config_.output;
   }
 
   std::string how_to_go_on(const std::string& saved) const {
-    if (saved == "-") {
-      return "standard output holds the state: keep it in a file and go on with --resume=FILE";
+    if (saved == config_.output) {
+      return fmt::format("{} holds the state: keep it in a file and go on with --resume=FILE",
+                         saved == "-" ? "standard output" : saved);
     }
     return fmt::format("{} holds the state: go on with {}", saved,
                        checkpoints_->has_run() ? "--resume" : "--resume=" + saved);

@@ -34,7 +34,7 @@ struct TrainConfig {
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_eps = 1e-8, weight_decay = 0;
   double max_grad_norm = 0;        // 0: no clipping
   std::string ema_decay;           // "0.999,0.9999": several averages; empty: none
-  std::string precision = "auto";  // auto fp32 bf16
+  std::string precision = "auto";  // auto fp32
   std::int64_t seed = 0;
   // augmentation
   bool hflip = false;
@@ -46,7 +46,7 @@ struct TrainConfig {
   std::string val_every;  // "500" steps or "2epochs"; empty: every epoch
   std::int64_t val_batches = 0, val_importance_samples = 0, val_importance_images = 2000;
   bool keep_best = true;
-  // reporting and saving (never part of a model's bytes)
+  // reporting and saving: no recorded options; of `init` and `val_data` a model records digests
   std::string run_dir, output, metrics;
   std::int64_t log_every = 50, sample_every = 0;
   std::string sample_grid = "8x8", save_every = "30m";
@@ -55,13 +55,17 @@ struct TrainConfig {
   bool dry_run = false, force = false, allow_level_change = false;
 
   // Before the configuration is resolved: of --steps and --epochs the one holds that comes from
-  // nearer by (Tool::source): a flag over a file's, that over the default.
+  // nearer by (Tool::source): a flag over a file's, that over the default. UsageError if the
+  // command line says how to save what is saved nowhere.
   void settle(const std::function<int(std::string_view option)>& source);
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest
   // Before anything is read: UsageError if two results would go to one place, or the model to a
-  // terminal.
+  // terminal; Error if one of them cannot be written, which must not show after days of training.
   void check_outputs() const;
+
+ private:
+  void check_run_files() const;
 };
 
 struct Judgement {
@@ -91,7 +95,7 @@ struct Task {
   // Judges the validation results of a run's second half, or its training terms if nothing is held
   // out, against baselines of the user's own data, which are recorded too; may be empty.
   std::function<Judgement(std::span<const ReportedTerm>)> judge;
-  std::string resolved_toml;  // written to the run directory as config.toml
+  std::string resolved_toml;  // config.toml of the run directory; its comments are warnings
   // What --max-time counts from: the start of the tool, before it read the pictures.
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };

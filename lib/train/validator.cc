@@ -30,8 +30,10 @@ Validator::Validator(const Task& task, const TrainConfig& config, const Dataset&
       indices_(std::move(indices)),
       store_(store),
       captions_(captions) {
-  std::int64_t most = config.val_batches * config.batch_size;
-  if (most > 0 && most < std::int64_t(indices_.size())) indices_.resize(std::size_t(most));
+  // Not by their product, which may be beyond all numbers.
+  std::int64_t batches = (std::int64_t(indices_.size()) - 1) / config.batch_size + 1;
+  if (config.val_batches > 0 && config.val_batches < batches)
+    indices_.resize(std::size_t(config.val_batches * config.batch_size));
 }
 
 Validator::Built& Validator::build(const std::string& prefix, std::int64_t rows) {

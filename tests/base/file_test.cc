@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -183,6 +184,52 @@ TEST_CASE("a descriptor by name is written to: a pipe, and a file that has lost 
   replace(by_number, "nameless");
   CHECK(::pread(file.get(), heard, sizeof heard, 0) == 8);
   CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("a name may be as long as names can be") {
+  Folder folder;
+  // The second is of characters of two bytes, whose middle is no place to cut.
+  for (std::string name : {std::string(255, 'n'), std::string(1, 'a')}) {
+    std::size_t kept = name.size() == 255 ? 200 : 199;
+    while (name.size() < 255) name += "\u00e9";
+    fs::path path = folder / name.c_str();
+    {
+      AtomicFile file(path);
+      std::string temporary = file.temporary().filename().string();
+      CHECK(temporary.size() <= 255);
+      CHECK(temporary.ends_with(".tmp"));
+      CHECK(temporary.starts_with("." + name.substr(0, kept) + "."));
+      file.write("long");
+      file.commit();
+    }
+    CHECK(got(path) == "long");
+    fs::remove(path);
+  }
+  put(folder / ("." + std::string(200, 'n') + ".1.0.tmp").c_str(), "left");
+  remove_stale_temporaries(folder / "");
+  CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("a mapped file that is cut short ends the process with a line and status 1") {
+  Folder folder;
+  put(folder / "map", std::string(1 << 16, 'x'));
+  fs::path said = folder / "said";
+  pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(::open(said.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    end_on_lost_pages("toy");
+    AtomicFile begun(folder / "begun");
+    Descriptor file(open_read(folder / "map"));
+    Mapping map(file.get(), 0, 1 << 16, "map");
+    fs::resize_file(folder / "map", 0);
+    ::_exit(std::to_integer<int>(map.bytes()[40000]));
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 1);
+  CHECK(got(said) == "toy: a file that is being read was cut short, or its disk failed\n");
+  CHECK(folder.entries() == 2);
 }
 
 TEST_CASE("directories are refused") {

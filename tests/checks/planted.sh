@@ -30,7 +30,7 @@ plant() {
     failed=$((failed + 1))
   fi
 }
-for check in floors.py sizes.py flags.py manuals.sh scripts.sh names.py words.sh tools.py; do
+for check in floors.py sizes.py flags.py manuals.sh presets.py scripts.sh names.py words.sh tools.py; do
   "$here/$check" "$scratch/clean" "$build" >"$scratch/said" 2>&1 || {
     cat "$scratch/said"
     echo "$check fails without a planted fault"
@@ -55,6 +55,8 @@ done
   plant "a page without a section" manuals.sh man/sample.1 'sed -i "/^\.Sh FILES/d" "$f"'
   plant "sections in another order" manuals.sh man/model-info.1 'sed -i "s/^\.Sh FILES/.Sh X/; s/^\.Sh EXIT STATUS/.Sh FILES/; s/^\.Sh X/.Sh EXIT STATUS/" "$f"'
   plant "a macro that mdoc lacks" manuals.sh man/sample.1 'echo ".Xy" >>"$f"'
+  plant "a page with another value of a preset" presets.py man/vae-train.1 'sed -i "0,/^\.Fl -latent-dim Cm 64/s//.Fl -latent-dim Cm 63/" "$f"'
+  plant "a preset without an entry" presets.py man/vae-train.1 'sed -i "/^\.It Cm linear$/d" "$f"'
   plant "an unquoted variable" scripts.sh share/bad.sh 'printf "#!/bin/sh\nrm \$1\n" >"$f"'
   plant "a banned field" names.py lib/models/bad.cc 'echo "Fields f() { return {bind(n_layer, {\"n_layer\", \"x\"})}; }" >"$f"'
   plant "a home" words.sh lib/base/bad.cc 'echo "// as in /ho""me/me/x.h5" >"$f"'

@@ -40,6 +40,7 @@ const std::vector<std::string> kRuns[] = {
     {},
     {"a.h5"},
     {"a.h5", "b c.h5", "with \"quotes\" \\ and\ttab"},
+    {"deleted\x7f\x01.h5", "\xc3\xa9"},
     {"-"},
     {"--steps", "5", "--learning-rate", "0.1", "data/x.h5"},
     {"--no-keep-best", "--hflip", "--hidden-dim", "", "../x.h5"},
@@ -76,6 +77,17 @@ TEST_CASE("a recorded configuration repeats the run with nothing else given") {
     CHECK(again.out == first.out);
   }
   MESSAGE("summary: configuration: " << std::size(kRuns) << " runs repeated from their records");
+}
+
+TEST_CASE("what no TOML file can hold is left out, and the rest reads back") {
+  std::string out = run_sample_tool({"--steps", "5", "--output", "\xff.h5", "a\xc3.h5"}).out;
+  std::string written = configuration(out);
+  CHECK(written.starts_with("# file: left out, since it is not UTF-8\n"));
+  CHECK(written.find("# output: left out, since it is not UTF-8\n") != written.npos);
+  ConfigFile file(written);
+  Outcome again = run_sample_tool({"-c", file.path()});
+  CHECK(again.err == "");
+  CHECK(again.out.find("steps = 5\n") != again.out.npos);
 }
 
 TEST_CASE("what belongs to one call alone is taken from a file but not recorded") {

@@ -45,6 +45,18 @@ TEST_CASE("a flat folder has no labels, and neither has one below the other") {
   CHECK(read(folder.path()).labels.empty());
 }
 
+TEST_CASE("run directories below a folder are no pictures") {
+  Folder folder;
+  folder.png("a.png", make_picture(4, 4, 1, 1));
+  folder.png("deep/b.png", make_picture(4, 4, 1, 1));
+  folder.png("deep/run/samples/step-00000001.png", make_picture(4, 4, 1, 2));
+  CHECK(read_items(folder.path()).size() == 3);
+  folder.write("deep/run/run.lock", "");
+  CHECK(names_of(read_items(folder.path())) == std::vector<std::string>{"a.png", "deep/b.png"});
+  // What was named is what is meant.
+  CHECK(read_items(folder.path("deep/run")).size() == 1);
+}
+
 TEST_CASE("classes begin below the folder that holds all pictures") {
   Folder folder;
   folder.png("photos/train/cat/one/a.png", make_picture(4, 4, 1, 1));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "base/error.h"
 #include "files.h"
@@ -258,4 +259,32 @@ TEST_CASE("sources of any kind join into one set, classes by name") {
   ReadOptions options;
   options.limit = 3;
   CHECK(read_dataset(sources, options).size == 3);
+}
+
+TEST_CASE("pictures that are not finite are refused, or skipped and the others kept") {
+  Folder folder;
+  const float kNan = std::numeric_limits<float>::quiet_NaN();
+  const float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values = {0, 1, kNan, 0.5f, 0.25f, kInfinity, 1, 0};  // 4 of 1x2
+  std::vector<std::int32_t> labels = {3, 1, 2, 0};
+  Hdf5Writer writer = Hdf5Writer::create(folder.path("a.h5"), "images");
+  writer.dataset<float>("/images", std::vector<std::int64_t>{4, 1, 2, 1}, values);
+  writer.dataset<std::int32_t>("/labels", std::vector<std::int64_t>{4}, labels);
+  writer.commit();
+  CHECK_THROWS_AS(read(folder.path("a.h5")), Error);
+  for (const char* range : {"0,1", "-1,1"}) {
+    ReadOptions options;
+    options.on_error = "skip";
+    options.value_range = range;
+    Dataset set = read(folder.path("a.h5"), options);
+    CHECK(set.size == 2);
+    CHECK(set.skipped == 2);
+    CHECK(set.labels == std::vector<std::int32_t>{3, 0});
+    CHECK(set.names == std::vector<std::string>{"index 0", "index 3"});
+    for (std::size_t i = 0; i < 4; ++i) {
+      float given = values[i < 2 ? i : i + 4];
+      float wanted = range[0] == '0' ? given : (given + 1) / 2;
+      CHECK(reinterpret_cast<const float*>(set.pixels.data())[i] == wanted);
+    }
+  }
 }

@@ -111,6 +111,12 @@ TEST_CASE("a Bernoulli mixture is the sum over its classes") {
     expected -= std::log(sum) / 4;
   }
   CHECK(mean_nll(mixture, table) == doctest::Approx(expected).epsilon(1e-12));
+  // Labels are names, however large: only the classes that occur are held.
+  BernoulliMixture large =
+      fit_bernoulli(table, std::vector<std::int32_t>{0, 0, 2147483647, 2147483647});
+  CHECK(large.classes == 2);
+  CHECK(large.on == mixture.on);
+  CHECK(mean_nll(large, table) == mean_nll(mixture, table));
   BernoulliMixture single = fit_bernoulli(table, {});
   CHECK(single.classes == 1);
   CHECK(mean_nll(single, table) > expected);

@@ -33,6 +33,10 @@ const Row kRows[] = {
       {"sigma", Text("learned")}},
      {8, 8, 2, 0},
      1301},
+    {"vae",
+     {{"net", Text("conv")}, {"channels", Text("4,8")}, {"latent_dim", std::int64_t{3}}},
+     {5, 5, 1, 0},  // one pixel is left
+     1255},
     // 6x5 pixels in patches of 3: a grid of 2x2 and the class token.
     {"classifier",
      {{"patch_size", std::int64_t{3}},

@@ -347,6 +347,32 @@ TEST_CASE("pictures that are drawn or decoded lie within 0 and 1") {
   }
 }
 
+TEST_CASE("norm auto is batch, save where a picture is one value a channel") {
+  struct Row {
+    DataShape shape;
+    const char* norm;
+  };
+  const Row rows[] = {
+      {{32, 32, 3, 0}, "batch"}, {{16, 16, 3, 0}, "batch"},
+      {{8, 16, 3, 0}, "batch"},  {{15, 15, 3, 0}, "group"},
+      {{8, 8, 3, 0}, "group"},   {{28, 28, 1, 0}, "batch"}};  // a fully connected net: of no effect
+  for (const Row& row : rows) {
+    INFO(row.shape.height, "x", row.shape.width);
+    Model model = vae({}, row.shape);
+    CHECK(to_text(*find(to_attributes(model.fields), "norm")) == row.norm);
+    Bench bench(row.shape, 1);  // a batch of one can be trained on
+    model.objective(bench.scope, bench.batch);
+  }
+  for (auto [channels, norm] : {std::pair("8,64", "group"), {"8,56", "none"}, {"4,8", "none"}}) {
+    Model model = vae({{"net", Text("conv")}, {"channels", Text(channels)}}, {5, 7, 1, 0});
+    CHECK(to_text(*find(to_attributes(model.fields), "norm")) == norm);
+  }
+  DataShape trained{.height = 8, .width = 8, .channels = 3, .least_rows = 1, .source = "a.h5"};
+  CHECK_THROWS_AS(vae({{"norm", Text("batch")}}, trained), UsageError);
+  trained.least_rows = 2;
+  vae({{"norm", Text("batch")}}, trained);
+}
+
 TEST_CASE("every preset names existing fields and fits a picture") {
   Model model = make_model("vae");
   CHECK(model.presets.size() >= 3);

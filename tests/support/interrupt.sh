@@ -4,7 +4,8 @@
 
 # temporaries DIRECTORY [PID]: files that an atomic write has begun, of one process or of any.
 temporaries() { find "$1" -name ".*.${2:-*}.*.tmp"; }
-newest_step() { find "$1" -maxdepth 1 -name 'step-*.h5' 2>/dev/null | sort | tail -n 1; }
+# The newest checkpoint of a run; nothing if there is none or the run has no directory yet.
+newest_step() { { find "$1" -maxdepth 1 -name 'step-*.h5' 2>/dev/null || true; } | sort | tail -n 1; }
 
 # freeze PID: stops all of its threads where they are. Fails if the process has ended.
 freeze() {

@@ -12,6 +12,15 @@ sample vae.h5 -n 4 -o samples.h5
 mkdir set
 printf 'P5\n4 4\n255\n0123456789abcdef' | tee set/1.pgm >set/2.pgm
 
+# ---- places that take no result: said before the first update, of which the metrics would tell
+endless=(vae-train -q shapes.h5 "${small[@]}" --steps 100M --metrics m.jsonl)
+refused 'no/such/m.h5: cannot write: No such file or directory' "${endless[@]}" -o no/such/m.h5
+refused 'set: cannot write: Is a directory' "${endless[@]}" -o set
+refused 'shapes.h5/m.h5: cannot write: Not a directory' "${endless[@]}" -o shapes.h5/m.h5
+refused '/proc/m.h5: cannot write: No such file or directory' "${endless[@]}" -o /proc/m.h5
+refused 'no/such/m.jsonl: cannot write: No such file or directory' vae-train -q shapes.h5 "${small[@]}" --steps 100M --metrics no/such/m.jsonl -o x.h5
+check 'no update was done' test ! -e m.jsonl
+
 # ---- what this user may not read or write
 secrets() {
   export TMPDIR=$PWD  # where spools may lie
@@ -50,6 +59,7 @@ secrets() {
   refused 'shut.run/new: ' "${fit[@]}" shapes.h5 --run-dir shut.run/new
   refused 'shut.run' "${fit[@]}" shapes.h5 --run-dir shut.run
   refused 'shut.run/m.jsonl: cannot write: Permission denied' "${fit[@]}" shapes.h5 --metrics shut.run/m.jsonl
+  refused 'shut.run/m.h5: cannot write: Permission denied' "${endless[@]}" -o shut.run/m.h5
   chmod 700 shut
 }
 if [ "$(id -u)" != 0 ]; then
@@ -96,6 +106,23 @@ refused 'longer.h5: expected one HDF5 file, found 5 bytes behind its end' sample
 # ---- records that find no place
 refused 'no/such/m.jsonl: cannot write: No such file or directory' "${train[@]}" --metrics no/such/m.jsonl -o x.h5
 refused '/dev/full: cannot write: No space left on device' "${train[@]}" --metrics /dev/full -o x.h5
+# What holds other things stays as it is.
+printf 'no line of ours\nnor one that ends' >notes.txt
+printf '{"loss":1}\n' >other.jsonl
+cp shapes.h5 kept.h5
+for file in notes.txt other.jsonl vae.h5 kept.h5; do
+  cp $file before
+  refused "$file: expected records of a training, found something else" "${train[@]}" --metrics $file -o x.h5
+  status 0 cmp $file before
+done
+# Ours are gone on with, after a kill within the first line too.
+for begin in '' '{"prog' '{"program":"vae-train","thr'; do
+  printf '%s' "$begin" >begun.jsonl
+  status 0 "${train[@]}" --metrics begun.jsonl -o y.h5
+  check 'whole records' grep -q '^{"program":"vae-train",' begun.jsonl
+done
+status 0 "${train[@]}" --metrics begun.jsonl -o y.h5
+check 'two runs' test "$(grep -c '^{"program":' begun.jsonl)" = 2
 echo 'the old file' >x.h5
 status 1 bash -c '"$@" >/dev/full' sh "${train[@]}" --metrics - -o x.h5
 stderr_has 'vae-train: standard output: cannot write: No space left on device'

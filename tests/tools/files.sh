@@ -193,6 +193,10 @@ P
   foreign 'outside.h5: /images: its data lie in another file, which is not followed' outside.h5
   foreign 'linked.h5: /images: it is a link, which is not followed' linked.h5
   for bad in nan inf nan-deflated inf-deflated; do
+    status 3 data-pack "$bad.h5" --on-error skip -o rest.h5
+    stderr_has "$bad.h5/index 7: holds ${bad%-deflated}, values must be finite (skipped)"
+    stderr_has ', 1 skipped'
+    status 3 vae-train -q "$bad.h5" "${small[@]}" --steps 3 --on-error skip -o rest.model
     refused "$bad.h5: /images: picture 7 holds ${bad%-deflated}, values must be finite" \
       vae-train "$bad.h5" "${small[@]}" --steps 3 -o x.h5
   done
@@ -407,6 +411,10 @@ if command -v script >/dev/null; then
     status 2 script -qec "$command" /dev/null
     stdout_has "${command%% *}: standard output is a terminal; give -o FILE"
   done
+  for command in 'data-pack set' 'vae-train shapes.h5 --net fc --steps 1'; do
+    status 2 script -qec "$command -o /dev/tty" /dev/null
+    stdout_has "${command%% *}: /dev/tty is a terminal; give -o FILE"
+  done
 else
   echo 'skipped: binary to a terminal: script(1) is not installed'
 fi
@@ -420,6 +428,8 @@ for command in 'data-pack -q --synthetic noise -o -' 'sample vae.h5 -n 3000 --fo
   status 0 bash -c "set +o pipefail; $command | head -c 10 >/dev/null"
   status 0 test ! -s stderr
 done
+status 1 data-pack '' -o x.h5
+stderr_has "data-pack: '': cannot open: No such file or directory"
 status 1 sample - -o x.h5 < <(cat vae.h5 vae.h5)
 stderr_has 'standard input: expected one HDF5 image, found more behind it'
 finish

@@ -93,6 +93,16 @@ check 'with the baseline' grep -q '"baseline_squared_error":' remarks.jsonl
 status 0 vae-train grey.h5 "${tiny[@]}" --binarize threshold --steps 3 --learning-rate 1e-9 --metrics nothing-held-out.jsonl
 stderr_has 'remark: a mixture of independent pixels fitted to your data predicts the same pictures better (loss in nats a picture '
 check 'with the baseline' grep -q '"baseline_loss":' nothing-held-out.jsonl
+# Labels may be keys of any size, and as many as there are pictures.
+{ seq 0 38 && echo 2147483647; } >labels.txt
+status 0 data-pack --synthetic noise --synthetic-count 40 --image-size 8 --image-channels 1 --labels labels.txt -o keys.h5
+stderr_has '40 pictures 8x8x1, 40 classes, 0 skipped'
+status 0 vae-train keys.h5 "${tiny[@]}" --binarize threshold --steps 3 --val-split 0.3 --metrics keys.jsonl
+check 'with the baseline' grep -q '"baseline_loss":' keys.jsonl
+seq 0 1100 >labels.txt
+status 0 data-pack -q --synthetic noise --synthetic-count 1101 --image-size 32 --image-channels 1 --labels labels.txt -o many.h5
+status 0 vae-train many.h5 "${tiny[@]}" --binarize threshold --steps 1 --metrics many.jsonl
+check 'no mixture is too large' grep -q '"baseline_loss":' many.jsonl
 status 0 vae-train "${gaussian[@]}" --kl-weight 1e4 --learning-rate 0.01 --steps 200 --metrics collapsed.jsonl
 stderr_has 'remark: the posterior has collapsed'
 
@@ -138,6 +148,13 @@ status 0 bash -c "vae-train ${gaussian[*]} --steps 400 --log-every 1 --metrics -
 status 0 vae-train "${gaussian[@]}" --steps 400 -o x.h5
 status 0 cmp x.h5 piped.h5
 
+# ---- a path that is no text
+cp grey.h5 $'bad\xff.h5'
+status 0 vae-train $'bad\xff.h5' "${tiny[@]}" --likelihood gaussian --steps 2 --run-dir bytes -o x.h5
+stderr_has 'bytes/config.toml: data: left out, since it is not UTF-8'
+status 0 vae-train -c bytes/config.toml grey.h5 -o y.h5
+status 0 cmp x.h5 y.h5
+
 # ---- k micro-batches are one batch
 for slices in 1 4; do
   status 0 vae-train "${gaussian[@]}" --steps 5 --grad-accum-steps $slices --log-every 1 --metrics slices$slices.jsonl -o slices$slices.h5
@@ -182,5 +199,20 @@ refused "--max-time '0s': expected a time above 0" --max-time 0s
 refused "--max-time '5x'" --max-time 5x
 refused "--save-every '5x'" --save-every 5x
 refused "--val-every '5x'" --val-every 5x --val-split 0.3
+refused '--epochs 9000000000000000: too many epochs, of 5 updates each' --epochs 9e15
+refused '--val-every 9000000000000000: too many epochs' --val-every 9e15epochs --val-split 0.3
+status 0 vae-train "${gaussian[@]}" --steps 1 --val-split 0.3 --val-batches 9e15 -o x.h5
+refused '--keep: needs --run-dir' --keep 3
+status 2 vae-train "${gaussian[@]}" -o - --save-every 5
+stderr_has '--save-every: needs --run-dir or -o FILE'
+# What repeats a run holds all options, those without effect at their defaults.
+status 0 vae-train "${gaussian[@]}" --steps 2 --run-dir all -o x.h5
+check 'all are there' grep -qx 'keep = 2' all/config.toml
+for preset in mnist-fc conv32 avatars linear; do
+  status 0 vae-train -q colour.h5 --preset $preset --steps 2 --run-dir $preset -o x.h5
+  status 0 vae-train -q -c $preset/config.toml -o y.h5
+  status 0 cmp x.h5 y.h5
+done
+status 0 vae-train -q -c all/config.toml -o x.h5
 refused "--lr-milestones '5x'" --lr-schedule step --lr-milestones 5x
 finish

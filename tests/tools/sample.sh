@@ -62,6 +62,11 @@ status 2 sample vae.h5 -n 4 --seeds 1 -o x.png
 status 2 sample vae.h5 -n 17 --grid 4x4 -o x.png
 stderr_has '16 cells for 17 pictures'
 status 2 sample vae.h5 -n 0 -o x.png
+for name in x.png x.h5; do
+  status 1 sample vae.h5 --reconstruct shapes.h5 --limit 3 --held-out 0.001 -o $name
+  stderr_has 'shapes.h5: nothing is held out: --held-out 0.001 of 3 pictures'
+  status 0 test ! -e $name
+done
 status 2 sample vae.h5 -n 3G -o x.png
 status 2 sample vae.h5 -n 3000M -o x.png
 stderr_has 'there are 2147483647 seeds'

@@ -5,12 +5,14 @@
 # shellcheck source=tests/tools/harness.sh
 . "${0%/*}/harness.sh"
 
+height=48 width=80
+
 # through NAME COUNT CHANNELS BATCH STEPS OPTION...: pack, train, stop and resume, sample, look.
 through() {
   local name=$1 count=$2 channels=$3 batch=$4 steps=$5
   shift 5
   local train=("$name.h5" "$@" --latent-dim 3 --likelihood gaussian --batch-size "$batch" --steps "$steps" --ema-decay 0.9)
-  status 0 data-pack -q --synthetic noise --synthetic-count "$count" --image-height 48 --image-width 80 --image-channels "$channels" -o "$name.h5"
+  status 0 data-pack -q --synthetic noise --synthetic-count "$count" --image-height $height --image-width $width --image-channels "$channels" -o "$name.h5"
   status 0 vae-train -q "${train[@]}" --run-dir "$name.straight" -o "$name.model.h5"
   local attempt
   for attempt in $(seq $((steps + 3))); do
@@ -24,16 +26,23 @@ through() {
   status 0 sample "$name.model.h5" --seeds 0-4 --batch-size 3 -o "$name.samples.h5"
   status 0 sample "$name.model.h5" --seeds 3-4 -o "$name.two.h5"
   status 0 sample "$name.model.h5" --reconstruct "$name.h5" -n 3 --batch-size 2 -o "$name.pairs.h5"
-  status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
-  status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
+  if [ "$channels" -gt 4 ]; then
+    status 2 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+    stderr_has "--format png: cannot hold $channels channels; use hdf5"
+  else
+    status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+    status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
+    # The colour type: grey, coloured, both with alpha.
+    status 0 test "$(od -An -tu1 -j25 -N1 "$name.png" | tr -d ' ')" = "$(echo 0 4 2 6 | cut -d' ' -f"$channels")"
+  fi
   status 0 model-eval "$name.h5" --reconstruct "$name.model.h5" --batch-size 2
   stdout_has '^ssim: '
   status 0 model-eval "$name.h5" --likelihood "$name.model.h5" --draws 2
   status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
   stdout_has "config.in_channels: $channels"
-  stdout_has 'config.image_height: 48'
-  stdout_has 'config.image_width: 80'
-  status 0 h5dump -y -d "/images[3,0,0,0;;2,48,80,$channels;]" -o "$name.a" "$name.samples.h5"
+  stdout_has "config.image_height: $height"
+  stdout_has "config.image_width: $width"
+  status 0 h5dump -y -d "/images[3,0,0,0;;2,$height,$width,$channels;]" -o "$name.a" "$name.samples.h5"
   status 0 h5dump -y -d /images -o "$name.b" "$name.two.h5"
   status 0 cmp <(tr -d ' ,\n' <"$name.a") <(tr -d ' ,\n' <"$name.b")
 }
@@ -46,6 +55,20 @@ through pair 4 2 1 3 "${conv[@]}" --norm group
 through alpha 130 4 61 4 "${conv[@]}"
 through seven 5 7 3 3 "${conv[@]}" --kernel-size 5 --norm none
 through wide 64 7 61 3 --net fc --hidden-dim 9
+# The grids of a training show the first three of seven channels.
+status 0 vae-train -q wide.h5 --net fc --hidden-dim 9 --likelihood gaussian --steps 1 --run-dir drawn --sample-every 1 --sample-grid 2x2
+status 0 test "$(od -An -tu1 -j25 -N1 drawn/samples/step-00000001.png | tr -d ' ')" = 2
 through one 1 3 61 3 "${conv[@]}" --kernel-size 3
 through only 1 1 1 3 --net fc --hidden-dim 5
+
+# Small pictures in colour: the default works with a last batch of one and with batches of one.
+height=8 width=8
+through tiny 65 3 64 3
+through least 1 3 1 3
+status 0 vae-train tiny.h5 -b 1 -n
+status 2 vae-train tiny.h5 --norm batch -o refused.h5 --run-dir refused
+stderr_has "tiny.h5: --norm batch needs two values a channel, but pictures of 8x8 leave one pixel, and --batch-size a batch of one"
+status 2 vae-train tiny.h5 --norm batch -n
+status 0 test ! -e refused
+status 0 vae-train -q tiny.h5 --norm batch --batch-size 63 --steps 1 -o batch.h5
 finish

@@ -89,6 +89,30 @@ for signal in TERM:143 USR1:138; do
 done
 check 'nothing was begun' test ! -e early
 
+# Nobody reads the records, or the model: a stop ends the wait. Nobody writes the weights either.
+mkfifo unread
+# shellcheck disable=SC2317
+sleeps() { [[ "$(cat "/proc/$pid/syscall")" == '230 '* ]]; }
+# shellcheck disable=SC2317
+waits() { sleeps && sleep 0.1 && sleeps; }
+for row in 'TERM --metrics unread --steps 1M' 'INT --metrics unread --steps 1M' 'TERM --steps 1 -o unread'; do
+  read -r signal options <<<"$row"
+  # shellcheck disable=SC2086
+  env --default-signal=INT vae-train -q grey.h5 "${tiny[@]}" $options 2>stderr &
+  pid=$!
+  eventually 'waiting for a reader' waits
+  kill -"$signal" $pid
+  ended 1 'vae-train: unread: cannot write: stopped before anybody read it'
+  check 'one line' test "$(wc -l <stderr)" = 1
+done
+for option in --init=unread --resume=unread; do
+  vae-train -q grey.h5 "${tiny[@]}" --steps 9 -o x.h5 $option 2>stderr &
+  pid=$!
+  eventually 'waiting for a writer' grep -qE '^(2|257) ' /proc/$pid/syscall
+  kill -TERM $pid
+  ended 143 'nothing saved'
+done
+
 # ---- stopped by time
 status 75 bash -c "(sleep 1.2; cat grey.h5) | vae-train - ${tiny[*]} --steps 1M --run-dir timed --max-time 1s"
 stderr_has 'stopped at step 1 of 1000000'
@@ -100,6 +124,33 @@ stderr_has 'standard output holds the state: keep it in a file and go on with --
 status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 --resume=state.h5 -o resumed.h5
 status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 -o straight.h5
 status 0 cmp straight.h5 resumed.h5
+# With -o FILE alone the state goes beside it: FILE may be the model of an earlier run.
+cp straight.h5 model.h5
+status 75 vae-train grey.h5 "${tiny[@]}" --steps 9 -o model.h5 --max-time 0.0001s
+stderr_has 'stopped at step 1 of 9, seed 0; model.state.h5 holds the state: go on with --resume=model.state.h5'
+check 'the model stays' cmp straight.h5 model.h5
+status 0 model-info model.state.h5
+stdout_has '^state.step: 1$'
+status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 --resume=model.state.h5 -o model.h5
+status 0 cmp straight.h5 model.h5
+"${endless[@]}" -o model.h5 2>stderr &
+pid=$!
+rm model.state.h5
+eventually 'training' grep -q 'step 3/' stderr
+kill -USR2 $pid
+eventually 'a state after SIGUSR2' test -e model.state.h5
+kill -INT $pid
+kill -TERM $pid
+ended 75 'model.state.h5 holds the state'
+check 'the model stays' cmp straight.h5 model.h5
+# What was saved on the way is not needed beside the model.
+status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 --save-every 2 -vv -o whole.h5
+stderr_has 'phase save: whole.state.h5'
+status 0 cmp straight.h5 whole.h5
+check 'no state is left' test ! -e whole.state.h5
+cp grey.h5 data.state.h5
+status 2 vae-train data.state.h5 "${tiny[@]}" --steps 9 -o data.h5
+stderr_has 'data.state.h5: would replace what is read'
 
 # A grid is given up for a stop, and drawn first thing after it.
 pictures=(--run-dir pictures --sample-every 1 --sample-grid 2x2 --val-split 0.2 --val-every 2)
@@ -246,7 +297,8 @@ status 0 "${torn[@]}" --resume --force
 
 # ---- a state that is not whole, or of other options
 averaged=("${short[@]}" --ema-decay 0.9)
-status 75 "${averaged[@]}" -q -o state.h5 --max-time 0.0001s
+status 75 "${averaged[@]}" -q -o part.h5 --max-time 0.0001s
+mv part.state.h5 state.h5
 if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
   cat >change.py <<'P'
 import shutil, h5py

@@ -123,6 +123,43 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
          r.config.lr_schedule = "step";
          r.config.lr_milestones = "2,x";
        }},
+      {"--epochs 9000000000000000: too many epochs, of 7 updates each",
+       [](Run& r) {
+         r.config.steps = -1;
+         r.config.epochs = 9'000'000'000'000'000;
+       }},
+      {"--val-every 4000000000000000: too many epochs",
+       [](Run& r) { r.config.val_every = "4e15epochs"; }},
+      {"--lr-milestones 4000000000000000: too many epochs",
+       [](Run& r) {
+         r.config.lr_schedule = "step";
+         r.config.lr_milestones = "2,4e15";
+       }},
+      {"--lr-milestones '': expected a count",
+       [](Run& r) {
+         r.config.lr_schedule = "step";
+         r.config.lr_milestones = "2,";
+       }},
+      {"--lr-schedule step: needs --lr-milestones", [](Run& r) { r.config.lr_schedule = "step"; }},
+      {"--lr-gamma 0.5: only", [](Run& r) { r.config.lr_gamma = 0.5; }},
+      {"--min-learning-rate 0.002: is above --learning-rate 0.001",
+       [](Run& r) { r.config.min_learning_rate = 0.002; }},
+      {"--min-learning-rate 1e-05: --lr-schedule constant does not fall to it",
+       [](Run& r) {
+         r.config.min_learning_rate = 1e-5;
+         r.config.lr_schedule = "constant";
+       }},
+      {"--min-learning-rate 1e-05: --lr-schedule one-cycle",
+       [](Run& r) {
+         r.config.min_learning_rate = 1e-5;
+         r.config.lr_schedule = "one-cycle";
+       }},
+      {"--val-batches 3: nothing is held out",
+       [](Run& r) {
+         r.config.val_batches = 3;
+         r.held_out = false;
+       }},
+      {"--ema-decay '0.9,': expected a decay", [](Run& r) { r.config.ema_decay = "0.9,"; }},
       {"--warmup-steps 11: the run has 10 steps", [](Run& r) { r.config.warmup_steps = 11; }},
       {"--adam-beta1 1: expected", [](Run& r) { r.config.adam_beta1 = 1; }},
       {"--adam-beta2 1: expected", [](Run& r) { r.config.adam_beta2 = 1; }},
@@ -152,11 +189,30 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
   CHECK(queued.refusal().empty());
 }
 
+TEST_CASE("how to save is refused where nothing is saved, if it was typed") {
+  auto refusal = [](const char* typed, int source, const char* output) -> std::string {
+    TrainConfig config;
+    config.output = output;
+    try {
+      config.settle([&](std::string_view option) { return option == typed ? source : 0; });
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(refusal("keep", 4, "x.h5").starts_with("--keep: needs --run-dir"));
+  CHECK(refusal("keep", 2, "x.h5") == "");
+  CHECK(refusal("save-every", 4, "-").starts_with("--save-every: needs --run-dir or -o FILE"));
+  CHECK(refusal("save-every", 4, "x.h5") == "");
+}
+
 TEST_CASE("of --steps and --epochs the one from nearer by holds") {
   auto settled = [](int steps, int epochs) {
     TrainConfig config;
     if (steps > 0) config.steps = 5;
-    config.settle([&](std::string_view option) { return option == "steps" ? steps : epochs; });
+    config.settle([&](std::string_view option) {
+      return option == "steps" ? steps : option == "epochs" ? epochs : 0;
+    });
     return std::pair(config.steps, config.epochs);
   };
   using Both = std::pair<std::int64_t, std::int64_t>;

@@ -193,3 +193,17 @@ TEST_CASE("a slice that is not finite leaves every tensor as it was") {
     CHECK(bytes_of(store) == before);
   }
 }
+
+TEST_CASE("the smallest graph of an epoch is that of its last batch or of a micro-batch") {
+  struct Row {
+    std::int64_t batch_size, slices, pictures, least;
+  };
+  for (Row row : {Row{64, 1, 65, 1}, Row{64, 1, 64, 64}, Row{64, 1, 3, 3}, Row{1, 1, 9, 1},
+                  Row{8, 8, 16, 1}, Row{8, 4, 13, 2}, Row{8, 4, 12, 1}, Row{8, 1, 0, 0}}) {
+    INFO(row.batch_size, " in ", row.slices, " of ", row.pictures);
+    TrainConfig config;
+    config.batch_size = row.batch_size;
+    config.grad_accum_steps = row.slices;
+    CHECK(least_rows(config, row.pictures) == row.least);
+  }
+}
