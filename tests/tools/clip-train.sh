@@ -54,7 +54,7 @@ for loss in clip sigmoid; do
   rm -rf straight broken again
 done
 # Memory falls with the slices; a dry run says so.
-memory() { clip-train --synthetic shapes --synthetic-count 512 --image-size 32 "${vit[@]}" --vocab-size 320 "$@" --dry-run | sed -n 's/^memory of a step: \([0-9.]*\) MiB/\1/p'; }
+memory() { clip-train --synthetic shapes --synthetic-count 512 --image-size 32 "${vit[@]}" "${words[@]}" "$@" --dry-run | sed -n 's/^memory of a step: \([0-9.]*\) MiB/\1/p'; }
 whole=$(memory --batch-size 512)
 sliced=$(memory --batch-size 512 --grad-accum-steps 8)
 last="memory of a step: $whole MiB whole, $sliced MiB in 8 slices"
