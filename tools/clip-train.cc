@@ -55,9 +55,17 @@ void require_fitting(const Tool& tool, const Fields& fields, const std::string& 
   }
 }
 
-void require_labels(const Dataset& data) {
-  if (data.labels.empty())
-    throw Error(data.source + ": expected labels (--targets labels), found none");
+// Of held-out pictures from another source, too, and of the same classes.
+void require_labels(const TrainSets& sets) {
+  for (const Dataset* data : {&sets.train, &sets.held_out}) {
+    if (data->size > 0 && data->labels.empty())
+      throw Error(data->source + ": expected labels (--targets labels), found none");
+  }
+  if (sets.held_out.size == 0) return;
+  if (sets.held_out.label_names != sets.train.label_names)
+    throw Error(sets.held_out.source + ": its classes are not those of " + sets.train.source);
+  if (sets.held_out.num_classes() > sets.train.num_classes())
+    throw Error(sets.held_out.source + ": has labels that " + sets.train.source + " lacks");
 }
 
 }  // namespace
@@ -93,7 +101,7 @@ int main(int argc, char** argv) {
     read_train_sets(sources, reading, config, sets);
     Model& model = labels ? classifier : clip;
     if (labels) {
-      require_labels(sets.train);
+      require_labels(sets);
       // The options are bound to CLIP's fields; those of the image tower have the same names.
       for (const BoundField& field : classifier.fields) {
         if (const BoundField* given = field_of(clip.fields, field.name)) field.set(given->value());

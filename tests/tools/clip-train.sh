@@ -59,7 +59,7 @@ whole=$(memory --batch-size 512)
 sliced=$(memory --batch-size 512 --grad-accum-steps 8)
 last="memory of a step: $whole MiB whole, $sliced MiB in 8 slices"
 status 0 awk "BEGIN { exit !($sliced < $whole / 4) }"
-echo "summary: $last"
+echo "summary: memory of a step: $whole MiB whole, $sliced MiB in 8 slices"
 
 # ---- labels
 status 0 clip-train shapes.h5 --targets labels "${vit[@]}" --pool mean --pos-embed sincos --label-smoothing 0.1 --steps 3 -o labels.h5
@@ -91,6 +91,12 @@ done
 # ---- bad input
 as=()
 refused 'expected labels' clip-train --synthetic noise --synthetic-count 9 --image-size 16 --targets labels -o x.h5
+data-pack -q --synthetic noise --synthetic-count 9 --image-size 16 -o noise.h5
+refused 'noise.h5: expected labels' clip-train shapes.h5 --targets labels --val-data noise.h5 -o x.h5
+printf '%s\n' 0 1 2 3 4 5 6 7 8 >many.txt && data-pack -q noise.h5 --labels many.txt -o many.h5
+refused 'many.h5: its classes are not those of shapes.h5' clip-train shapes.h5 --targets labels --val-data many.h5 -o x.h5
+printf '%s\n' 0 1 0 1 0 1 0 1 0 >few.txt && data-pack -q --synthetic noise --synthetic-seed 1 --synthetic-count 9 --image-size 16 --labels few.txt -o few.h5
+refused 'many.h5: has labels that few.h5 lacks' clip-train few.h5 --targets labels --val-data many.h5 -o x.h5
 refused 'caption' clip-train --synthetic noise --synthetic-count 9 --image-size 16 "${small[@]}" -o x.h5
 mkdir pictures && for i in 1 2 3; do { printf 'P6\n8 8\n255\n' && head -c 192 /dev/zero; } >pictures/$i.ppm; done
 printf 'filepath\ttitle\n1.ppm\ta red thing\n2.ppm\ta blue thing\n' >pictures/captions.tsv
