@@ -73,14 +73,4 @@ inline Task task_of(const Model& model, const Tool& tool, const std::string& pro
   return task;
 }
 
-// Fields that the pictures decided, for people: "net conv, likelihood gaussian".
-inline std::string chosen(const Attributes& before, const Attributes& after) {
-  std::string list;
-  for (const auto& [name, value] : before) {
-    if (value != Scalar(std::string("auto"))) continue;
-    list += (list.empty() ? "" : ", ") + name + " " + to_text(*find(after, name));
-  }
-  return list;
-}
-
 }  // namespace atelier

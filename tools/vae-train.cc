@@ -14,6 +14,20 @@
 
 using namespace atelier;
 
+namespace {
+
+// Fields that the pictures decided, for people: "net conv, likelihood gaussian".
+std::string chosen(const Attributes& before, const Attributes& after) {
+  std::string list;
+  for (const auto& [name, value] : before) {
+    if (value != Scalar(std::string("auto"))) continue;
+    list += (list.empty() ? "" : ", ") + name + " " + to_text(*find(after, name));
+  }
+  return list;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   std::vector<std::string> sources;
   ReadOptions reading;

@@ -68,6 +68,16 @@ double parse_seconds(std::string_view text) {
   refuse(text, expected);
 }
 
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> pieces;
+  for (;;) {
+    std::size_t end = text.find(separator);
+    pieces.push_back(text.substr(0, end));
+    if (end == text.npos) return pieces;
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::vector<std::int32_t> parse_seed_list(std::string_view text) {
   const char* expected = "seeds such as 0,3-6,9";
   std::vector<std::int32_t> seeds;
@@ -79,9 +89,7 @@ std::vector<std::int32_t> parse_seed_list(std::string_view text) {
     }
     return value;
   };
-  for (std::string_view rest = text;;) {
-    auto comma = rest.find(',');
-    std::string_view piece = rest.substr(0, comma);
+  for (std::string_view piece : split(text, ',')) {
     auto dash = piece.find('-');
     std::int32_t first = number(piece.substr(0, dash));
     std::int32_t last = dash == piece.npos ? first : number(piece.substr(dash + 1));
@@ -89,9 +97,8 @@ std::vector<std::int32_t> parse_seed_list(std::string_view text) {
       refuse(text, expected);
     }
     for (std::int64_t seed = first; seed <= last; ++seed) seeds.push_back(std::int32_t(seed));
-    if (comma == rest.npos) return seeds;
-    rest.remove_prefix(comma + 1);
   }
+  return seeds;
 }
 
 std::string format_seconds(double seconds) {

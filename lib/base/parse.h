@@ -12,6 +12,9 @@ namespace atelier {
 std::int64_t parse_count(std::string_view text);  // 500, 10k, 1M, 2G, 1e6 (decimal multiples)
 double parse_number(std::string_view text);       // finite decimal number
 double parse_seconds(std::string_view text);      // 90, 90s, 5m, 2h, 1d
+// Pieces between separators, also empty ones; a text without separators is one piece, an empty text
+// an empty piece. They point into the text.
+std::vector<std::string_view> split(std::string_view text, char separator);
 std::vector<std::int32_t> parse_seed_list(std::string_view text);  // "0,3-6,9": ids of samples
 
 std::string format_seconds(double seconds);  // "3.2 s", "4 min 10 s", "2 h 05 min"

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/parse.h"
 #include "cli/options.h"
 #include "io/hdf5.h"
 
@@ -62,13 +63,8 @@ struct Tool::Impl {
 namespace {
 
 std::vector<std::string> split_names(const std::string& names) {
-  std::vector<std::string> list;
-  for (std::size_t at = 0; at <= names.size();) {
-    std::size_t comma = std::min(names.find(',', at), names.size());
-    list.push_back(names.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return list;
+  std::vector<std::string_view> pieces = split(names, ',');
+  return {pieces.begin(), pieces.end()};
 }
 
 template <class T>

@@ -4,31 +4,24 @@
 #include <fmt/format.h>
 
 #include "nn/layers.h"
+#include "nn/losses.h"
 
 namespace atelier {
 namespace {
 
 using Config = std::shared_ptr<ClassifierConfig>;
 
-// 1 where the largest logit is the label's, [N].
-Expr hits(Expr logits, Expr label) {
-  std::int64_t rows = logits.shape()[0];
-  Expr hit = equal(reshape(argtop(logits, {1}), {rows}), label);
-  return where(hit, broadcast(logits.graph->constant(1), {rows}), 0.0);
-}
-
-Expr mean_of_rows(Expr x) { return reshape(mean(x), {}); }
-
 Objective objective(const ClassifierConfig& c, const Scope& scope, const Batch& batch) {
   Expr logits = classifier_logits(c, scope, batch.image);
   Expr loss = mean_of_rows(smoothed_cross_entropy(logits, batch.label, c.label_smoothing));
-  return {loss, "nats/image", {{"accuracy", "share", mean_of_rows(hits(logits, batch.label))}}};
+  return {
+      loss, "nats/image", {{"accuracy", "share", mean_of_rows(top1_hits(logits, batch.label))}}};
 }
 
 std::vector<Term> validation(const ClassifierConfig& c, const Scope& scope, const Batch& batch) {
   Expr logits = classifier_logits(c, scope, batch.image);
   return {{"loss", "nats/image", cross_entropy(logits, batch.label)},
-          {"accuracy", "share", hits(logits, batch.label)}};
+          {"accuracy", "share", top1_hits(logits, batch.label)}};
 }
 
 std::vector<Preset> presets() {

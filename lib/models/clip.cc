@@ -14,8 +14,6 @@ namespace {
 
 using Config = std::shared_ptr<ClipConfig>;
 
-Expr mean_of_rows(Expr x) { return reshape(mean(x), {}); }
-
 Expr unit_rows(Expr x) { return x / safe_norm(x, {1}); }
 
 // Learned as its logarithm, which the optimizer keeps below that of the largest.
@@ -24,14 +22,6 @@ Expr logit_scale(const ClipConfig& c, const Scope& scope) {
   scope.keep_within(log_scale, -std::numeric_limits<double>::infinity(),
                     std::log(c.logit_scale_max));
   return exp(log_scale);
-}
-
-// Of each row, whether the partner is the nearest of all: f32 [N] of 0 and 1.
-Expr nearest_is_own(Expr similarity) {
-  std::int64_t rows = similarity.shape()[0];
-  Expr nearest = reshape(argtop(similarity, {1}), {rows});
-  Expr hit = equal(nearest, iota(*similarity.graph, {rows}, {0}));
-  return where(hit, broadcast(similarity.graph->constant(1), {rows}), 0.0);
 }
 
 // Losses and hits of one batch, [N] each.
@@ -48,8 +38,9 @@ Comparison compare(const ClipConfig& c, const Scope& scope, std::span<const Expr
     result.loss = clip_loss(image, text, scale);
   }
   Expr similarity = matmul(image, text, false, true);
-  result.image_to_text = nearest_is_own(similarity);
-  result.text_to_image = nearest_is_own(transpose(similarity, {1, 0}));
+  Expr own = iota(scope.graph(), {similarity.shape()[0]}, {0});
+  result.image_to_text = top1_hits(similarity, own);
+  result.text_to_image = top1_hits(transpose(similarity, {1, 0}), own);
   return result;
 }
 

@@ -14,14 +14,10 @@ namespace {
 // "0.5" for all channels, "0.48,0.46,0.41" for each.
 std::vector<double> per_channel(const std::string& text, std::int64_t channels, const char* flag) {
   std::vector<double> values;
-  for (std::size_t at = 0; at <= text.size();) {
-    std::size_t comma = std::min(text.find(',', at), text.size());
-    try {
-      values.push_back(parse_number(text.substr(at, comma - at)));
-    } catch (const UsageError&) {
-      throw UsageError(fmt::format("{} '{}': expected a number, or one a channel", flag, text));
-    }
-    at = comma + 1;
+  try {
+    for (std::string_view piece : split(text, ',')) values.push_back(parse_number(piece));
+  } catch (const UsageError&) {
+    throw UsageError(fmt::format("{} '{}': expected a number, or one a channel", flag, text));
   }
   if (values.size() == 1) values.resize(std::size_t(channels), values[0]);
   if (std::int64_t(values.size()) != channels)
@@ -32,18 +28,16 @@ std::vector<double> per_channel(const std::string& text, std::int64_t channels, 
 
 std::vector<std::int64_t> widths_of(const std::string& text) {
   std::vector<std::int64_t> widths;
-  for (std::size_t at = 0; at <= text.size();) {
-    std::size_t comma = std::min(text.find(',', at), text.size());
+  for (std::string_view piece : split(text, ',')) {
     std::int64_t width = 0;
     try {
-      width = parse_count(text.substr(at, comma - at));
+      width = parse_count(piece);
     } catch (const UsageError&) {
     }
     if (width < 1 || width > 16384)
       throw UsageError(fmt::format(
           "--channels '{}': expected widths from 1 to 16384, such as 64,128,256", text));
     widths.push_back(width);
-    at = comma + 1;
   }
   return widths;
 }
@@ -84,7 +78,7 @@ Expr conv_features(const ImageTower& tower, const Scope& scope, Expr x) {
 
 Fields ImageTower::fields() {
   const char* vit = "ViT (Dosovitskiy et al. 2020)";
-  return {
+  Fields fields = {
       bind(net, {"net", "image network: vision transformer or convolutions", {}, {"vit", "conv"}}),
       bind(patch_size, {.name = "patch_size",
                         .help = "vit: side of the patches in pixels",
@@ -124,14 +118,10 @@ Fields ImageTower::fields() {
            {"channels", "conv: widths of the stages, each halves the picture, as 64,128"}),
       bind(image_mean, {"image_mean", "subtracted from pixels 0..1; one number or one a channel"}),
       bind(image_std, {"image_std", "then divided by; one number or one a channel"}),
-      bind(image_height,
-           {.name = "image_height", .help = "height of the pictures", .low = 0, .from_data = true}),
-      bind(image_width,
-           {.name = "image_width", .help = "width of the pictures", .low = 0, .from_data = true}),
-      bind(
-          in_channels,
-          {.name = "in_channels", .help = "channels of the pictures", .low = 0, .from_data = true}),
   };
+  Fields pictures = picture_fields(image_height, image_width, in_channels);
+  fields.insert(fields.end(), pictures.begin(), pictures.end());
+  return fields;
 }
 
 void ImageTower::take(const DataShape& shape) {

@@ -5,6 +5,15 @@
 
 namespace atelier {
 
+Fields picture_fields(std::int64_t& height, std::int64_t& width, std::int64_t& channels) {
+  auto field = [](std::int64_t& variable, const char* name, const char* help) {
+    return bind(variable, {.name = name, .help = help, .low = 0, .from_data = true});
+  };
+  return {field(height, "image_height", "height of the pictures"),
+          field(width, "image_width", "width of the pictures"),
+          field(channels, "in_channels", "channels of the pictures")};
+}
+
 void require_default(const EncodeArgs& args) {
   if (args.pool != "auto") {
     throw UsageError(fmt::format("pool '{}': this model has no tokens, only auto", args.pool));

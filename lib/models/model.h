@@ -23,6 +23,9 @@ struct DataShape {
   std::string source = {};       // of the pictures, for messages
 };
 
+// The fields image_height, image_width and in_channels, which the data decide.
+Fields picture_fields(std::int64_t& height, std::int64_t& width, std::int64_t& channels);
+
 // Which of the things that an encoder says of a picture is wanted.
 struct EncodeArgs {
   // "auto": what the model was trained to give (a VAE's posterior mean, CLIP's embedding, the

@@ -39,8 +39,6 @@ Expr scheduled_kl(const VaeConfig& c, Expr kl, Expr step) {
   return min(step * (1.0 / double(c.kl_warmup_steps)), 1.0) * weighted;
 }
 
-Expr mean_of_rows(Expr x) { return reshape(mean(x), {}); }
-
 Objective objective(const VaeConfig& c, const Scope& scope, const Batch& batch) {
   VaeLoss parts = vae_loss(c, scope, batch.image);
   Expr reconstruction = mean_of_rows(parts.reconstruction);

@@ -13,7 +13,7 @@ namespace atelier {
 Fields VaeConfig::fields() {
   const char* usual = "Kingma and Welling 2013 and its common reimplementations";
   const char* infogan = "DCGAN's layout (Radford et al. 2015)";
-  return {
+  Fields fields = {
       bind(net,
            {"net",
             "network: fully connected, convolutional, or by the pictures: conv in colour, unless "
@@ -60,14 +60,10 @@ Fields VaeConfig::fields() {
       bind(kl_warmup_steps, {.name = "kl_warmup_steps",
                              .help = "steps over which the KL term's weight rises from 0",
                              .low = 0}),
-      bind(image_height,
-           {.name = "image_height", .help = "height of the pictures", .low = 0, .from_data = true}),
-      bind(image_width,
-           {.name = "image_width", .help = "width of the pictures", .low = 0, .from_data = true}),
-      bind(
-          in_channels,
-          {.name = "in_channels", .help = "channels of the pictures", .low = 0, .from_data = true}),
   };
+  Fields pictures = picture_fields(image_height, image_width, in_channels);
+  fields.insert(fields.end(), pictures.begin(), pictures.end());
+  return fields;
 }
 
 namespace {
@@ -202,17 +198,13 @@ void refuse_options_of_the_other_net(const VaeConfig& c) {
 std::vector<std::int64_t> VaeConfig::widths() const {
   bool conv = net == "conv";
   std::string_view text = conv ? channels : hidden_dim;
-  std::string_view rest = text;
   std::vector<std::int64_t> result;
   try {
-    while (!rest.empty()) {
-      std::size_t comma = std::min(rest.find(','), rest.size());
-      result.push_back(parse_count(rest.substr(0, comma)));
-      bool more = comma < rest.size();
-      rest.remove_prefix(more ? comma + 1 : comma);
-      if (result.back() < 1 || (more && rest.empty())) throw UsageError("");
+    if (text.empty() && !conv) return result;
+    for (std::string_view piece : split(text, ',')) {
+      result.push_back(parse_count(piece));
+      if (result.back() < 1) throw UsageError("");
     }
-    if (conv && result.empty()) throw UsageError("");
   } catch (const UsageError&) {
     throw UsageError(fmt::format("--{} '{}': expected widths of at least 1, such as {}",
                                  conv ? "channels" : "hidden-dim", text,

@@ -28,6 +28,15 @@ Expr sum_rows(Expr x, Where where) {
   return reshape(axes.empty() ? x : sum(x, axes, where), {rows}, where);
 }
 
+Expr mean_of_rows(Expr x, Where where) { return reshape(mean(x, {}, where), {}, where); }
+
+Expr top1_hits(Expr logits, Expr label, Where where) {
+  At at(builders::graph_of("top1_hits", std::array{logits, label}, where), where);
+  std::int64_t rows = logits.shape()[0];
+  Expr hit = equal(reshape(argtop(logits, {1}, where), {rows}, where), label);
+  return atelier::where(hit, broadcast(logits.graph->constant(1), {rows}, where), 0.0, where);
+}
+
 Expr bernoulli_nll(Expr logits, Expr x, Where where) {
   At at(graph_of_equals("bernoulli_nll", logits, x, where), where);
   return sum_rows(softplus(logits) - x * logits);

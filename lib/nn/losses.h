@@ -8,6 +8,12 @@ namespace atelier {
 // x [N, ..] -> [N]: sum over all axes but the first.
 Expr sum_rows(Expr x, Where = Where::here());
 
+// x [N] -> []: the mean over rows.
+Expr mean_of_rows(Expr x, Where = Where::here());
+
+// logits [N, K], label i32 [N] -> f32 [N]: 1 where the largest logit is the label's, else 0.
+Expr top1_hits(Expr logits, Expr label, Where = Where::here());
+
 // -log p(x) of independent Bernoulli pixels with the given logits; x in [0, 1], both [N, ..] ->
 // [N]. softplus(l) - x l: exact for any size of l.
 Expr bernoulli_nll(Expr logits, Expr x, Where = Where::here());

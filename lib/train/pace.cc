@@ -107,11 +107,9 @@ std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
 
 std::vector<std::int64_t> milestones_of(const std::string& text, std::int64_t per_epoch) {
   std::vector<std::int64_t> steps;
-  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
-    std::size_t comma = std::min(text.find(',', at), text.size());
-    steps.push_back(updates_in(parse_count(text.substr(at, comma - at)), per_epoch));
-    at = comma + 1;
-  }
+  if (text.empty()) return steps;
+  for (std::string_view piece : split(text, ','))
+    steps.push_back(updates_in(parse_count(piece), per_epoch));
   return steps;
 }
 
@@ -133,10 +131,6 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
                                  c.grad_accum_steps, c.batch_size));
   }
   if (data.train_indices.empty()) throw Error("no pictures to train on");
-  if (c.ema_decay.ends_with(',')) {
-    throw UsageError(
-        fmt::format("--ema-decay '{}': expected a decay behind the last comma", c.ema_decay));
-  }
   parse_decays(c.ema_decay);
   check_schedule(c);
   auto check_beta = [](const char* flag, double beta) {  // of 1: the moment stays 0, over 0

@@ -15,11 +15,14 @@ namespace atelier {
 
 std::vector<double> parse_decays(const std::string& text) {
   std::vector<double> decays;
-  for (std::size_t at = 0; at < text.size();) {
-    std::size_t comma = std::min(text.find(',', at), text.size());
+  if (text.empty()) return decays;
+  for (std::string_view piece : split(text, ',')) {
+    if (piece.empty())
+      throw UsageError(
+          fmt::format("--ema-decay '{}': expected a decay on each side of a comma", text));
     double decay = -1;
     try {
-      decay = parse_number(text.substr(at, comma - at));
+      decay = parse_number(piece);
     } catch (const UsageError&) {
     }
     if (!(decay >= 0 && decay < 1)) {
@@ -27,7 +30,6 @@ std::vector<double> parse_decays(const std::string& text) {
           "--ema-decay '{}': expected decays of at least 0 and below 1, as 0.999,0.9999", text));
     }
     decays.push_back(decay);
-    at = comma + 1;
   }
   if (decays.size() > 4)
     throw UsageError(fmt::format("--ema-decay '{}': expected at most 4 decays", text));
@@ -96,12 +98,16 @@ std::int64_t TrainPlans::slice_rows() const {
   return (config_.batch_size + config_.grad_accum_steps - 1) / config_.grad_accum_steps;
 }
 
+std::int64_t TrainPlans::micro_batches(std::int64_t rows) const {
+  return cached() ? 1 : slices_of(config_, rows);
+}
+
 Plan& TrainPlans::for_rows(std::int64_t rows) {
   if (cached() && rows > slice_rows()) {
     std::int64_t last = rows % slice_rows();
     return plan(Role::finish, last > 0 ? last : slice_rows(), 1);
   }
-  std::int64_t slices = cached() ? 1 : slices_of(config_, rows);
+  std::int64_t slices = micro_batches(rows);
   return plan(slices == 1 ? Role::whole : Role::apply, rows / slices, slices);
 }
 
@@ -117,7 +123,7 @@ double TrainPlans::flops(std::int64_t rows) {
     }
     return total;
   }
-  std::int64_t slices = cached() ? 1 : slices_of(config_, rows);
+  std::int64_t slices = micro_batches(rows);
   return for_rows(rows).flops() * double(slices);
 }
 
@@ -186,7 +192,7 @@ bool TrainPlans::run(Plan& plan, bool undo) {
 }
 
 bool TrainPlans::update_in_slices(const HostBatch& batch, std::int64_t step, double rate) {
-  std::int64_t slices = cached() ? 1 : slices_of(config_, batch.rows);
+  std::int64_t slices = micro_batches(batch.rows);
   std::int64_t rows = batch.rows / slices;
   if (slices > 1) {
     for_rows(batch.rows);  // tells what the states are

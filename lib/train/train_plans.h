@@ -64,6 +64,7 @@ class TrainPlans {
   void collect(const Plan& plan, double share);
   bool cached() const;
   std::int64_t slice_rows() const;
+  std::int64_t micro_batches(std::int64_t rows) const;  // of a loss that is a mean over rows
   bool run(Plan& plan, bool undo);
   bool update_in_slices(const HostBatch& batch, std::int64_t step, double rate);
   bool update_cached(const HostBatch& batch, std::int64_t step, double rate);
