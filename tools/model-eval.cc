@@ -208,7 +208,7 @@ void reconstruct(Options& o, const Tool& tool, Report& report) {
   const Dataset& data = set.pictures;
   std::vector<std::int64_t> rows = asked_rows(o, data);
   PictureShape shape{data.height, data.width, data.channels};
-  PixelReader pixels = model->pixels(data);
+  PixelReader pixels(data, model->binarize());
   std::vector<float> given(std::size_t(pixels.row())), made(given.size());
   double error = 0, similarity = 0, n = double(rows.size());
   model->reconstruct(
@@ -241,7 +241,7 @@ void score_likelihood(Options& o, const Tool& tool, Report& report) {
                        : family.no_prior  ? family.no_prior()
                                           : "";
   if (!reason.empty()) throw Error(model->name() + ": " + reason);
-  PixelReader pixels = model->pixels(set.pictures);
+  PixelReader pixels(set.pictures, model->binarize());
   std::vector<double> nll =
       importance_nll(family.log_weight, model->store(), set.pictures, pixels, rows,
                      {.draws = o.draws,

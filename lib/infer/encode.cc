@@ -13,15 +13,6 @@
 namespace atelier {
 namespace {
 
-// In double, so that rows of any length keep f32's precision.
-void normalize(std::span<float> row, const std::string& name) {
-  double square = 0;
-  for (float v : row) square += double(v) * v;
-  if (!(square > 0)) throw Error(fmt::format("{}: its vector is zero: it has no direction", name));
-  double scale = 1 / std::sqrt(square);
-  for (float& v : row) v = float(v * scale);
-}
-
 std::uint64_t digest_of(const Item& item, std::int64_t place) {
   const Picture& picture = item.picture;
   const std::int64_t about[] = {picture.height, picture.width, picture.channels, item.label, place};
@@ -62,20 +53,10 @@ std::span<const float> Encoder::encode(std::span<const Item> items,
   if (!options_.normalize) return y;
   values_.assign(y.begin(), y.end());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    normalize(std::span(values_).subspan(i * std::size_t(dim_), std::size_t(dim_)), items[i].name);
+    if (!(normalize(std::span(values_).subspan(i * std::size_t(dim_), std::size_t(dim_))) > 0))
+      throw Error(fmt::format("{}: its vector is zero: it has no direction", items[i].name));
   }
   return values_;
-}
-
-void require_picture(const Loaded& model, const Item& item, const std::string& source) {
-  DataShape shape = model.data_shape();
-  const Picture& picture = item.picture;
-  if (picture.height == shape.height && picture.width == shape.width &&
-      picture.channels == shape.channels)
-    return;
-  throw Error(fmt::format("{}: pictures of {}x{}x{}, but {} takes {}x{}x{}", source, picture.height,
-                          picture.width, picture.channels, model.name(), shape.height, shape.width,
-                          shape.channels));
 }
 
 std::string for_each_batch(
@@ -90,7 +71,8 @@ std::string for_each_batch(
     places.clear();
   };
   for (Item item; reader.next(item);) {
-    require_picture(model, item, reader.source());
+    const Picture& picture = item.picture;
+    model.require_shape(reader.source(), picture.height, picture.width, picture.channels);
     digest += digest_of(item, reader.place());
     items.push_back(std::move(item));
     places.push_back(reader.place());

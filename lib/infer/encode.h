@@ -37,9 +37,6 @@ class Encoder {
   std::vector<float> values_;
 };
 
-// Error("set: pictures of 12x12x3, but x.h5 takes 16x16x3") unless the model takes it.
-void require_picture(const Loaded& model, const Item& item, const std::string& source);
-
 // Gives the pictures of a reader in batches, which `use` may only look at; returns their digest, 16
 // hexadecimal digits: a sum modulo 2^64, so that digests of blocks add up to that of the whole.
 std::string for_each_batch(

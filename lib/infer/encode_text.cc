@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "infer/rows.h"
 
 namespace atelier {
 namespace {
@@ -24,18 +25,8 @@ std::string filled(std::string_view pattern, std::string_view text) {
   }
 }
 
-// Brings a row to length 1; false if it cannot be.
-bool normalize(std::span<float> row) {
-  double square = 0;
-  for (float v : row) square += double(v) * v;
-  if (!(square > 0) || !std::isfinite(square)) return false;
-  double length = std::sqrt(square);
-  for (float& v : row) v = float(v / length);
-  return true;
-}
-
-void require_length(bool normalized, const std::string& model, const std::string& text) {
-  if (normalized) return;
+void require_length(double square, const std::string& model, const std::string& text) {
+  if (square > 0 && std::isfinite(square)) return;
   throw Error(fmt::format("{}: the vector of '{}' has no length that could be 1", model, text));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "data/pixels.h"
 #include "data/prepare.h"
 #include "infer/rows.h"
 #include "nn/optimizers.h"
@@ -25,11 +26,6 @@ struct Loaded::Impl {
     return Plan(graph_of(rows, build), *store);
   }
   Binarize binarize() const;
-  void require_shape(const Dataset& data) const;
-  void for_each_batch(
-      const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
-      const std::function<Expr(const Scope&, Expr image)>& build,
-      const std::function<void(std::int64_t index, std::span<const float> row)>& give) const;
 };
 
 namespace {
@@ -82,45 +78,10 @@ Graph Loaded::Impl::graph_of(std::int64_t rows,
   return graph;
 }
 
-void Loaded::Impl::require_shape(const Dataset& data) const {
-  DataShape shape = model.data_shape();
-  if (data.height == shape.height && data.width == shape.width && data.channels == shape.channels)
-    return;
-  throw Error(fmt::format("{}: pictures of {}, but {} takes {}", data.source,
-                          shape_text(data.height, data.width, data.channels), name,
-                          shape_text(shape.height, shape.width, shape.channels)));
-}
-
 Binarize Loaded::Impl::binarize() const {
   const Scalar* binarize = find(checkpoint.preprocess, "binarize");
   if (!binarize) binarize = find(checkpoint.training, "binarize");
   return binarize ? parse_binarize(to_text(*binarize)) : Binarize::none;
-}
-
-void Loaded::Impl::for_each_batch(
-    const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
-    const std::function<Expr(const Scope&, Expr image)>& build,
-    const std::function<void(std::int64_t index, std::span<const float> row)>& give) const {
-  require_shape(data);
-  std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
-  if (rows < 1) return;
-  PixelReader reader(data, binarize());
-  Plan plan = plan_of(rows, [&](const Scope& scope) {
-    Shape shape{rows, data.height, data.width, data.channels};
-    return build(scope, scope.graph().input("image", DType::f32, shape));
-  });
-  for (std::size_t first = 0; first < indices.size(); first += std::size_t(rows)) {
-    std::size_t count = std::min(std::size_t(rows), indices.size() - first);
-    std::vector<std::int64_t> batch(std::size_t(rows), indices[first]);
-    std::copy_n(indices.begin() + std::ptrdiff_t(first), count, batch.begin());
-    reader.read(batch, plan.input("image"));
-    std::vector<std::int32_t> ids(batch.begin(), batch.end());
-    write_noise(plan, ids);
-    plan.run();
-    std::span<const float> y = plan.output("y");
-    std::size_t row = y.size() / std::size_t(rows);
-    for (std::size_t i = 0; i < count; ++i) give(std::int64_t(first + i), y.subspan(i * row, row));
-  }
 }
 
 Loaded::Loaded(const std::string& input, const std::string& average)
@@ -182,8 +143,47 @@ std::string Loaded::digest() const {
   }
   return fmt::format("{:016x}", digest);
 }
-PixelReader Loaded::pixels(const Dataset& data) const { return PixelReader(data, binarize()); }
-void Loaded::require_shape(const Dataset& data) const { impl_->require_shape(data); }
+void Loaded::require_shape(const std::string& source, std::int64_t height, std::int64_t width,
+                           std::int64_t channels) const {
+  DataShape shape = data_shape();
+  if (height == shape.height && width == shape.width && channels == shape.channels) return;
+  throw Error(fmt::format("{}: pictures of {}, but {} takes {}", source,
+                          shape_text(height, width, channels), name(),
+                          shape_text(shape.height, shape.width, shape.channels)));
+}
+void Loaded::for_each_row(
+    const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
+    const std::function<Expr(const Scope&, const Batch&)>& build,
+    const std::function<void(std::int64_t index, std::span<const float> row)>& give,
+    std::int64_t seed) const {
+  require_shape(data.source, data.height, data.width, data.channels);
+  std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
+  if (rows < 1) return;
+  PixelReader reader(data, binarize());
+  Plan made = plan(rows, [&](const Scope& scope) {
+    Graph& graph = scope.graph();
+    Batch batch;
+    batch.image = graph.input("image", DType::f32, {rows, data.height, data.width, data.channels});
+    if (data.num_classes() > 0) batch.label = graph.input("label", DType::i32, {rows});
+    return build(scope, batch);
+  });
+  for (std::size_t first = 0; first < indices.size(); first += std::size_t(rows)) {
+    std::size_t count = std::min(std::size_t(rows), indices.size() - first);
+    std::vector<std::int64_t> batch(std::size_t(rows), indices[first]);
+    std::copy_n(indices.begin() + std::ptrdiff_t(first), count, batch.begin());
+    reader.read(batch, made.input("image"));
+    if (made.has_input("label")) {
+      auto labels = made.input<std::int32_t>("label");
+      for (std::size_t i = 0; i < batch.size(); ++i) labels[i] = data.labels[std::size_t(batch[i])];
+    }
+    std::vector<std::int32_t> ids(batch.begin(), batch.end());
+    write_noise(made, ids, seed);
+    made.run();
+    std::span<const float> y = made.output("y");
+    std::size_t row = y.size() / std::size_t(rows);
+    for (std::size_t i = 0; i < count; ++i) give(std::int64_t(first + i), y.subspan(i * row, row));
+  }
+}
 Store& Loaded::store() const { return *impl_->store; }
 const std::string& Loaded::store_prefix() const { return impl_->store_prefix; }
 
@@ -248,10 +248,10 @@ void Loaded::reconstruct(
   const Model& model = impl_->model;
   if (!model.encode || !model.decode)
     throw Error(fmt::format("{}: this model cannot reconstruct pictures", impl_->name));
-  impl_->for_each_batch(
+  for_each_row(
       data, indices, batch_size,
-      [&](const Scope& scope, Expr image) {
-        return model.decode(scope, model.encode(scope, image, {}));
+      [&](const Scope& scope, const Batch& batch) {
+        return model.decode(scope, model.encode(scope, batch.image, {}));
       },
       [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); });
 }
@@ -261,9 +261,9 @@ std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int6
   const Model& model = impl_->model;
   if (!model.encode) throw Error(fmt::format("{}: this model has no encoder", impl_->name));
   std::vector<float> latents;
-  impl_->for_each_batch(
+  for_each_row(
       data, indices, batch_size,
-      [&](const Scope& scope, Expr image) { return model.encode(scope, image, {}); },
+      [&](const Scope& scope, const Batch& batch) { return model.encode(scope, batch.image, {}); },
       [&](std::int64_t, std::span<const float> row) {
         latents.insert(latents.end(), row.begin(), row.end());
       });

@@ -10,7 +10,6 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "data/pixels.h"
 #include "io/checkpoint.h"
 #include "models/registry.h"
 #include "run/plan.h"
@@ -42,11 +41,19 @@ class Loaded {
   Shape shape(std::int64_t rows, const std::function<Expr(const Scope&)>& build) const;
   Binarize binarize() const;   // as the pictures were that the model was trained on
   std::string digest() const;  // of the weights in use, 16 hexadecimal digits
-  // Pictures as the model saw them in training: binarized, if those were.
-  PixelReader pixels(const Dataset& data) const;
-  // Throws Error if they are not of the model's shape: "x.h5: pictures of 8x8x3, but vae.h5 takes
+  // Throws Error unless the model takes such pictures: "x.h5: pictures of 8x8x3, but vae.h5 takes
   // 28x28x1".
-  void require_shape(const Dataset& data) const;
+  void require_shape(const std::string& source, std::int64_t height, std::int64_t width,
+                     std::int64_t channels) const;
+  // Gives the row [..] of each picture of what `build` makes of a batch, f32 [N, ..]: in the order
+  // of `indices`, the same whatever the batch. Pictures are binarized as those trained on, labels
+  // are there if the set has classes, `seed` is that of the noise. Throws Error if the shapes
+  // differ.
+  void for_each_row(const Dataset& data, std::span<const std::int64_t> indices,
+                    std::int64_t batch_size,
+                    const std::function<Expr(const Scope&, const Batch&)>& build,
+                    const std::function<void(std::int64_t index, std::span<const float> row)>& give,
+                    std::int64_t seed = 0) const;
   Store& store() const;                     // for estimators of eval/
   const std::string& store_prefix() const;  // of the weights in use
 

@@ -2,7 +2,6 @@
 #include "infer/points.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <span>
 
@@ -10,15 +9,10 @@
 #include "data/picture_reader.h"
 #include "infer/encode.h"
 #include "infer/latents.h"
-#include "io/vectors.h"
+#include "io/vectors_input.h"
 
 namespace atelier {
 namespace {
-
-bool is_file(const std::string& path) {
-  struct stat status {};
-  return path != "-" && ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
 
 void require_latents(const Loaded& model, const Vectors& v, const std::string& name) {
   auto refuse = [&](const std::string& what) { throw Error(fmt::format("{}: {}", name, what)); };
@@ -47,7 +41,7 @@ std::vector<float> latents_of_vectors(const Loaded& model, const std::string& in
 std::vector<float> latent_of_file(const Loaded& model, const std::string& source,
                                   std::int64_t index, const ReadOptions& reading) {
   std::int64_t size = latent_size(model);
-  if (is_file(source) && holds_vectors(source)) {
+  if (kind_of_file(source) == "vectors") {
     std::vector<float> all = latents_of_vectors(model, source);
     std::int64_t rows = std::int64_t(all.size()) / size;
     if (index >= rows)
@@ -62,7 +56,8 @@ std::vector<float> latent_of_file(const Loaded& model, const std::string& source
   PictureReader reader({&source, 1}, reading, {index, index + 1});
   Item item;
   if (!reader.next(item)) throw Error(fmt::format("{}: has no picture {}", source, index));
-  require_picture(model, item, reader.source());
+  const Picture& picture = item.picture;
+  model.require_shape(reader.source(), picture.height, picture.width, picture.channels);
   const std::int64_t place = reader.place();
   std::span<const float> row = encoder.encode({&item, 1}, {&place, 1});
   return {row.begin(), row.end()};

@@ -9,9 +9,6 @@
 namespace atelier {
 namespace {
 
-// Of all models; the seed under which samples are drawn is part of what a sample's number means.
-constexpr std::int32_t kSamplingClock[3] = {0, 0, 0};
-
 std::uint8_t as_pixel(float value) {
   return std::uint8_t(std::lround(255 * std::clamp(value, 0.0f, 1.0f)));
 }
@@ -24,10 +21,20 @@ std::vector<std::uint8_t> as_pixels(std::span<const float> values) {
   return pixels;
 }
 
-void write_noise(Plan& plan, std::span<const std::int32_t> ids) {
+void write_noise(Plan& plan, std::span<const std::int32_t> ids, std::int64_t seed) {
   if (!plan.has_input("ids")) return;
   std::ranges::copy(ids, plan.input<std::int32_t>("ids").begin());
-  std::ranges::copy(kSamplingClock, plan.input<std::int32_t>("clock").begin());
+  const std::int32_t clock[] = {std::int32_t(seed & 0xffffffff), std::int32_t(seed >> 32), 0};
+  std::ranges::copy(clock, plan.input<std::int32_t>("clock").begin());
+}
+
+double normalize(std::span<float> row) {
+  double square = 0;
+  for (float v : row) square += double(v) * v;
+  if (!(square > 0) || !std::isfinite(square)) return square;
+  double length = std::sqrt(square);
+  for (float& v : row) v = float(v / length);
+  return square;
 }
 
 void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std::int64_t> places,

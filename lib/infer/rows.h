@@ -11,8 +11,11 @@
 
 namespace atelier {
 
-// Identities of the rows, where the plan draws noise.
-void write_noise(Plan& plan, std::span<const std::int32_t> ids);
+// Identities of the rows, where the plan draws noise; seed 0 is that of samples.
+void write_noise(Plan& plan, std::span<const std::int32_t> ids, std::int64_t seed = 0);
+// Brings a row to length 1, in double, and returns its squared length before; a row whose length is
+// zero or not finite stays as it is.
+double normalize(std::span<float> row);
 // Pictures to the input "image", at most as many as it has rows; the rest is filled with the first.
 // `places`: what the noise of each is drawn by, that of `how` too.
 void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std::int64_t> places,

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -128,16 +127,6 @@ Vectors read_vectors(const Hdf5Reader& file) {
   v.label_names = texts(file, "/meta/label_names");
   require_whole(v, file.name());
   return v;
-}
-
-bool holds_vectors(const std::string& path) {
-  constexpr std::string_view kSignature = "\x89HDF";
-  Descriptor file = open_read(path);
-  std::array<char, kSignature.size()> start{};
-  ssize_t n = ::pread(file.get(), start.data(), start.size(), 0);
-  if (n != ssize_t(start.size()) || std::string_view(start.data(), start.size()) != kSignature)
-    return false;
-  return Hdf5Stream(file.get(), path).next()->kind() == "vectors";
 }
 
 void for_each_vectors(const std::string& input,

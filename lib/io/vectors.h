@@ -33,7 +33,6 @@ void write_vectors(const std::string& output, const Vectors& vectors, bool force
 // Every dataset is compared with its checksum.
 Vectors read_vectors(const Hdf5Reader& file);
 
-bool holds_vectors(const std::string& path);  // an HDF5 file that begins with kind vectors
 // The parts of a file or, for "-", of standard input, one after another: each image of a stream.
 void for_each_vectors(const std::string& input,
                       const std::function<void(const std::string& name, Vectors part)>& give);

@@ -2,7 +2,6 @@
 #include "io/vectors_input.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -52,13 +51,9 @@ void join(Vectors& all, Vectors more, const std::string& file) {
 }  // namespace
 
 Vectors read_vectors_input(const std::string& input) {
-  bool standard = input == "-";
-  Descriptor file = standard ? Descriptor() : open_read(input);
-  Hdf5Stream stream(standard ? STDIN_FILENO : file.get(), standard ? "standard input" : input);
   Vectors all;
-  while (std::optional<Hdf5Reader> image = stream.next()) {
-    join(all, read_vectors(*image), image->name());
-  }
+  for_each_vectors(
+      input, [&](const std::string& name, Vectors part) { join(all, std::move(part), name); });
   return all;
 }
 

@@ -14,31 +14,14 @@
 #include "infer/attention.h"
 #include "infer/attention_report.h"
 #include "infer/latents.h"
-#include "infer/training.h"
+#include "infer/loading.h"
 
 using namespace atelier;
+using namespace atelier::testing;
 
 namespace {
 
 using Text = std::string;
-
-const DataShape kShape{9, 7, 3, 0};
-
-Model small_vae(bool variational = true) {
-  return testing::fitted("vae",
-                         {{"net", Text("conv")},
-                          {"channels", Text("8,12")},
-                          {"latent_dim", std::int64_t{4}},
-                          {"variational", variational}},
-                         kShape);
-}
-
-void initialise(Store& store, const Model& model) {
-  Graph graph;
-  Scope root(graph, store, Mode::train, noise_inputs(graph, 2));
-  Expr image = graph.input("image", DType::f32, {2, kShape.height, kShape.width, kShape.channels});
-  model.objective(root, {image, {}, {}});
-}
 
 std::vector<Item> random_items(std::int64_t count, const DataShape& shape = kShape) {
   RandomStream random(3, stream_of("encode_test"));
@@ -64,15 +47,6 @@ std::vector<float> encoded(Encoder& encoder, const std::vector<Item>& items, std
     all.insert(all.end(), rows.begin(), rows.end());
   }
   return all;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 std::vector<float> frames_of(const std::vector<float>& points, std::int64_t dim,
@@ -145,9 +119,8 @@ TEST_CASE("rows of an encoder do not depend on the batch, and normalized ones ha
   blind.encode = nullptr;
   Loaded without(blind, store, "");
   CHECK(message_of([&] { Encoder encoder(without); }) == "vae: this model has no encoder");
-  CHECK(message_of([&] {
-          require_picture(loaded, random_items(1, {9, 8, 3, 0})[0], "set");
-        }) == "set: pictures of 9x8x3, but vae takes 9x7x3");
+  CHECK(message_of([&] { loaded.require_shape("set", 9, 8, 3); }) ==
+        "set: pictures of 9x8x3, but vae takes 9x7x3");
 }
 
 TEST_CASE("latents of seeds decode to the pictures that sample draws") {

@@ -8,32 +8,19 @@
 #include <map>
 
 #include "infer/infer.h"
-#include "infer/training.h"
+#include "infer/loading.h"
 
 using namespace atelier;
+using namespace atelier::testing;
 
 namespace {
 
 using Text = std::string;
 using Pictures = std::map<std::int64_t, std::vector<std::uint8_t>>;
 
-const DataShape kShape{9, 7, 3, 0};
-
-Model small_vae(bool variational = true) {
-  return testing::fitted("vae",
-                         {{"net", Text("conv")},
-                          {"channels", Text("8,12")},
-                          {"latent_dim", std::int64_t{4}},
-                          {"variational", variational}},
-                         kShape);
-}
-
 // Random weights, and an average that differs from them.
-void initialise(Store& store, const Model& model) {
-  Graph graph;
-  Scope root(graph, store, Mode::train, noise_inputs(graph, 2));
-  Expr image = graph.input("image", DType::f32, {2, kShape.height, kShape.width, kShape.channels});
-  model.objective(root, {image, {}, {}});
+void initialise_both(Store& store, const Model& model) {
+  initialise(store, model);
   for (const std::string& name : store.names()) {
     StoredTensor& average = store.create("ema0/" + name, store.at(name).type);
     std::memcpy(average.data(), store.at(name).data(), average.bytes());
@@ -50,21 +37,6 @@ Pictures draw(Loaded& model, const std::vector<std::int32_t>& seeds, std::int64_
       },
       batch_size);
   return pictures;
-}
-
-Dataset random_dataset(std::int64_t size) {
-  Dataset data;
-  data.source = "random";
-  data.size = size;
-  data.height = kShape.height;
-  data.width = kShape.width;
-  data.channels = kShape.channels;
-  auto bytes = std::make_shared<std::vector<std::byte>>(std::size_t(size * data.row_bytes()));
-  RandomStream random(3, stream_of("loaded_test"));
-  for (std::byte& b : *bytes) b = std::byte(random.below(256));
-  data.pixels = *bytes;
-  data.storage = bytes;
-  return data;
 }
 
 struct Directory {
@@ -84,14 +56,6 @@ std::string write(const Directory& directory, const Model& model, const Store& s
   return path;
 }
 
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -101,7 +65,7 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("a sample is the same in any batch, order and company") {
   Model model = small_vae();
   Store store(4);
-  initialise(store, model);
+  initialise_both(store, model);
   Loaded loaded(model, store, "");
   Pictures all = draw(loaded, {0, 1, 2, 3, 4, 5, 6}, 64);
   CHECK(all.size() == 7);
@@ -116,9 +80,9 @@ TEST_CASE("a sample is the same in any batch, order and company") {
 TEST_CASE("reconstructions and codes do not depend on the batch") {
   Model model = small_vae();
   Store store(4);
-  initialise(store, model);
+  initialise_both(store, model);
   Loaded loaded(model, store, "");
-  Dataset data = random_dataset(7);
+  Dataset data = random_dataset(7, kShape, "loaded_test");
   std::vector<std::int64_t> indices{5, 0, 6, 3};
   Pictures first, second;
   auto keep = [](Pictures& into) {
@@ -141,7 +105,7 @@ TEST_CASE("reconstructions and codes do not depend on the batch") {
 TEST_CASE("averages are used where they are wanted") {
   Model model = small_vae();
   Store store(4);
-  initialise(store, model);
+  initialise_both(store, model);
   Directory directory;
   std::string path = write(directory, model, store);
   Loaded plain(path, "none"), automatic(path), first(path, "0");
@@ -159,7 +123,7 @@ TEST_CASE("what a checkpoint lacks or cannot do is said and never invented") {
   {
     Model model = small_vae();
     Store store(4);
-    initialise(store, model);
+    initialise_both(store, model);
     for (const std::string& name : store.names("ema0/")) store.erase(name);
     std::string path = write(directory, model, store, "decoder.up1.weight");
     Loaded loaded(path);
@@ -169,7 +133,7 @@ TEST_CASE("what a checkpoint lacks or cannot do is said and never invented") {
   {
     Model model = small_vae();
     Store store(4);
-    initialise(store, model);
+    initialise_both(store, model);
     Model wider = testing::fitted(
         "vae", {{"net", Text("conv")}, {"channels", Text("8,13")}, {"latent_dim", std::int64_t{4}}},
         kShape);
@@ -181,7 +145,7 @@ TEST_CASE("what a checkpoint lacks or cannot do is said and never invented") {
   {
     Model model = small_vae(false);
     Store store(4);
-    initialise(store, model);
+    initialise_both(store, model);
     Loaded loaded(write(directory, model, store));
     CHECK(contains(message_of([&] { draw(loaded, {0}, 1); }),
                    "model.h5: a plain autoencoder (variational false) has no prior"));

@@ -5,47 +5,23 @@
 
 #include <cmath>
 
-#include "infer/training.h"
+#include "infer/loading.h"
 
 using namespace atelier;
+using namespace atelier::testing;
 
-namespace {
-
-const DataShape kShape{6, 5, 1, 0};
-
-Dataset pictures(std::int64_t size) {
-  Dataset data;
-  data.source = "random";
-  data.size = size;
-  data.height = kShape.height;
-  data.width = kShape.width;
-  data.channels = kShape.channels;
-  auto bytes = std::make_shared<std::vector<std::byte>>(std::size_t(size * data.row_bytes()));
-  RandomStream random(3, stream_of("score_test"));
-  for (std::byte& b : *bytes) b = std::byte(random.below(256));
-  data.pixels = *bytes;
-  data.storage = bytes;
-  return data;
-}
-
-std::vector<std::int64_t> first_rows(std::int64_t count) {
-  std::vector<std::int64_t> rows(std::size_t(count), 0);
-  std::iota(rows.begin(), rows.end(), std::int64_t{0});
-  return rows;
-}
-
-}  // namespace
+const DataShape kGrey{6, 5, 1, 0};
 
 TEST_CASE("terms of pictures are means over them, whatever the batch") {
   Model model = testing::fitted("vae",
                                 {{"net", std::string("fc")},
                                  {"hidden_dim", std::string("8")},
                                  {"latent_dim", std::int64_t{2}}},
-                                kShape);
+                                kGrey);
   Store store(1);
   Loaded loaded(model, store, "");
-  Dataset data = pictures(11);
-  std::vector<std::int64_t> rows = first_rows(11);
+  Dataset data = random_dataset(11, kGrey, "score_test");
+  std::vector<std::int64_t> rows = identity_order(11);
   std::vector<ScoredTerm> all = validation_terms(loaded, data, rows, 11);
   std::vector<ScoredTerm> parts = validation_terms(loaded, data, rows, 3);
   REQUIRE(all.size() == parts.size());
@@ -69,14 +45,14 @@ TEST_CASE("terms of pictures are means over them, whatever the batch") {
 TEST_CASE("a model that classifies gives its logits, one row a picture") {
   Model model;
   model.name = "toy";
-  model.data_shape = [] { return kShape; };
+  model.data_shape = [] { return kGrey; };
   model.classify = [](const Scope&, Expr image) {  // the first three pixels
     return slice(reshape(image, {image.shape()[0], 30}), 1, 0, 3);
   };
   Store store(1);
   Loaded loaded(model, store, "");
-  Dataset data = pictures(5);
-  Logits logits = classify(loaded, data, first_rows(5), 2);
+  Dataset data = random_dataset(5, kGrey, "score_test");
+  Logits logits = classify(loaded, data, identity_order(5), 2);
   CHECK(logits.classes == 3);
   REQUIRE(logits.values.size() == 15);
   for (std::int64_t i = 0; i < 5; ++i) {
@@ -85,6 +61,6 @@ TEST_CASE("a model that classifies gives its logits, one row a picture") {
       CHECK(logits.values[std::size_t(i * 3 + c)] == doctest::Approx(pixel).epsilon(1e-6));
     }
   }
-  CHECK_THROWS_WITH_AS(validation_terms(loaded, data, first_rows(5)),
+  CHECK_THROWS_WITH_AS(validation_terms(loaded, data, identity_order(5)),
                        "toy: this model has no terms of validation", Error);
 }
