@@ -22,7 +22,8 @@ for line in (source / "tests/floors.txt").read_text().splitlines():
         rows[floor] = (set(below.split()) | {floor}, tuple(outside.split()))
 
 faults = []
-files = sorted([*source.glob("lib/**/*.cc"), *source.glob("lib/**/*.h"), *source.glob("tools/*.cc")])
+files = sorted([*source.glob("lib/**/*.cc"), *source.glob("lib/**/*.h"), *source.glob("tools/*.cc"),
+                *source.glob("tools/*.h")])
 for path in files:
     relative = path.relative_to(source)
     floor = relative.parts[1] if relative.parts[0] == "lib" else "tools"

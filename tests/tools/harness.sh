@@ -42,6 +42,22 @@ stderr_has() {
   checks=$((checks + 1))
   grep -qF -e "$1" "$tmp/stderr" || fault "expected '$1' on standard error"
 }
+# same_bytes COMMAND...: with -o FILE, two runs, any number of threads and both levels write the same
+# file; it stays as one.h5.
+same_bytes() {
+  status 0 "$@" -j 1 -o one.h5
+  status 0 "$@" -j 3 -o three.h5
+  status 0 "$@" -j 2 -o two.h5
+  status 0 cmp one.h5 two.h5
+  status 0 cmp one.h5 three.h5
+  if grep -q avx512dq /proc/cpuinfo; then
+    status 0 env ATELIER_ISA=avx512 "$@" -o wide.h5
+    status 0 env ATELIER_ISA=avx2 "$@" -o narrow.h5
+    status 0 cmp narrow.h5 wide.h5
+  else
+    echo "skipped: levels above avx2: this CPU has none"
+  fi
+}
 # refused TEXT TOOL...: status 1, one line on standard error that begins with the tool's name and
 # holds TEXT; x.h5 is as it was and nothing is left beside it. The words of `as` run the tool.
 as=()
