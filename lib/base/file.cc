@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,11 +82,17 @@ std::string read_text(const std::filesystem::path& path, std::size_t limit) {
 }
 
 Descriptor open_spool() {
-  const char* directory = std::getenv("TMPDIR");
-  std::string path =
-      fmt::format("{}/atelier-spool-XXXXXX", directory && *directory ? directory : "/tmp");
-  int fd = ::mkostemp(path.data(), O_CLOEXEC);
-  if (fd < 0) throw_errno(path, "cannot create", errno);
+  const char* variable = std::getenv("TMPDIR");
+  std::string directory = variable && *variable ? variable : "/tmp";
+  // Without a name from the start, so that a kill leaves nothing; a few file systems cannot.
+  int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) {
+    if (fd < 0) throw_errno(directory, "cannot make a spool", errno);
+    return Descriptor(fd);
+  }
+  std::string path = directory + "/atelier-spool-XXXXXX";
+  fd = ::mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) throw_errno(directory, "cannot make a spool", errno);
   ::unlink(path.c_str());
   return Descriptor(fd);
 }
@@ -241,38 +246,6 @@ void remove_stale_temporaries(const std::filesystem::path& directory) {
     if (file && lock_whole(file.get())) ::unlink(walk->path().c_str());
   }
   if (error) throw_errno(directory, "cannot list", error.value());
-}
-
-Mapping::Mapping(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view name)
-    : size_(bytes) {
-  if (bytes == 0) return;
-  std::uint64_t page = std::uint64_t(::sysconf(_SC_PAGESIZE)), start = offset / page * page;
-  mapped_ = bytes + (offset - start);
-  base_ = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, fd, off_t(start));
-  if (base_ == MAP_FAILED) {
-    base_ = nullptr;
-    throw_errno(name, "cannot map", errno);
-  }
-  data_ = static_cast<const std::byte*>(base_) + (offset - start);
-}
-
-Mapping::Mapping(Mapping&& other) noexcept { *this = std::move(other); }
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  std::swap(base_, other.base_);
-  std::swap(mapped_, other.mapped_);
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-Mapping::~Mapping() {
-  if (base_) ::munmap(base_, mapped_);
-}
-
-void Mapping::drop(std::uint64_t offset, std::uint64_t bytes) const {
-  std::uint64_t page = std::uint64_t(::sysconf(_SC_PAGESIZE));
-  auto first = (reinterpret_cast<std::uintptr_t>(data_) + offset + page - 1) / page * page;
-  auto last = (reinterpret_cast<std::uintptr_t>(data_) + offset + bytes) / page * page;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }

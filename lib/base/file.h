@@ -82,10 +82,6 @@ class AtomicFile {
 // end it as they do by default. Those that are ignored, as under nohup, stay ignored.
 void unlink_temporaries_on_signals();
 
-// A mapped file that somebody cuts short has pages that are gone: one line with the program's name
-// and status 1 instead of SIGBUS. Which file it was is not known.
-void end_on_lost_pages(const std::string& program);
-
 // UsageError if writing `output`, the value of `option`, would replace one of `inputs`, or a file
 // below an input folder; "-", "" and outputs that do not exist yet are nobody's input.
 void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
@@ -111,25 +107,6 @@ std::vector<std::string> paths_of(const Inputs&... inputs) {
 // locked while they are written; removes those in `directory` and below that nobody has locked.
 // Called when a run directory has been locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);
-
-// Read-only mapping of a file or of a range of it; empty for an empty range.
-class Mapping {
- public:
-  Mapping() = default;
-  Mapping(int fd, std::uint64_t offset, std::uint64_t bytes, std::string_view name);
-  Mapping(Mapping&& other) noexcept;
-  Mapping& operator=(Mapping&& other) noexcept;
-  ~Mapping();
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-  // Tells the kernel that these bytes are no longer wanted in this process (streaming readers).
-  void drop(std::uint64_t offset, std::uint64_t bytes) const;
-
- private:
-  void* base_ = nullptr;
-  std::size_t mapped_ = 0;
-  const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 bool is_terminal(int fd);
 

@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <initializer_list>
 
@@ -52,18 +51,6 @@ void on_end(int signal) {
   errno = error;
 }
 
-char g_lost[256];  // what on_lost_page says: a handler may not format
-
-void on_lost_page(int signal, siginfo_t* info, void*) {
-  if (info->si_code == BUS_ADRERR) {  // not: sent by kill, misaligned, broken memory
-    unlink_temporaries();
-    [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, g_lost, std::strlen(g_lost));
-    ::_exit(1);
-  }
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);
-}
-
 }  // namespace
 
 void unlink_temporaries() {
@@ -95,17 +82,6 @@ void forget_temporary(std::string_view path) {
   for (Entry& entry : g_table) {
     if (entry.state == kThere && path == entry.path) entry.state = kFree;
   }
-}
-
-void end_on_lost_pages(const std::string& program) {
-  std::snprintf(g_lost, sizeof g_lost,
-                "%s: a file that is being read was cut short, or its disk failed\n",
-                program.c_str());
-  struct sigaction action {};
-  sigfillset(&action.sa_mask);
-  action.sa_flags = SA_SIGINFO;
-  action.sa_sigaction = on_lost_page;
-  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 void unlink_temporaries_on_signals() {

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mapping.h"
 #include "base/parallel.h"
 #include "base/parse.h"
 #include "cli/options.h"

@@ -13,6 +13,7 @@
 
 #include "base/fields.h"
 #include "base/file.h"
+#include "base/mapping.h"
 #include "tensor/shape.h"
 
 namespace atelier {

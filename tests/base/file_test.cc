@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/mapping.h"
 
 using namespace atelier;
 namespace fs = std::filesystem;
@@ -210,26 +211,40 @@ TEST_CASE("a name may be as long as names can be") {
   CHECK(folder.entries() == 0);
 }
 
-TEST_CASE("a mapped file that is cut short ends the process with a line and status 1") {
-  Folder folder;
+// What a process says that reads byte 40,000 of a file of 64 KiB mapped under `name` after the file
+// was cut to 100 bytes, with an output begun; it must end with status 1 and leave no temporary.
+static std::string said_of_lost_page(const Folder& folder, const std::string& name, int mappings) {
   put(folder / "map", std::string(1 << 16, 'x'));
   fs::path said = folder / "said";
   pid_t child = ::fork();
   if (child == 0) {
-    ::dup2(::open(said.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    ::dup2(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
     end_on_lost_pages("toy");
     AtomicFile begun(folder / "begun");
     Descriptor file(open_read(folder / "map"));
-    Mapping map(file.get(), 0, 1 << 16, "map");
-    fs::resize_file(folder / "map", 0);
-    ::_exit(std::to_integer<int>(map.bytes()[40000]));
+    std::vector<Mapping> maps;
+    for (int i = 0; i < mappings; ++i) maps.emplace_back(file.get(), 5000, 60000, name);
+    fs::resize_file(folder / "map", 100);
+    ::_exit(std::to_integer<int>(maps.back().bytes()[35000]));
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 1);
-  CHECK(got(said) == "toy: a file that is being read was cut short, or its disk failed\n");
   CHECK(folder.entries() == 2);
+  return got(said);
+}
+
+TEST_CASE("a mapped file that is cut short ends the process with a line and status 1") {
+  Folder folder;
+  std::string path = (folder / "map").string();
+  CHECK(said_of_lost_page(folder, path, 1) ==
+        "toy: " + path +
+            ": was cut short while it was read: expected at least 65000 bytes, found 100\n");
+  CHECK(said_of_lost_page(folder, "-", 3) ==
+        "toy: -: was cut short while it was read, or its disk failed\n");
+  CHECK(said_of_lost_page(folder, path, 200) ==
+        "toy: a file that is mapped was cut short, or its disk failed\n");
 }
 
 TEST_CASE("directories are refused") {

@@ -33,6 +33,7 @@ failed_file() {
   local path
   path=$(sed -n '/(INJECTED)$/ {
     s/^rename[a-z0-9]*(.*, "\([^"]*\)"[^"]*$/\1/p; t end
+    s/^openat(.*O_TMPFILE.*/\/#0/p; t end
     s/^openat([^,]*, "\([^"]*\)".*/\1/p; t end
     s/^mkdir("\([^"]*\)".*/\1/p; t end
     s/^[a-z0-9]*([0-9]*<\([^>]*\)>.*/\1/p
@@ -41,7 +42,7 @@ failed_file() {
   if [ -d "$path" ] && ! grep -q '^mkdir.*INJECTED' trace && ! grep -qF " $path: cannot list: " stderr; then
     path=$(sed -n '/(INJECTED)$/q; s/^rename("[^"]*", "\([^"]*\)") *= 0$/\1/p' trace | tail -n 1)
   fi
-  case $path in *atelier-spool*) echo spool && return ;; esac
+  case $path in *atelier-spool* | */#[0-9]*) echo spool && return ;; esac
   path=${path##*/}
   printf '%s\n' "$path" | sed 's/^\.\(.*\)\.[0-9]*\.[0-9]*\.tmp$/\1/'
 }

@@ -104,5 +104,5 @@ else
 fi
 # A directory for spools that is not there.
 status 1 env TMPDIR=/no/such data-pack -q shapes.h5 -o -
-stderr_has 'cannot create: No such file or directory'
+stderr_has '/no/such: cannot make a spool: No such file or directory'
 finish
