@@ -14,6 +14,7 @@
 #include "eval/importance.h"
 #include "eval/judge.h"
 #include "eval/picture_quality.h"
+#include "eval/zero_shot.h"
 #include "infer/infer.h"
 #include "infer/score.h"
 #include "io/vectors_input.h"
@@ -25,7 +26,7 @@ namespace {
 struct Options {
   std::vector<std::string> sources;
   std::string reference, unseen, features, classifier, nearest, save_stats, probe, retrieval,
-      reconstruct, likelihood, average = "auto", split_by = "name";
+      zero_shot, reconstruct, likelihood, average = "auto", split_by = "name";
   std::vector<std::string> fail_above, fail_below;
   std::int64_t bootstrap = 50, seed = 0, neighbors = 10, draws = 0, batch_size = 64;
   double l2 = 1, held_out = 0;
@@ -65,16 +66,8 @@ std::vector<std::int64_t> all_rows(std::int64_t count) {
 
 using Encoder = std::shared_ptr<Loaded>;
 
-// "vae@0123456789abcdef": the model and a hash of the weights in use.
-std::string name_of(const Loaded& loaded) {
-  std::uint64_t hash = 0;
-  for (const std::string& name : loaded.store().names(loaded.store_prefix())) {
-    if (loaded.store_prefix().empty() && name.find('/') != name.npos) continue;  // an average
-    const StoredTensor& tensor = loaded.store().at(name);
-    hash = xxh3({tensor.data(), tensor.bytes()}, hash);
-  }
-  return loaded.model().name + "@" + xxh3_hex(std::as_bytes(std::span(&hash, 1)));
-}
+// "vae@0123456789abcdef": the model and a digest of the weights in use.
+std::string name_of(const Loaded& loaded) { return loaded.model().name + "@" + loaded.digest(); }
 
 Encoder load(const std::string& checkpoint, Options& o, const Tool& tool) {
   auto loaded = std::make_shared<Loaded>(checkpoint, o.average);
@@ -186,6 +179,16 @@ void probe_sets(const Options& o, const Encoder& encoder, Report& report) {
   report.add(probe(train, test, space, {.neighbors = o.neighbors, .l2 = o.l2}));
 }
 
+void name_classes(const Options& o, const Encoder& encoder, Report& report) {
+  // A stream says too late what it is.
+  bool of_vectors =
+      holds_vectors(o.sources) || (!encoder && o.sources == std::vector{std::string("-")});
+  if (!of_vectors && !encoder)
+    throw UsageError("--zero-shot: pictures need --features CHECKPOINT, that of the texts");
+  JudgedSet set = read_judged(o, of_vectors, report);
+  report.add(zero_shot(set, space_for(set, encoder, o, ""), read_vector_set(o.zero_shot)));
+}
+
 void save_only(const Options& o, const Encoder& encoder, Report& report) {
   JudgedSet set = read_judged(o, holds_vectors(o.sources), report);
   FeatureSpace space = space_for(set, encoder, o, "pca:64");
@@ -273,19 +276,20 @@ void say_baselines(const Options& o, Report& report) {
 // Refuses what cannot be meant, before anything is read.
 void check(const Options& o, const Tool& tool) {
   bool compares = !o.reference.empty();
-  const std::string* jobs[] = {&o.reference, &o.probe, &o.retrieval, &o.reconstruct, &o.likelihood};
+  const std::string* jobs[] = {&o.reference, &o.probe,       &o.retrieval,
+                               &o.zero_shot, &o.reconstruct, &o.likelihood};
   auto asked = std::count_if(std::begin(jobs), std::end(jobs),
                              [](const std::string* job) { return !job->empty(); });
   asked += o.baselines;
   if (asked > 1)
     throw UsageError(
-        "--reference, --probe, --retrieval, --reconstruct, --likelihood and --baselines "
-        "exclude each other");
+        "--reference, --probe, --retrieval, --zero-shot, --reconstruct, --likelihood and "
+        "--baselines exclude each other");
   if (!o.save_stats.empty() && !o.classifier.empty() && !compares)
     throw UsageError("--save-stats and --classifier exclude each other without --reference");
   if (asked == 0 && o.classifier.empty() && o.save_stats.empty())
     throw UsageError(
-        "nothing to do: give --reference, --probe, --retrieval, --reconstruct, "
+        "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --reconstruct, "
         "--likelihood, --classifier, --baselines or --save-stats");
   if (o.sources.empty() && o.reading.synthetic.empty()) throw UsageError("DATA is missing");
   bool models = !o.reconstruct.empty() || !o.likelihood.empty();
@@ -294,7 +298,7 @@ void check(const Options& o, const Tool& tool) {
       {"nearest", compares},
       {"bootstrap", compares},
       {"unseen", compares || o.baselines},
-      {"features", compares || !o.probe.empty() || !o.save_stats.empty()},
+      {"features", compares || !o.probe.empty() || !o.zero_shot.empty() || !o.save_stats.empty()},
       {"save-stats", compares || asked == 0},
       {"classifier", compares || asked == 0},
       {"neighbors", !o.probe.empty()},
@@ -315,7 +319,7 @@ void check(const Options& o, const Tool& tool) {
   if (o.neighbors < 1) throw UsageError("--neighbors '0': expected at least 1");
   if (!(o.l2 >= 0)) throw UsageError("--l2: expected a penalty of at least 0");
   auto inputs = paths_of(o.sources, o.reference, o.unseen, o.features, o.classifier, o.probe,
-                         o.retrieval, o.reconstruct, o.likelihood, o.reading.labels);
+                         o.retrieval, o.zero_shot, o.reconstruct, o.likelihood, o.reading.labels);
   if (std::count(inputs.begin(), inputs.end(), "-") > 1)
     throw UsageError("'-' twice: standard input can be read once");
   for (const std::string& output : {o.nearest, o.save_stats}) {
@@ -333,6 +337,7 @@ void work(Options& o, const Tool& tool, Report& report) {
   if (!o.probe.empty()) probe_sets(o, encoder, report);
   if (!o.retrieval.empty())
     report.add(retrieve(read_judged(o, true, report), read_vector_set(o.retrieval)));
+  if (!o.zero_shot.empty()) name_classes(o, encoder, report);
   if (!o.reconstruct.empty()) reconstruct(o, tool, report);
   if (!o.likelihood.empty()) score_likelihood(o, tool, report);
   if (o.baselines) say_baselines(o, report);
@@ -350,6 +355,8 @@ void declare(Tool& tool, Options& o) {
               "accuracy on DATA of classifiers fitted to these pictures or vectors", jobs);
   tool.option("--retrieval", o.retrieval, "FILE",
               "how well vectors find their partners in these, row by row", jobs);
+  tool.option("--zero-shot", o.zero_shot, "FILE",
+              "accuracy of naming each row's class by the nearest of these vectors of texts", jobs);
   tool.option("--reconstruct", o.reconstruct, "MODEL",
               "errors of what a model makes of the pictures", jobs);
   tool.option("--likelihood", o.likelihood, "MODEL",

@@ -78,8 +78,8 @@ class Line {
   }
   Line& operator<<(std::uint64_t number) {
     char digits[20];
-    return *this << std::string_view(
-               digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+    return *this << std::string_view(digits,
+                                     std::to_chars(digits, digits + sizeof digits, number).ptr);
   }
   ~Line() { [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, text_, size_); }
 

@@ -160,11 +160,12 @@ Comparison retrieve(const JudgedSet& a, const JudgedSet& b) {
   }
   Table rows = rows_of(a, {}), others = rows_of(b, {});
   Comparison result;
-  result.figures = {{"features", a.vectors.model}, {"pairs", a.size()}};
+  std::string features = maker_of(a.vectors);
+  result.figures = {{"features", features}, {"pairs", a.size()}};
   auto say = [&](const char* way, const std::vector<std::int64_t>& ranks) {
     for (std::int64_t k : {1, 5, 10}) {
       result.figures.push_back(
-          {fmt::format("{}_at_{}", way, k), recall_at(ranks, k), a.vectors.model});
+          {fmt::format("{}_at_{}", way, k), recall_at(ranks, k), features});
     }
   };
   say("forward", partner_ranks(rows, others));

@@ -49,12 +49,20 @@ JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions rea
   return read_pictures({source}, reading);
 }
 
+std::string maker_of(const Vectors& vectors) {
+  const Scalar* digest = find(vectors.inputs, "model");
+  return digest ? vectors.model + "@" + to_text(*digest) : vectors.model;
+}
+
 void require_alike(const JudgedSet& a, const JudgedSet& b) {
   if (!a.of_vectors || !b.of_vectors) return;
-  if (a.vectors.dim == b.vectors.dim && a.vectors.model == b.vectors.model) return;
+  std::string of_a = maker_of(a.vectors), of_b = maker_of(b.vectors);
+  bool by_name = of_a == a.vectors.model || of_b == b.vectors.model;
+  bool same = by_name ? a.vectors.model == b.vectors.model : of_a == of_b;
+  if (a.vectors.dim == b.vectors.dim && same) return;
   throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
-                          a.vectors.dim, a.vectors.model, b.source, b.vectors.dim,
-                          b.vectors.model));
+                          a.vectors.dim, by_name ? a.vectors.model : of_a, b.source, b.vectors.dim,
+                          by_name ? b.vectors.model : of_b));
 }
 
 Table rows_of(const JudgedSet& set, const FeatureSpace& space) {
@@ -63,7 +71,7 @@ Table rows_of(const JudgedSet& set, const FeatureSpace& space) {
 }
 
 FeatureSpace make_space(const JudgedSet& reference, const std::string& features) {
-  if (reference.of_vectors) return {reference.vectors.model, {}};
+  if (reference.of_vectors) return {maker_of(reference.vectors), {}};
   const Dataset& data = reference.pictures;
   if (features == "pixels") return pixel_features(data.height, data.width, data.channels);
   return pca_features(data, components_of(features));

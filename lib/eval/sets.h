@@ -34,8 +34,13 @@ JudgedSet read_vector_set(const std::string& input);
 // pictures does not hold.
 JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions reading);
 
+// What made vectors, as figures name it: "clip@0123456789abcdef", the digest of its weights behind
+// the @ if the file has it.
+std::string maker_of(const Vectors& vectors);
+
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models. Pictures are compared by their features' space.
+// widths or models, or of different weights as far as both say. Pictures are compared by their
+// features' space.
 void require_alike(const JudgedSet& a, const JudgedSet& b);
 
 // Vectors as they are, pictures in the space. The set must outlive the table.

@@ -87,6 +87,29 @@ with h5py.File("pictures.h5") as pictures, h5py.File("operands.h5") as texts:
     assert pictures["vectors"].shape[1] == texts["vectors"].shape[1]
 P
 
+# ---- classes named by texts
+mkdir -p classed/hat classed/hair
+cp set/[123].ppm classed/hat && cp set/[45].ppm classed/hair
+printf 'hat\nhair\n' >names.txt
+status 0 txt2vec -q --model clip.h5 --lines names.txt --template 'a {}' --template '{}' -o classes.h5
+status 0 model-eval classed --features clip.h5 --zero-shot classes.h5
+stdout_has '^features: clip@[0-9a-f]{16}$'
+stdout_has '^classes: 2$'
+stdout_has '^majority_accuracy: 0.6$'
+stdout_has '^zero_shot_accuracy: [0-9.]+ clip@[0-9a-f]{16}$'
+cp stdout direct
+status 0 bash -c 'img2vec -q -m clip.h5 classed | model-eval - --zero-shot classes.h5'
+check 'vectors in a pipe say the same' cmp direct stdout
+status 0 bash -c 'txt2vec -q --model clip.h5 --template "a {}" --template "{}" hat hair | model-eval classed --features clip.h5 --zero-shot -'
+check 'so do texts in a pipe' cmp direct stdout
+status 2 model-eval classed --zero-shot classes.h5
+stderr_has '--zero-shot: pictures need --features CHECKPOINT, that of the texts'
+refused 'zero-shot accuracy needs labels, there are none' model-eval set --features clip.h5 --zero-shot classes.h5
+status 0 txt2vec -q --model clip.h5 hat -o one.h5
+refused 'one.h5: 1 texts for the 2 classes of classed' model-eval classed --features clip.h5 --zero-shot one.h5
+status 0 vae-train -q classed -o small.h5 --net fc --hidden-dim 8 --latent-dim 6 --steps 1
+refused "classes.h5: vectors of 'clip@" model-eval classed --features small.h5 --zero-shot classes.h5
+
 # ---- statuses
 status 3 txt2vec --model clip.h5 --on-error skip --format csv 'a hat' ''
 stderr_has 'text 2: the text is empty (skipped)'
