@@ -23,7 +23,7 @@ last_step() { { sed -n 's/^{"step":\([0-9]*\),.*/\1/p' "$1/metrics.jsonl" 2>/dev
 
 # phase RUN LOG: what a frozen process was doing, by the last line about it that it wrote with -vv.
 phase() {
-  case $(grep -a '^vae-train: phase ' "$2" | tail -n 1) in
+  case $(grep -aE '^(vae|clip)-train: phase ' "$2" | tail -n 1) in
     *': phase validate: '*) echo validation ;;
     *': phase draw: '*) echo grid ;;
     *': phase save: '*/best.h5) echo 'save of best.h5' ;;
@@ -43,7 +43,7 @@ same_run() {
   cmp "$1/$kept" "$3/$kept" || fault=1
   [ "$kept" = "$(basename "$(newest_step "$3")")" ] || { echo "$3: $kept is not the newest"; fault=1; }
   cmp "$1/best.h5" "$3/best.h5" || fault=1
-  diff -rq "$1/samples" "$3/samples" || fault=1
+  if [ -e "$1/samples" ]; then diff -rq "$1/samples" "$3/samples" || fault=1; fi
   [ -z "$(temporaries .)" ] || { temporaries . | sed "s,$,: left,"; fault=1; }
   return $fault
 }
@@ -87,6 +87,54 @@ stop_is_right() {
   esac
   echo "stopped run: status $stopped"
   return 1
+}
+
+# straight_run SECONDS command...: an uninterrupted run of that length on this machine, at least 20 s,
+# as straight and straight.h5. Sets steps and length.
+straight_run() {
+  local seconds=$1 begin
+  shift
+  rm -rf straight straight.h5 pilot
+  begin=$(now)
+  "$@" --steps 200 --run-dir pilot -o pilot.h5 2>/dev/null
+  steps=$(awk "BEGIN { n = int($seconds * 200 / ($(now) - $begin) / 10) * 10; print (n > 200 ? n : 200) }")
+  rm -rf pilot pilot.h5
+  while :; do
+    rm -rf straight straight.h5
+    begin=$(now)
+    "$@" --steps "$steps" -j 2 --run-dir straight -o straight.h5 2>/dev/null
+    length=$(awk "BEGIN { printf \"%.1f\", $(now) - $begin }")
+    ! awk "BEGIN { exit !($length >= 22) }" || break
+    steps=$((steps * 3 / 2))
+  done
+  echo "uninterrupted run: $steps updates, $length s"
+}
+
+# random_stops STOPS INSIDE command...: that many stops of the straight run at uniform instants by
+# SIGTERM, SIGUSR1 or SIGKILL, more if fewer than INSIDE were inside a save, a validation or a grid,
+# each resumed to its end; prints each and a summary. Fails if a byte differs.
+random_stops() {
+  local wanted=$1 wanted_inside=$2 stops=0 inside=0 different=0 signals=(TERM USR1 KILL) signal instant verdict
+  shift 2
+  rm -rf broken broken.h5 failed-*
+  while [ $stops -lt "$wanted" ] || [ $inside -lt "$wanted_inside" ]; do
+    [ $stops -lt $((3 * wanted)) ] || break
+    instant=$(uniform "$length")
+    signal=${signals[RANDOM % 3]}
+    stop_once broken broken.h5 "$instant" "$signal" "$@" --steps "$steps"
+    [ "$hit" = 'too late' ] && continue
+    stops=$((stops + 1))
+    case $hit in save* | validation | grid) inside=$((inside + 1)) ;; esac
+    verdict=equal
+    if ! stop_is_right "$signal" "$steps" || ! same_run straight straight.h5 broken broken.h5; then
+      verdict=DIFFERENT different=$((different + 1))
+      rm -rf "failed-$stops" && cp -r broken "failed-$stops"
+    fi
+    printf 'stop %2d: SIG%-4s at %5.1f s, inside: %-18s status %3d, resumed: %s\n' \
+      $stops "$signal" "$instant" "$hit" "$stopped" $verdict
+  done
+  echo "summary: stops: $stops of runs of $length s, $inside inside a save, validation or grid, $different with other bytes"
+  [ $different = 0 ] && [ $inside -ge "$wanted_inside" ] && awk "BEGIN { exit !($length >= 20) }"
 }
 
 # kill_once RUN OUTPUT SECONDS command...: begins or resumes the run and kills it after SECONDS.
