@@ -17,7 +17,7 @@
 #include "eval/zero_shot.h"
 #include "infer/infer.h"
 #include "infer/score.h"
-#include "io/vectors_input.h"
+#include "io/file_kind.h"
 
 using namespace atelier;
 
@@ -64,24 +64,24 @@ std::vector<std::int64_t> all_rows(std::int64_t count) {
 
 // ---- models
 
-using Encoder = std::shared_ptr<Loaded>;
+using LoadedModel = std::shared_ptr<Loaded>;
 
 // "vae@0123456789abcdef": the model and a digest of the weights in use.
 std::string name_of(const Loaded& loaded) { return loaded.model().name + "@" + loaded.digest(); }
 
-Encoder load(const std::string& checkpoint, Options& o, const Tool& tool) {
+LoadedModel load(const std::string& checkpoint, Options& o, const Tool& tool) {
   auto loaded = std::make_shared<Loaded>(checkpoint, o.average);
   loaded->prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
   return loaded;
 }
 
 // Of --features, if that is a checkpoint; it also says how pictures are prepared.
-Encoder load_encoder(Options& o, const Tool& tool) {
+LoadedModel load_encoder(Options& o, const Tool& tool) {
   bool computed = o.features.empty() || o.features == "pixels" || o.features.starts_with("pca:");
   return computed ? nullptr : load(o.features, o, tool);
 }
 
-FeatureSpace encoder_space(const Encoder& encoder, std::int64_t batch_size) {
+FeatureSpace encoder_space(const LoadedModel& encoder, std::int64_t batch_size) {
   return {name_of(*encoder), [encoder, batch_size](const Dataset& data) {
             auto values = encoder->encode(data, all_rows(data.size), batch_size);
             bool finite = std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
@@ -92,7 +92,7 @@ FeatureSpace encoder_space(const Encoder& encoder, std::int64_t batch_size) {
 }
 
 // `fallback`: what --features means if it was not given.
-FeatureSpace space_for(const JudgedSet& reference, const Encoder& encoder, const Options& o,
+FeatureSpace space_for(const JudgedSet& reference, const LoadedModel& encoder, const Options& o,
                        const char* fallback) {
   if (reference.of_vectors && !o.features.empty())
     throw UsageError("--features goes with pictures, " + reference.source + " holds vectors");
@@ -130,7 +130,7 @@ void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& s
                class_accuracy(logits.values, logits.classes, set.labels()), name}});
 }
 
-void compare_sets(const Options& o, const Encoder& encoder, const Encoder& classifier,
+void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedModel& classifier,
                   Report& report) {
   std::string kind = kind_of_file(o.reference);
   bool by_stats = kind == "stats";
@@ -171,7 +171,7 @@ void compare_sets(const Options& o, const Encoder& encoder, const Encoder& class
   if (reference->set) classify_set(*classifier, o, *reference->set, "_real", report);
 }
 
-void probe_sets(const Options& o, const Encoder& encoder, Report& report) {
+void probe_sets(const Options& o, const LoadedModel& encoder, Report& report) {
   bool of_vectors = holds_vectors(o.probe);
   JudgedSet test = read_judged(o, of_vectors, report);
   JudgedSet train = report.read(o, o.probe, of_vectors);
@@ -179,7 +179,7 @@ void probe_sets(const Options& o, const Encoder& encoder, Report& report) {
   report.add(probe(train, test, space, {.neighbors = o.neighbors, .l2 = o.l2}));
 }
 
-void name_classes(const Options& o, const Encoder& encoder, Report& report) {
+void name_classes(const Options& o, const LoadedModel& encoder, Report& report) {
   // A stream says too late what it is.
   bool of_vectors =
       holds_vectors(o.sources) || (!encoder && o.sources == std::vector{std::string("-")});
@@ -189,7 +189,7 @@ void name_classes(const Options& o, const Encoder& encoder, Report& report) {
   report.add(zero_shot(set, space_for(set, encoder, o, ""), read_vector_set(o.zero_shot)));
 }
 
-void save_only(const Options& o, const Encoder& encoder, Report& report) {
+void save_only(const Options& o, const LoadedModel& encoder, Report& report) {
   JudgedSet set = read_judged(o, holds_vectors(o.sources), report);
   FeatureSpace space = space_for(set, encoder, o, "pca:64");
   auto reference = make_reference(std::move(set), std::move(space));
@@ -206,7 +206,7 @@ std::vector<std::int64_t> asked_rows(const Options& o, const Dataset& data) {
 }
 
 void reconstruct(Options& o, const Tool& tool, Report& report) {
-  Encoder model = load(o.reconstruct, o, tool);
+  LoadedModel model = load(o.reconstruct, o, tool);
   JudgedSet set = report.read(o);
   const Dataset& data = set.pictures;
   std::vector<std::int64_t> rows = asked_rows(o, data);
@@ -232,7 +232,7 @@ void reconstruct(Options& o, const Tool& tool, Report& report) {
 }
 
 void score_likelihood(Options& o, const Tool& tool, Report& report) {
-  Encoder model = load(o.likelihood, o, tool);
+  LoadedModel model = load(o.likelihood, o, tool);
   JudgedSet set = report.read(o);
   std::vector<std::int64_t> rows = asked_rows(o, set.pictures);
   report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
@@ -330,8 +330,8 @@ void check(const Options& o, const Tool& tool) {
 }
 
 void work(Options& o, const Tool& tool, Report& report) {
-  Encoder classifier = o.classifier.empty() ? nullptr : load(o.classifier, o, tool);
-  Encoder encoder = load_encoder(o, tool);
+  LoadedModel classifier = o.classifier.empty() ? nullptr : load(o.classifier, o, tool);
+  LoadedModel encoder = load_encoder(o, tool);
   if (!o.reference.empty()) compare_sets(o, encoder, classifier, report);
   if (o.reference.empty() && classifier) classify_set(*classifier, o, report.read(o), "", report);
   if (!o.probe.empty()) probe_sets(o, encoder, report);

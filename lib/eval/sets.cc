@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/parse.h"
-#include "io/vectors_input.h"
 
 namespace atelier {
 namespace {
@@ -38,7 +37,7 @@ JudgedSet read_vector_set(const std::string& input) {
   JudgedSet set;
   set.source = shown(input);
   set.of_vectors = true;
-  set.vectors = read_vectors_input(input);
+  set.vectors = read_all_vectors(input);
   return set;
 }
 

@@ -9,7 +9,8 @@
 #include "data/picture_reader.h"
 #include "infer/encode.h"
 #include "infer/latents.h"
-#include "io/vectors_input.h"
+#include "io/file_kind.h"
+#include "io/vectors.h"
 
 namespace atelier {
 namespace {

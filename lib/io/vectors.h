@@ -40,7 +40,7 @@ void for_each_vectors(const std::string& input,
 // renumbered to the class of its name, the names of new classes are added to `all`, as are digests
 // of data (sums modulo 2^64). Throws Error("b.h5: ..") if the two differ in what made them.
 void join_vectors(Vectors& all, Vectors& part, const std::string& name);
-// All parts as one.
+// All parts as one, labels and ids as well: all of them or none must have some.
 Vectors read_all_vectors(const std::string& input);
 
 }  // namespace atelier

@@ -7,7 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "io/vectors_input.h"
+#include "io/file_kind.h"
+#include "io/vectors.h"
 #include "support.h"
 
 using namespace atelier;
@@ -93,15 +94,15 @@ TEST_CASE("images of vectors back to back are one set") {
     bytes.insert(bytes.end(), more.begin(), more.end());
     return folder.write("joined.h5", bytes);
   };
-  Vectors v = read_vectors_input(joined(one, two));
+  Vectors v = read_all_vectors(joined(one, two));
   CHECK(v.size() == 5);
   CHECK(v.values[5] == 5);
   CHECK(v.values[6] == 0);
-  CHECK(read_vectors_input(one).size() == 3);
-  std::string found = message_of([&] { read_vectors_input(joined(one, other)); });
-  CHECK_MESSAGE(contains(found, "(image 2): vectors [2] of n, but those before are [2] of m"),
+  CHECK(read_all_vectors(one).size() == 3);
+  std::string found = message_of([&] { read_all_vectors(joined(one, other)); });
+  CHECK_MESSAGE(contains(found, "(image 2): the model is 'n', but 'm' in what comes before it"),
                 found);
-  found = message_of([&] { read_vectors_input(folder.path()); });
+  found = message_of([&] { read_all_vectors(folder.path()); });
   CHECK_MESSAGE(contains(found, "Is a directory"), found);
   CHECK(kind_of_file(folder.path()).empty());
 }
