@@ -197,9 +197,10 @@ int main(int argc, char** argv) {
   tool.option("-b,--batch-size", o.batch_size, "N",
               "pictures at once; does not change the vectors");
   tool.flag("--force", o.force, "write to a terminal all the same");
-  tool.option("--attention", o.attention, "FILE",
-              "mean distance in pixels that attention looks, by layer and head, as TSV",
-              "Attention");
+  tool.option(
+      "--attention", o.attention, "FILE",
+      "mean distance in pixels that attention looks, by layer and head: TSV, or a plot as .svg",
+      "Attention");
   tool.option("--attention-maps", o.attention_maps, "FILE",
               "PNG of the first pictures and what each layer looks at", "Attention");
   tool.fields(o.reading.fields(), "Reading");

@@ -1,4 +1,4 @@
-// The table and the picture.
+// The table, the plot and the picture.
 #include "infer/attention_report.h"
 
 #include <fmt/format.h>
@@ -10,10 +10,28 @@
 
 #include "base/file.h"
 #include "infer/attention.h"
+#include "infer/attention_plot.h"
 #include "infer/rows.h"
 #include "io/picture_sink.h"
 
 namespace atelier {
+namespace {
+
+std::string table_of(const AttentionMeter& meter) {
+  std::string text = "layer\tdistance";
+  for (std::int64_t head = 1; head <= meter.heads(); ++head)
+    fmt::format_to(std::back_inserter(text), "\thead{}", head);
+  text += '\n';
+  for (std::int64_t layer = 0; layer < meter.layers(); ++layer) {
+    fmt::format_to(std::back_inserter(text), "{}\t{:.4f}", layer + 1, meter.distance(layer));
+    for (std::int64_t head = 0; head < meter.heads(); ++head)
+      fmt::format_to(std::back_inserter(text), "\t{:.4f}", meter.distance(layer, head));
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace
 
 struct AttentionReport::Impl {
   const Loaded& model;
@@ -75,19 +93,9 @@ void AttentionReport::finish() {
   Impl& r = *impl_;
   if (r.sink) r.sink->finish();
   if (r.table.empty()) return;
-  std::string text = "layer\tdistance";
-  for (std::int64_t head = 1; head <= r.meter.heads(); ++head)
-    fmt::format_to(std::back_inserter(text), "\thead{}", head);
-  text += '\n';
-  for (std::int64_t layer = 0; layer < r.meter.layers(); ++layer) {
-    fmt::format_to(std::back_inserter(text), "{}\t{:.4f}", layer + 1, r.meter.distance(layer));
-    for (std::int64_t head = 0; head < r.meter.heads(); ++head)
-      fmt::format_to(std::back_inserter(text), "\t{:.4f}", r.meter.distance(layer, head));
-    text += '\n';
-  }
-  if (r.table == "-") return write_all(STDOUT_FILENO, text, "standard output");
+  if (r.table == "-") return write_all(STDOUT_FILENO, table_of(r.meter), "standard output");
   AtomicFile file(r.table);
-  file.write(text);
+  file.write(r.table.ends_with(".svg") ? attention_plot(r.meter) : table_of(r.meter));
   file.commit();
 }
 

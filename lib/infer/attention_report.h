@@ -13,7 +13,7 @@ namespace atelier {
 
 class AttentionReport {
  public:
-  // `table`: TSV, "-" is standard output. `maps`: PNG of the first kPicturesShown pictures, one a
+  // `table`: TSV, or a plot if the name ends in .svg; "-" is standard output. `maps`: PNG of the first kPicturesShown pictures, one a
   // row: the picture, then a map for each layer, white where it looks most. Empty: not wanted.
   // Error("x.h5: this model has no attention").
   static constexpr std::int64_t kPicturesShown = 8;

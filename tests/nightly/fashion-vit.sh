@@ -9,6 +9,7 @@ done
 clip-train train.h5 --val-data t10k.h5 --preset vit-28 --hflip --crop-padding 2 --epochs 12 --run-dir run --resume --save-every 2m -o vit.h5
 accuracy=$(metric run/metrics.jsonl $((12 * 469)) val_accuracy)
 img2vec -m vit.h5 t10k.h5 --limit 1000 --attention distance.tsv --attention-maps attention.png 2>attention.txt
+img2vec -q -m vit.h5 t10k.h5 --limit 1000 --attention distance.svg
 cat distance.tsv attention.txt
 at_least 'accuracy on the test pictures' "$accuracy" 0.90
 [ "$misses" = 0 ]

@@ -266,6 +266,22 @@ status 0 test "$(wc -l <far.tsv)" = 4
 # Between patches of 4 pixels in a picture of 16: the farthest are 12 * sqrt(2) apart.
 awk 'NR > 1 && !($2 > 0 && $2 < 17 && ($2 - ($3 + $4) / 2) ^ 2 < 1e-6) { exit 1 }' far.tsv ||
   fault 'distances that cannot be'
+status 0 img2vec -q -m vit.h5 shapes.h5 --attention far.svg
+check 'a plot is XML, with a dot a head and the mean of each layer where the table has it' python3 - <<'P'
+import re, xml.etree.ElementTree as tree
+rows = [line.split("\t") for line in open("far.tsv").read().splitlines()]
+svg = tree.parse("far.svg").getroot()
+name = "{http://www.w3.org/2000/svg}"
+dots = [(float(c.get("cx")), float(c.get("cy"))) for c in svg.iter(name + "circle")]
+values = [float(v) for row in rows[1:] for v in row[2:]]
+assert len(dots) == len(values)
+ticks = [(float(t.text), float(t.get("y")) - 4) for t in svg.iter(name + "text") if t.get("text-anchor") == "end"]
+scale = (ticks[-1][1] - ticks[0][1]) / (ticks[-1][0] - ticks[0][0])
+assert all(abs(ticks[0][1] + v * scale - y) < 0.2 for (_, y), v in zip(dots, values))
+line = [p for p in svg.iter(name + "path") if p.get("stroke") == "#c33"][0].get("d")
+means = [float(y) for y in re.findall(r"[ML][0-9.]+ ([0-9.]+)", line)]
+assert all(abs(ticks[0][1] + float(row[1]) * scale - y) < 0.2 for row, y in zip(rows[1:], means))
+P
 status 0 img2vec -q -m vit.h5 shapes.h5 -b 3 -j 1 --attention - --attention-maps far2.png -o tokens2.csv
 cp stdout far2.tsv
 status 0 cmp far.tsv far2.tsv
