@@ -64,9 +64,9 @@ std::string attention_plot(const AttentionMeter& meter) {
   }
   fmt::format_to(out,
                  "<path d=\"{}\" fill=\"none\" stroke=\"#c33\" stroke-width=\"2\"/>\n"
-                 "<text x=\"{}\" y=\"{}\">layer</text>\n"
-                 "<text transform=\"translate(14 {}) rotate(-90)\">attention distance in pixels: "
-                 "heads, and their mean</text>\n</svg>\n",
+                 "<text x=\"{}\" y=\"{}\">layer (dots: heads; line: their mean)</text>\n"
+                 "<text transform=\"translate(14 {}) rotate(-90)\">attention distance in pixels"
+                 "</text>\n</svg>\n",
                  line, kLeft + wide / 2, kHeight - 8, kTop + high / 2);
   return svg;
 }
