@@ -48,9 +48,32 @@ void append(Comparison& to, Comparison more) {
   to.remarks.insert(to.remarks.end(), more.remarks.begin(), more.remarks.end());
 }
 
-LabelledRows labelled(const JudgedSet& set, Table rows) {
+std::span<const std::int32_t> labels_of(const JudgedSet& set) {
   if (set.labels().empty()) throw Error(set.source + ": a probe needs labels, there are none");
-  return {std::move(rows), set.labels()};
+  return set.labels();
+}
+
+// The classes that occur in either, ascending: classifiers have room for these alone, since labels
+// may be any whole numbers.
+std::vector<std::int32_t> occurring(std::span<const std::int32_t> a,
+                                    std::span<const std::int32_t> b) {
+  std::vector<std::int32_t> classes(a.begin(), a.end());
+  classes.insert(classes.end(), b.begin(), b.end());
+  std::ranges::sort(classes);
+  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  std::erase_if(classes, [](std::int32_t label) { return label < 0; });
+  return classes;
+}
+
+// Places among `classes`; labels below 0 stay, for the probe to refuse.
+std::vector<std::int32_t> renumbered(std::span<const std::int32_t> labels,
+                                     const std::vector<std::int32_t>& classes) {
+  std::vector<std::int32_t> result(labels.begin(), labels.end());
+  for (std::int32_t& label : result) {
+    if (label >= 0)
+      label = std::int32_t(std::ranges::lower_bound(classes, label) - classes.begin());
+  }
+  return result;
 }
 
 double majority_share(std::span<const std::int32_t> labels) {
@@ -129,8 +152,11 @@ Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpa
     throw Error(
         fmt::format("{}: classes have other names than those of {}", test.source, train.source));
   }
-  LabelledRows fitted = labelled(train, rows_of(train, space));
-  LabelledRows judged = labelled(test, rows_of(test, space));
+  std::vector<std::int32_t> classes = occurring(labels_of(train), labels_of(test));
+  std::vector<std::int32_t> train_labels = renumbered(train.labels(), classes),
+                            test_labels = renumbered(test.labels(), classes);
+  LabelledRows fitted{rows_of(train, space), train_labels};
+  LabelledRows judged{rows_of(test, space), test_labels};
   Comparison result;
   Figures& figures = result.figures;
   figures = {{"features", space.name},
@@ -164,8 +190,7 @@ Comparison retrieve(const JudgedSet& a, const JudgedSet& b) {
   result.figures = {{"features", features}, {"pairs", a.size()}};
   auto say = [&](const char* way, const std::vector<std::int64_t>& ranks) {
     for (std::int64_t k : {1, 5, 10}) {
-      result.figures.push_back(
-          {fmt::format("{}_at_{}", way, k), recall_at(ranks, k), features});
+      result.figures.push_back({fmt::format("{}_at_{}", way, k), recall_at(ranks, k), features});
     }
   };
   say("forward", partner_ranks(rows, others));

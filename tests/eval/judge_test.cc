@@ -127,6 +127,14 @@ TEST_CASE("vectors are probed and find their partners; others are refused") {
   for (const char* key : {"knn_accuracy", "ridge_accuracy", "logistic_accuracy"}) {
     CHECK_MESSAGE(probed[key] > 0.95, key);
   }
+  // Classes of any number take no room of their own.
+  JudgedSet far_train = train, far_test = test;
+  for (JudgedSet* set : {&far_train, &far_test}) {
+    set->vectors.label_names.clear();
+    for (std::int32_t& label : set->vectors.labels) label = label == 1 ? 2147483647 : label * 1000;
+  }
+  CHECK(values_of(probe(far_train, far_test, space, {}))["logistic_accuracy"] ==
+        values_of(probe(train, test, space, {}))["logistic_accuracy"]);
   Values found = values_of(
       retrieve(set_of(vectors_of(300, 3, 0.1), "a.h5"), set_of(vectors_of(300, 4, 0.1), "b.h5")));
   CHECK(found["forward_at_1"] > 0.9);
