@@ -261,6 +261,8 @@ void say_baselines(const Options& o, Report& report) {
   Split split{all_rows(data.size), {}, 0};
   std::optional<JudgedSet> unseen;
   if (o.held_out > 0) split = split_dataset(data, o.held_out, o.split_by);
+  if (o.held_out > 0 && split.held_out.empty())
+    throw Error(data.source + ": no pictures are held out");
   if (!o.unseen.empty()) unseen = report.read(o, o.unseen, false);
   const Dataset& judged = unseen ? unseen->pictures : data;
   std::vector<std::int64_t> rows = unseen           ? all_rows(judged.size)
@@ -325,6 +327,11 @@ void check(const Options& o, const Tool& tool) {
   for (const std::string& output : {o.nearest, o.save_stats}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }
+  constexpr std::string_view kPictures[] = {".png", ".ppm", ".pgm", ".h5", ".hdf5", ".tar"};
+  if (!o.nearest.empty() &&
+      std::ranges::none_of(kPictures, [&](auto end) { return o.nearest.ends_with(end); }))
+    throw UsageError("--nearest '" + o.nearest +
+                     "': expected a name ending in .png, .ppm, .h5 or .tar");
   refuse_overwriting(o.nearest, inputs, "--nearest");
   refuse_overwriting(o.save_stats, inputs, "--save-stats");
 }

@@ -42,12 +42,12 @@ inline void declare_training_and_reading(Tool& tool, TrainConfig& config, ReadOp
   tool.fields(except(config.training_fields(), unused), "Training", {{"batch_size", "-b"}});
   tool.fields(reading.fields(), "Reading");
   tool.config_file();
+  tool.settle([&] { config.settle([&](std::string_view option) { return tool.source(option); }); });
 }
 
 // Refuses what cannot be meant before anything is read.
 inline void check_before_reading(const Tool& tool, const std::vector<std::string>& sources,
                                  const ReadOptions& reading, TrainConfig& config) {
-  config.settle([&](std::string_view option) { return tool.source(option); });
   if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
   auto inputs =
       paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());

@@ -105,20 +105,26 @@ void read_config(const std::string& path, std::vector<OptionSpec>& options,
       if (!operands_given) set_operand(*operand, std::move(words), where);
       continue;
     }
-    auto found = std::find_if(options.begin(), options.end(),
-                              [&](const OptionSpec& o) { return !o.hidden && o.key() == name; });
+    bool negated = false;
+    auto found = std::find_if(options.begin(), options.end(), [&](const OptionSpec& o) {
+      negated = name == o.negated_key();
+      return !o.hidden && (o.key() == name || negated);
+    });
     if (found == options.end()) {
       std::string near = nearest("--" + name, options);
       throw UsageError(
           fmt::format("{}:{}: unknown key '{}'{}", path, node.source().begin.line, name,
                       near.empty() ? "" : fmt::format("; is it '{}'?", near.substr(2))));
     }
+    if (found->at_once || name == "config")
+      throw UsageError(where + ": belongs on the command line, not in a file");
     std::vector<std::string> words;
     std::string value;
     if (found->many) {
       words = words_of(node, where);
     } else {
       value = text_of(node, where);
+      if (negated) value = opposite(value);
     }
     if (found->source > 2) continue;
     if (found->many) {

@@ -22,6 +22,7 @@ struct OptionSpec {
   std::string shown_default;  // empty: none is shown
   bool hidden = false;
   bool on_by_default = false;  // of a flag: --no-NAME turns it off
+  bool at_once = false;        // says something and ends: the command line's alone
   // How it was set, for precedence: 0 default, 1 preset, 2 file, 3 environment, 4 command line.
   int source = 0;
 
@@ -29,6 +30,9 @@ struct OptionSpec {
   std::string said() const;              // its help, in the form in which it is offered
   std::string key() const { return long_name().substr(2); }
   std::string variable() const;  // "ATELIER_OUTPUT"
+  // A flag that is on by default is offered, here and there, by the name that turns it off:
+  // --no-NAME, no-NAME = true, ATELIER_NO_NAME=true.
+  std::string negated_key() const { return on_by_default ? "no-" + key() : ""; }
 };
 
 struct OperandSpec {
@@ -47,6 +51,9 @@ std::vector<std::string> read_command_line(std::vector<std::string> words,
 OptionSpec* find_option(std::string_view name, std::vector<OptionSpec>& options);  // null: none
 // `shown` stands for the option in messages: the name that was written, or a variable.
 void set_option(OptionSpec& option, const std::string& value, int source, std::string_view shown);
+// The opposite of what a flag that turns another off was set to; what is neither true nor false
+// stays, to be refused.
+std::string opposite(const std::string& value);
 // The name nearest to a mistyped one, or nothing.
 std::string nearest(const std::string& name, const std::vector<OptionSpec>& options);
 

@@ -83,6 +83,8 @@ class CommandLine {
       case Kind::optional_value:
         // Its keyword may stand apart; any other word may as well be an operand.
         if (!value && next_ < words_.size() && words_[next_] == option.without) ++next_;
+        if (value && value->empty())
+          throw UsageError(fmt::format("{}: needs a value behind the '='", name));
         return set_once(option, name, value.value_or(option.without));
       case Kind::value:
         if (value) return set_once(option, name, *value);
@@ -150,6 +152,10 @@ void set_option(OptionSpec& option, const std::string& value, int source, std::s
     throw UsageError(text);
   }
   option.source = source;
+}
+
+std::string opposite(const std::string& value) {
+  return value == "true" ? "false" : value == "false" ? "true" : value;
 }
 
 std::vector<std::string> read_command_line(std::vector<std::string> words,

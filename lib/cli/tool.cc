@@ -49,6 +49,7 @@ struct Tool::Impl {
   std::vector<OperandSpec> operands;
   std::vector<OptionSpec> options;
   std::vector<std::pair<std::string, Attributes>> presets;
+  std::function<void()> settle;
   bool has_config = false, print_config = false, help = false, version = false, quiet = false,
        debug = false;
   std::int64_t verbose = 0, threads = 0;
@@ -188,6 +189,7 @@ void Tool::incidental(std::string_view long_name) {
   option->field.incidental = true;
 }
 void Tool::config_file() { impl_->has_config = true; }
+void Tool::settle(std::function<void()> settle) { impl_->settle = std::move(settle); }
 void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
   impl_->presets = std::move(presets);
 }
@@ -227,9 +229,13 @@ void Tool::Impl::require_operands() const {
 
 void Tool::Impl::environment() {
   for (OptionSpec& o : options) {
-    if (o.hidden || o.source > 3 || o.group == "Common") continue;
-    const char* value = std::getenv(o.variable().c_str());
-    if (value) set_option(o, value, 3, o.variable());
+    if (o.hidden || o.source > 3 || o.at_once) continue;
+    std::string variable = o.variable();
+    if (const char* value = std::getenv(variable.c_str())) set_option(o, value, 3, variable);
+    if (!o.on_by_default) continue;
+    variable.insert(std::string_view("ATELIER_").size(), "NO_");
+    if (const char* value = std::getenv(variable.c_str()))
+      set_option(o, opposite(value), 3, variable);
   }
 }
 
@@ -323,6 +329,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     flag("--print-config", t.print_config,
          "print all options that are set as such a file, and stop", "Configuration");
     incidental("--print-config");
+    t.options.back().at_once = true;
   }
   option("-j,--threads", t.threads, "N",
          "threads; 0: OMP_NUM_THREADS, SLURM_CPUS_PER_TASK, or all CPUs allowed", "Common");
@@ -334,8 +341,11 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   flag("--debug", t.debug, "say everything, also what HDF5 tells of its errors", "Common");
   option("--completion", t.completion, "SHELL", "print a completion script", "Common");
   t.options.back().field.choices = {"bash", "zsh", "fish"};
+  t.options.back().at_once = true;
   flag("-h,--help", t.help, "print this help", "Common");
+  t.options.back().at_once = true;
   flag("--version", t.version, "print the version", "Common");
+  t.options.back().at_once = true;
   try {
     std::vector<std::string> words =
         read_command_line({argv + std::min(argc, 1), argv + argc}, t.options);
@@ -355,6 +365,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     t.environment();
     if (given("config")) read_config(t.config, t.options, t.operands);
     t.apply_preset();
+    if (t.settle) t.settle();
     if (t.print_config) {
       print(resolved_toml());
       return closed(kExitDone);

@@ -57,6 +57,9 @@ class Tool {
   // ATELIER_<FLAG> > file > default). Operands have their lower-case names as keys ("data") and
   // are taken from the file if the command line has none.
   void config_file();
+  // Called when all options have their values, before --print-config prints them: for those that
+  // take each other's place.
+  void settle(std::function<void()> settle);
   const std::string& config_path() const;  // of -c; empty: not given
   // --preset NAME: a named list of field values that flags override.
   void presets(std::vector<std::pair<std::string, Attributes>> presets);

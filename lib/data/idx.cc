@@ -56,8 +56,9 @@ struct IdxReader::Impl {
       int got = gzread(file, into.data() + done, want);
       if (got < 0) {
         int code = 0;
-        const char* reason = gzerror(file, &code);
+        std::string_view reason = gzerror(file, &code);
         if (code == Z_ERRNO) throw_errno(path, "cannot read", errno);
+        if (reason.starts_with('<')) reason.remove_prefix(reason.find(": ") + 2);  // "<fd:3>: "
         throw Error(fmt::format("{}: is damaged ({})", path, reason));
       }
       if (got == 0) {  // gzread() takes what ends early for an end

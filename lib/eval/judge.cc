@@ -126,6 +126,10 @@ std::unique_ptr<Reference> read_reference(const std::string& file, const JudgedS
 Comparison judge(const JudgedSet& judged, const Reference& reference,
                  const std::optional<JudgedSet>& unseen, const JudgeArgs& args) {
   const std::string& features = reference.space.name;
+  if (judged.size() < 2) {
+    throw Error(
+        fmt::format("{}: distances need at least 2 rows, found {}", judged.source, judged.size()));
+  }
   Table made = rows_of(judged, reference.space);
   Comparison result;
   result.figures = {{"features", features},
@@ -179,11 +183,12 @@ Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpa
 }
 
 Comparison retrieve(const JudgedSet& a, const JudgedSet& b) {
-  require_alike(a, b);
+  require_alike(a, b, /*by_direction=*/true);
   if (a.size() != b.size()) {
     throw Error(fmt::format("{}: {} rows have no partners in the {} of {}", a.source, a.size(),
                             b.size(), b.source));
   }
+  if (a.size() == 0) throw Error(a.source + ": no rows to find partners of");
   Table rows = rows_of(a, {}), others = rows_of(b, {});
   Comparison result;
   std::string features = maker_of(a.vectors);

@@ -78,7 +78,7 @@ std::int64_t classes_of(const LabelledRows& rows) {
   if (*std::min_element(rows.labels.begin(), rows.labels.end()) < 0) {
     throw Error("probe: a label is below 0");
   }
-  return *std::max_element(rows.labels.begin(), rows.labels.end()) + 1;
+  return std::int64_t(*std::max_element(rows.labels.begin(), rows.labels.end())) + 1;
 }
 
 std::vector<std::int32_t> knn_labels(const LabelledRows& train, const Table& test, std::int64_t k) {

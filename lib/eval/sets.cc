@@ -53,12 +53,39 @@ std::string maker_of(const Vectors& vectors) {
   return digest ? vectors.model + "@" + to_text(*digest) : vectors.model;
 }
 
-void require_alike(const JudgedSet& a, const JudgedSet& b) {
+namespace {
+
+// Rows of one encoder are still different things if only one set has them at length 1, or of
+// another pooling or layer, as far as both say.
+void require_same_form(const JudgedSet& a, const JudgedSet& b) {
+  auto form = [](const JudgedSet& set, const char* field) {
+    const Scalar* value = find(set.vectors.config, field);
+    return value ? to_text(*value) : std::string();
+  };
+  auto say = [](const JudgedSet& set) { return set.vectors.normalized ? "" : " not"; };
+  if (a.vectors.normalized != b.vectors.normalized) {
+    throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", a.source, say(a),
+                            b.source, say(b)));
+  }
+  for (const char* field : {"pool", "layer"}) {
+    std::string of_a = form(a, field), of_b = form(b, field);
+    if (of_a == of_b || of_a.empty() || of_b.empty()) continue;
+    throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", a.source, field,
+                            of_a, b.source, of_b));
+  }
+}
+
+}  // namespace
+
+void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
   if (!a.of_vectors || !b.of_vectors) return;
   std::string of_a = maker_of(a.vectors), of_b = maker_of(b.vectors);
   bool by_name = of_a == a.vectors.model || of_b == b.vectors.model;
   bool same = by_name ? a.vectors.model == b.vectors.model : of_a == of_b;
-  if (a.vectors.dim == b.vectors.dim && same) return;
+  if (a.vectors.dim == b.vectors.dim && same) {
+    if (!by_direction) require_same_form(a, b);
+    return;
+  }
   throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
                           a.vectors.dim, by_name ? a.vectors.model : of_a, b.source, b.vectors.dim,
                           by_name ? b.vectors.model : of_b));

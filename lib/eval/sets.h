@@ -39,9 +39,10 @@ JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions rea
 std::string maker_of(const Vectors& vectors);
 
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models, or of different weights as far as both say. Pictures are compared by their
-// features' space.
-void require_alike(const JudgedSet& a, const JudgedSet& b);
+// widths or models, or of different weights as far as both say; and unless only directions are
+// compared, if one set alone is normalized, or of another pooling or layer. Pictures are compared
+// by their features' space.
+void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction = false);
 
 // Vectors as they are, pictures in the space. The set must outlive the table.
 Table rows_of(const JudgedSet& set, const FeatureSpace& space);

@@ -18,14 +18,19 @@ std::vector<std::int64_t> text_of_class(const JudgedSet& set, const JudgedSet& t
   const std::vector<std::string>& names = set.label_names();
   const std::vector<std::string>& ids = texts.vectors.ids;
   std::vector<std::int64_t> rows;
+  std::string named, unnamed;  // a class that a text has the name of, and one that none has
   for (const std::string& name : names) {
     auto found = std::ranges::find(ids, name);
-    if (found == ids.end()) break;
+    (found == ids.end() ? unnamed : named) = name;
     rows.push_back(found - ids.begin());
   }
-  if (!names.empty() && rows.size() == names.size()) return rows;
+  if (!names.empty() && unnamed.empty()) return rows;
+  if (!named.empty()) {
+    throw Error(fmt::format("{}: a text is called '{}', as a class of {}, but none is called '{}'",
+                            texts.source, named, set.source, unnamed));
+  }
   auto classes = std::int64_t(names.size());
-  if (names.empty()) classes = *std::ranges::max_element(set.labels()) + 1;
+  if (names.empty()) classes = std::int64_t(*std::ranges::max_element(set.labels())) + 1;
   bool fit = names.empty() ? classes <= texts.size() : classes == texts.size();
   if (!fit) {
     throw Error(fmt::format("{}: {} texts for the {} classes of {}", texts.source, texts.size(),
@@ -47,7 +52,7 @@ Comparison zero_shot(const JudgedSet& set, const FeatureSpace& space, const Judg
   if (set.labels().empty()) {
     throw Error(set.source + ": zero-shot accuracy needs labels, there are none");
   }
-  require_alike(set, texts);
+  require_alike(set, texts, /*by_direction=*/true);
   if (!set.of_vectors && maker_of(texts.vectors) != space.name) {
     throw Error(fmt::format("{}: vectors of '{}', but pictures are seen by '{}'", texts.source,
                             maker_of(texts.vectors), space.name));

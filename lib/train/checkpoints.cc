@@ -127,7 +127,9 @@ void Checkpoints::compare(const std::string& path, const Attributes& stored, con
       continue;
     }
     std::string way_out;
-    if (key != "level") {
+    if (key == "level") {
+      way_out = "; --allow-level-change goes on, with other bits perhaps";
+    } else {
       way_out = fmt::format("; to train on with other options: --init={}{}", path,
                             run_ ? " and another --run-dir" : "");
     }

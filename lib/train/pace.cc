@@ -108,8 +108,12 @@ std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
 std::vector<std::int64_t> milestones_of(const std::string& text, std::int64_t per_epoch) {
   std::vector<std::int64_t> steps;
   if (text.empty()) return steps;
-  for (std::string_view piece : split(text, ','))
-    steps.push_back(updates_in(parse_count(piece), per_epoch));
+  for (std::string_view piece : split(text, ',')) {
+    std::int64_t step = updates_in(parse_count(piece), per_epoch);
+    if (!steps.empty() && step <= steps.back())
+      throw UsageError(fmt::format("'{}': expected rising epochs", text));
+    steps.push_back(step);
+  }
   return steps;
 }
 

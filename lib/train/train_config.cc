@@ -38,6 +38,8 @@ void TrainConfig::settle(const std::function<int(std::string_view option)>& sour
     throw UsageError("--keep: needs --run-dir, which holds the checkpoints");
   if (source("save-every") == kTyped && run_dir.empty() && (output.empty() || output == "-"))
     throw UsageError("--save-every: needs --run-dir or -o FILE");
+  if (source("split-by") == kTyped && val_split == 0)
+    throw UsageError("--split-by: needs --val-split, which holds out");
 }
 
 void TrainConfig::check_outputs() const {
@@ -58,6 +60,7 @@ void TrainConfig::check_outputs() const {
   require_replaceable(state);
   require_appendable(metrics);
   require_records(metrics);
+  if (!resume.empty() && !run_dir.empty()) require_records(run_dir + "/metrics.jsonl");
 }
 
 void TrainConfig::check_run_files() const {
@@ -101,7 +104,7 @@ Fields TrainConfig::training_fields() {
       bind(adam_beta2,
            {"adam_beta2", "decay of the second moment", "Kingma and Ba 2014", {}, 0, 1}),
       bind(adam_eps,
-           {"adam_eps", "added to the root of the second moment", "Kingma and Ba 2014", {}, 0}),
+           {"adam_eps", "added to the root of the second moment", "Kingma and Ba 2014", {}, 1e-30}),
       bind(weight_decay,
            {"weight_decay", "decoupled decay of matrices, not of biases and norms", "", {}, 0}),
       bind(max_grad_norm,

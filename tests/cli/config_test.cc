@@ -60,6 +60,11 @@ const Wrong kWrong[] = {
     {"steps = 5\nfiles = \"a\"\n", "2: unknown key 'files'"},
     {"stepz = 5\n", "1: unknown key 'stepz'; is it 'steps'?"},
     {"note = 1.5\n", "1: note: expected a text or a list of them"},
+    {"help = true\n", "1: help: belongs on the command line, not in a file"},
+    {"config = \"x\"\n", "1: config: belongs on the command line, not in a file"},
+    {"print-config = true\n", "1: print-config: belongs on the command line, not in a file"},
+    {"no-hflip = true\n", "1: unknown key 'no-hflip'"},
+    {"no-keep-best = 3\n", "1: --keep-best '3': expected true or false"},
     {"steps = 1.5\n", "1: --steps '1.5': expected a whole number of at least 0"},
     {"net = \"resnet\"\n", "1: --net 'resnet': expected fc, conv"},
 };
@@ -97,6 +102,27 @@ TEST_CASE("what belongs to one call alone is taken from a file but not recorded"
   CHECK(run_sample_tool({"-c", file.path()}).out == plain);
   CHECK(run_sample_tool({"a"}, {{"ATELIER_MAX_TIME", "5m"}}).out == plain);
   CHECK(run_sample_tool({"a"}, {{"ATELIER_STEPS", "5"}}).out != plain);
+}
+
+TEST_CASE("what is on by default is turned off by the name that help offers, wherever it is said") {
+  std::string off = run_sample_tool({"a", "--no-keep-best"}).out;
+  CHECK(off.find("keep-best = false\n") != off.npos);
+  ConfigFile file("no-keep-best = true\n");
+  CHECK(run_sample_tool({"-c", file.path(), "a"}).out == off);
+  CHECK(run_sample_tool({"a"}, {{"ATELIER_NO_KEEP_BEST", "true"}}).out == off);
+  CHECK(run_sample_tool({"a"}, {{"ATELIER_KEEP_BEST", "false"}}).out == off);
+  ConfigFile on("no-keep-best = false\n");
+  CHECK(run_sample_tool({"-c", on.path(), "a"}).out == run_sample_tool({"a"}).out);
+}
+
+TEST_CASE("variables set what all tools have in common too") {
+  auto err = [](const char* name, const char* value) {
+    return run_sample_tool({"a"}, {{name, value}}).err;
+  };
+  CHECK(err("ATELIER_THREADS", "abc").find("ATELIER_THREADS 'abc': expected") != std::string::npos);
+  CHECK(err("ATELIER_QUIET", "maybe").find("ATELIER_QUIET 'maybe': expected") != std::string::npos);
+  CHECK(err("ATELIER_VERBOSE", "2").find("threads") != std::string::npos);
+  CHECK(run_sample_tool({"a"}, {{"ATELIER_HELP", "true"}}).out == run_sample_tool({"a"}).out);
 }
 
 TEST_CASE("operands of the command line replace those of a file, all of them") {

@@ -89,7 +89,6 @@ const Right kRight[] = {
     {{"--resume=run/step.h5"}, "resume = \"run/step.h5\"\n"},
     {{"--resume", "d.h5"}, "[d.h5]\nresume = \"auto\"\n"},
     {{"--resume", "--steps", "5"}, "steps = 5\nresume = \"auto\"\n"},
-    {{"--resume="}, "resume = \"\"\n"},
     {{"--resume=auto"}, "resume = \"auto\"\n"},
     {{"--resume", "auto"}, "resume = \"auto\"\n"},
     {{"--resume", "auto", "--steps", "5", "x"}, "[x]\nsteps = 5\nresume = \"auto\"\n"},
@@ -167,6 +166,7 @@ const Wrong kWrong[] = {
     {{"--hflip", "--no-hflip"}, "--hflip: given twice"},
     {{"-qq"}, "--quiet: given twice"},
     {{"--resume", "--resume=x"}, "--resume: given twice"},
+    {{"--resume="}, "--resume: needs a value behind the '='"},
     {{"--resume", "auto", "--resume"}, "--resume: given twice"},
     {{"--preset=small", "--preset=large"}, "--preset: given twice"},
     // values that are not such

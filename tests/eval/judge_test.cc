@@ -145,6 +145,10 @@ TEST_CASE("vectors are probed and find their partners; others are refused") {
       probe(train, foreign, space, {}),
       "test.h5: vectors [16] of 'other', but train.h5 has [16] of 'toy@0000000000000001'", Error);
   foreign = test;
+  foreign.vectors.normalized = true;
+  CHECK_THROWS_WITH_AS(probe(train, foreign, space, {}),
+                       "test.h5: vectors are normalized, but those of train.h5 are not", Error);
+  foreign = test;
   foreign.vectors.label_names = {"a", "c", "b"};
   CHECK_THROWS_WITH_AS(probe(train, foreign, space, {}),
                        "test.h5: classes have other names than those of train.h5", Error);

@@ -91,11 +91,16 @@ TEST_CASE("texts are matched to classes by name, or else in their order with a r
   CHECK(value(by_name, "zero_shot_accuracy") == doctest::Approx(1.0 / kClasses));  // the middle one
   CHECK(by_name.remarks.empty());
   rows.vectors.label_names[2] = "another";
+  CHECK_THROWS_WITH_AS(zero_shot(rows, {"toy", {}}, axes()),
+                       "texts.h5: a text is called 'class 0', as a class of pictures.h5, but none "
+                       "is called 'another'",
+                       Error);
+  for (std::string& name : rows.vectors.label_names) name = "the " + name;
   Comparison by_order = zero_shot(rows, {"toy", {}}, axes());
   CHECK(value(by_order, "zero_shot_accuracy") == 1);
   REQUIRE(by_order.remarks.size() == 1);
   CHECK(by_order.remarks[0] ==
-        "texts.h5: texts are taken in the order of the classes: 'class 0' is class 'class 6'");
+        "texts.h5: texts are taken in the order of the classes: 'class 0' is class 'the class 6'");
 }
 
 TEST_CASE("what cannot be judged by texts is refused") {
@@ -114,6 +119,8 @@ TEST_CASE("what cannot be judged by texts is refused") {
   JudgedSet high = rows;
   high.vectors.labels[3] = 7;
   CHECK(refused(high) == "texts.h5: 7 texts for the 8 classes of pictures.h5");
+  high.vectors.labels[3] = 2147483647;
+  CHECK(refused(high) == "texts.h5: 7 texts for the 2147483648 classes of pictures.h5");
   JudgedSet named = rows;
   named.vectors.label_names = {"a", "b"};
   CHECK(refused(named) == "texts.h5: 7 texts for the 2 classes of pictures.h5");

@@ -137,7 +137,7 @@ other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', bu
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
 test.h5 --retrieval train.h5|test.h5: 300 rows have no partners in the 600 of train.h5
 test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
-one.h5 --reference test.h5 --bootstrap 0|covariance: expected at least 2 rows, found 1
+one.h5 --reference test.h5 --bootstrap 0|one.h5: distances need at least 2 rows, found 1
 real.h5 --reference train.h5|real.h5: expected kind vectors, found kind images
 test.h5 --reference real.h5|test.h5: expected kind images, found kind vectors
 T

@@ -106,6 +106,8 @@ status 2 model-eval classed --zero-shot classes.h5
 stderr_has '--zero-shot: pictures need --features CHECKPOINT, that of the texts'
 refused 'zero-shot accuracy needs labels, there are none' model-eval set --features clip.h5 --zero-shot classes.h5
 status 0 txt2vec -q --model clip.h5 hat -o one.h5
+refused "one.h5: a text is called 'hat', as a class of classed, but none is called 'hair'" model-eval classed --features clip.h5 --zero-shot one.h5
+status 0 txt2vec -q --model clip.h5 cap -o one.h5
 refused 'one.h5: 1 texts for the 2 classes of classed' model-eval classed --features clip.h5 --zero-shot one.h5
 status 0 vae-train -q classed -o small.h5 --net fc --hidden-dim 8 --latent-dim 6 --steps 1
 refused "classes.h5: vectors of 'clip@" model-eval classed --features small.h5 --zero-shot classes.h5

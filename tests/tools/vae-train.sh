@@ -9,6 +9,18 @@ small=(--net conv --channels '8,16' --latent-dim 8 --batch-size 16 --likelihood 
 # ---- equal bytes: two runs, any number of threads, both levels
 same_bytes vae-train shapes.h5 "${small[@]}" --epochs 2
 
+# ---- what is printed as a configuration reads back, whichever way the length of the run was given
+for length in '--steps 3' '--epochs 2' ''; do
+  # shellcheck disable=SC2086  # words are meant
+  status 0 vae-train shapes.h5 "${small[@]}" $length -o printed.h5 --print-config
+  cp stdout printed.toml
+  status 0 vae-train -c printed.toml --print-config
+  check "the same again with '$length'" cmp stdout printed.toml
+done
+status 0 vae-train -c printed.toml --steps 3 --print-config
+check 'what is typed takes the place of the epochs of the file' test "$(grep -cE '^(steps|epochs) = ' stdout)" = 1
+stdout_has '^steps = 3$'
+
 # ---- files tell which binarisation was trained on: figures of the two kinds are not comparable
 for kind in threshold sample; do
   status 0 vae-train shapes.h5 --net fc --hidden-dim 16 --latent-dim 2 --likelihood bernoulli --binarize $kind --seed 5 --steps 2 -o $kind.h5
