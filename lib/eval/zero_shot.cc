@@ -12,15 +12,25 @@
 namespace atelier {
 namespace {
 
+// As people write the names of folders and say them: "big-smile" and "Big smile" are one.
+std::string folded(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+    if (c == '-' || c == '_') c = ' ';
+  }
+  return name;
+}
+
 // The row of the text of each class.
 std::vector<std::int64_t> text_of_class(const JudgedSet& set, const JudgedSet& texts,
                                         std::vector<std::string>& remarks) {
   const std::vector<std::string>& names = set.label_names();
-  const std::vector<std::string>& ids = texts.vectors.ids;
+  std::vector<std::string> ids = texts.vectors.ids;
+  for (std::string& id : ids) id = folded(id);
   std::vector<std::int64_t> rows;
   std::string named, unnamed;  // a class that a text has the name of, and one that none has
   for (const std::string& name : names) {
-    auto found = std::ranges::find(ids, name);
+    auto found = std::ranges::find(ids, folded(name));
     (found == ids.end() ? unnamed : named) = name;
     rows.push_back(found - ids.begin());
   }
@@ -39,7 +49,7 @@ std::vector<std::int64_t> text_of_class(const JudgedSet& set, const JudgedSet& t
   if (!names.empty() && !ids.empty()) {
     remarks.push_back(
         fmt::format("{}: texts are taken in the order of the classes: '{}' is class '{}'",
-                    texts.source, ids[0], names[0]));
+                    texts.source, texts.vectors.ids[0], names[0]));
   }
   rows.clear();
   for (std::int64_t i = 0; i < texts.size(); ++i) rows.push_back(i);

@@ -11,7 +11,8 @@ namespace atelier {
 // rows, classes, majority_accuracy, zero_shot_accuracy, zero_shot_class_accuracy (the mean over the
 // classes that occur), and with more than five classes zero_shot_top_5. As near as the right class
 // counts against it.
-// A class's text is the one whose id is the class's name; if no text has the name of a class, they
+// A class's text is the one whose id is the class's name, but for case and '-' or '_' in place of a
+// space; if no text has the name of a class, they
 // are in the order of the classes, with a remark if names were given.
 // Throws Error if there are no labels, only some classes have a text of their name, classes and
 // texts do not fit, or the vectors are of another width or model.

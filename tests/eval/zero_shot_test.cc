@@ -90,6 +90,10 @@ TEST_CASE("texts are matched to classes by name, or else in their order with a r
   Comparison by_name = zero_shot(rows, {"toy", {}}, axes());
   CHECK(value(by_name, "zero_shot_accuracy") == doctest::Approx(1.0 / kClasses));  // the middle one
   CHECK(by_name.remarks.empty());
+  for (std::string& name : rows.vectors.label_names) name.replace(0, 6, "Class-");
+  CHECK(value(zero_shot(rows, {"toy", {}}, axes()), "zero_shot_accuracy") ==
+        doctest::Approx(1.0 / kClasses));
+  for (std::string& name : rows.vectors.label_names) name.replace(0, 6, "class ");
   rows.vectors.label_names[2] = "another";
   CHECK_THROWS_WITH_AS(zero_shot(rows, {"toy", {}}, axes()),
                        "texts.h5: a text is called 'class 0', as a class of pictures.h5, but none "
