@@ -169,16 +169,22 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 namespace {
+
 constexpr std::size_t kMostOfName = 200;  // bytes of NAME in a temporary's
+
+// ".NAME". A name of 255 bytes leaves no room for more; no character is cut in two.
+std::string temporary_stem(const std::filesystem::path& target) {
+  std::string name = target.filename().string();
+  std::size_t kept = std::min(name.size(), kMostOfName);
+  while (kept > 1 && kept < name.size() && (name[kept] & 0xc0) == 0x80) --kept;
+  return "." + name.substr(0, kept);
 }
+
+}  // namespace
 
 bool AtomicFile::create() {
   static std::atomic<int> counter{0};
-  // A name of 255 bytes leaves no room for more; no character is cut in two.
-  std::string stem = target_.filename().string();
-  std::size_t kept = std::min(stem.size(), kMostOfName);
-  while (kept > 1 && kept < stem.size() && (stem[kept] & 0xc0) == 0x80) --kept;
-  std::string name = fmt::format(".{}.{}.{}.tmp", stem.substr(0, kept), ::getpid(), counter++);
+  std::string name = fmt::format("{}.{}.{}.tmp", temporary_stem(target_), ::getpid(), counter++);
   temporary_ = target_.parent_path() / name;
   int fd = -1, error = 0;
   register_temporary(temporary_.native(), [&] {
@@ -237,15 +243,35 @@ void AtomicFile::commit() {
     throw_errno(path_, "replaced, but its directory cannot be synced", errno);
 }
 
+namespace {
+void unlink_if_unlocked(const std::filesystem::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (file && lock_whole(file.get())) ::unlink(path.c_str());
+}
+}  // namespace
+
 void remove_stale_temporaries(const std::filesystem::path& directory) {
   std::error_code error;
   auto walk = std::filesystem::recursive_directory_iterator(directory, error);
   for (; !error && walk != std::filesystem::end(walk); walk.increment(error)) {
-    if (!is_temporary_name(walk->path().filename().string())) continue;
-    Descriptor file(::open(walk->path().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (file && lock_whole(file.get())) ::unlink(walk->path().c_str());
+    if (is_temporary_name(walk->path().filename().string())) unlink_if_unlocked(walk->path());
   }
   if (error) throw_errno(directory, "cannot list", error.value());
+}
+
+void remove_stale_temporaries_of(const std::filesystem::path& file) {
+  std::filesystem::path target = without_links(file), directory = target.parent_path();
+  std::string begin = temporary_stem(target);
+  std::error_code error;
+  auto walk = std::filesystem::directory_iterator(directory.empty() ? "." : directory, error);
+  for (; !error && walk != std::filesystem::end(walk); walk.increment(error)) {
+    std::string name = walk->path().filename().string();
+    // Behind the stem only ".PID.N.tmp" is left, or it is another file's.
+    if (name.starts_with(begin) && is_temporary_name(".x" + name.substr(begin.size())) &&
+        std::ranges::count(name.substr(begin.size()), '.') == 3)
+      unlink_if_unlocked(walk->path());
+  }
+  // A directory that cannot be listed keeps what is in it.
 }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }

@@ -28,8 +28,13 @@ std::string beside_output(const std::string& output, const char* kind) {
 Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const TrainData& data,
                          Store& store)
     : task_(task), config_(config), data_(data), store_(store) {
-  if (!config.run_dir.empty() && !config.dry_run)
-    run_ = std::make_unique<RunDirectory>(config.run_dir);
+  if (config.dry_run) return;
+  if (!config.run_dir.empty()) run_ = std::make_unique<RunDirectory>(config.run_dir);
+  // The run directory sees to its own.
+  if (config.output.empty() || config.output == "-") return;
+  remove_stale_temporaries_of(config.output);
+  std::string state = beside_output(config.output, "state");
+  if (!state.empty()) remove_stale_temporaries_of(state);
 }
 
 void Checkpoints::start_anew() {

@@ -104,7 +104,7 @@ Fields TrainConfig::training_fields() {
       bind(adam_beta2,
            {"adam_beta2", "decay of the second moment", "Kingma and Ba 2014", {}, 0, 1}),
       bind(adam_eps,
-           {"adam_eps", "added to the root of the second moment", "Kingma and Ba 2014", {}, 1e-30}),
+           {"adam_eps", "added to the root of the second moment", "Kingma and Ba 2014", {}, 0}),
       bind(weight_decay,
            {"weight_decay", "decoupled decay of matrices, not of biases and norms", "", {}, 0}),
       bind(max_grad_norm,

@@ -247,6 +247,20 @@ TEST_CASE("a mapped file that is cut short ends the process with a line and stat
         "toy: a file that is mapped was cut short, or its disk failed\n");
 }
 
+TEST_CASE("what a killed process left of one file goes, and of others stays") {
+  Folder folder;
+  for (const char* name : {".a.h5.12.0.tmp", ".a.h5.999999.31.tmp"}) put(folder / name, "left");
+  const char* others[] = {".a.h5.state.1.2.tmp", ".ba.h5.1.2.tmp", ".a.h5.1.tmp", "a.h5",
+                          ".a.h5.x.1.tmp"};
+  for (const char* name : others) put(folder / name, "other");
+  AtomicFile file(folder / "a.h5");  // locked: at work
+  remove_stale_temporaries_of(folder / "a.h5");
+  CHECK(fs::exists(file.temporary()));
+  for (const char* name : others) CHECK_MESSAGE(fs::exists(folder / name), name);
+  CHECK(folder.entries() == std::size(others) + 1);
+  remove_stale_temporaries_of(folder / "none" / "a.h5");
+}
+
 TEST_CASE("directories are refused") {
   Folder folder;
   fs::create_directory(folder / "inner");
