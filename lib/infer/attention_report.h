@@ -13,10 +13,10 @@ namespace atelier {
 
 class AttentionReport {
  public:
-  // `table`: TSV, or a plot if the name ends in .svg; "-" is standard output. `maps`: PNG of the first kPicturesShown pictures, one a
-  // row: the picture, then a map for each layer, white where it looks most. Empty: not wanted.
-  // Error("x.h5: this model has no attention").
   static constexpr std::int64_t kPicturesShown = 8;
+  // `table`: TSV, or a plot if the name ends in .svg; "-" is standard output. `maps`: PNG of the
+  // first kPicturesShown pictures, one a row: the picture, then a map for each layer, white where
+  // it looks most. Empty: not wanted. Error("x.h5: this model has no attention").
   AttentionReport(const Loaded& model, std::string table, std::string maps);
   ~AttentionReport();
   void add(std::span<const Item> items, std::span<const std::int64_t> places);
