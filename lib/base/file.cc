@@ -261,9 +261,10 @@ void remove_stale_temporaries(const std::filesystem::path& directory) {
 
 void remove_stale_temporaries_of(const std::filesystem::path& file) {
   std::filesystem::path target = without_links(file), directory = target.parent_path();
+  if (directory.empty()) directory = ".";
   std::string begin = temporary_stem(target);
   std::error_code error;
-  auto walk = std::filesystem::directory_iterator(directory.empty() ? "." : directory, error);
+  auto walk = std::filesystem::directory_iterator(directory, error);
   for (; !error && walk != std::filesystem::end(walk); walk.increment(error)) {
     std::string name = walk->path().filename().string();
     // Behind the stem only ".PID.N.tmp" is left, or it is another file's.
@@ -271,7 +272,10 @@ void remove_stale_temporaries_of(const std::filesystem::path& file) {
         std::ranges::count(name.substr(begin.size()), '.') == 3)
       unlink_if_unlocked(walk->path());
   }
-  // A directory that cannot be listed keeps what is in it.
+  // One that may be written to but not listed keeps what is in it, as does one that is not there.
+  if (error && error != std::errc::permission_denied &&
+      error != std::errc::no_such_file_or_directory)
+    throw_errno(directory, "cannot list", error.value());
 }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }

@@ -107,7 +107,8 @@ std::vector<std::string> paths_of(const Inputs&... inputs) {
 // locked while they are written; removes those in `directory` and below that nobody has locked.
 // Called when a run directory has been locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);
-// Those of `file` alone, which need not exist, in its directory.
+// Those of `file` alone, which need not exist, in its directory; none of one that is not there or
+// may not be listed.
 void remove_stale_temporaries_of(const std::filesystem::path& file);
 
 bool is_terminal(int fd);
