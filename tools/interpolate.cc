@@ -152,9 +152,7 @@ int main(int argc, char** argv) {
               "weights: auto (the first average if there is one), none, or its number");
   tool.option("-b,--batch-size", o.batch_size, "N", "pictures at once; does not change them");
   tool.flag("--force", o.force, "write to a terminal all the same");
-  Fields reading = o.reading.fields();
-  std::erase_if(reading, [](const BoundField& f) { return f.name == "on_error"; });  // no other end
-  tool.fields(reading, "Reading");
+  tool.fields(except(o.reading.fields(), {"on_error"}), "Reading");  // an end is not skipped
   tool.config_file();
 
   return tool.run(argc, argv, [&] {

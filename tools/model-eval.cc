@@ -18,6 +18,7 @@
 #include "infer/infer.h"
 #include "infer/score.h"
 #include "io/file_kind.h"
+#include "io/picture_sink.h"
 
 using namespace atelier;
 
@@ -327,11 +328,13 @@ void check(const Options& o, const Tool& tool) {
   for (const std::string& output : {o.nearest, o.save_stats}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }
-  constexpr std::string_view kPictures[] = {".png", ".ppm", ".pgm", ".h5", ".hdf5", ".tar"};
-  if (!o.nearest.empty() &&
-      std::ranges::none_of(kPictures, [&](auto end) { return o.nearest.ends_with(end); }))
-    throw UsageError("--nearest '" + o.nearest +
-                     "': expected a name ending in .png, .ppm, .h5 or .tar");
+  if (!o.nearest.empty())
+    format_of({.output = o.nearest,
+               .format = {},
+               .grid = {},
+               .text = {},
+               .provenance = {},
+               .option = "--nearest"});
   refuse_overwriting(o.nearest, inputs, "--nearest");
   refuse_overwriting(o.save_stats, inputs, "--save-stats");
 }

@@ -1,7 +1,6 @@
 // What the pages of all trainers say alike: their options, and a model as the training loop's task.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,15 +14,6 @@
 #include "train/trainer.h"
 
 namespace atelier {
-
-// Options of the training loop that a program has no use for are not offered by it.
-using Names = std::vector<std::string>;
-inline Fields except(Fields fields, const Names& names) {
-  std::erase_if(fields, [&](const BoundField& field) {
-    return std::ranges::find(names, field.name) != names.end();
-  });
-  return fields;
-}
 
 inline void declare_data_and_output(Tool& tool, std::vector<std::string>& sources,
                                     TrainConfig& config, const Names& unused = {}) {

@@ -86,14 +86,12 @@ Descriptor open_spool() {
   std::string directory = variable && *variable ? variable : "/tmp";
   // Without a name from the start, so that a kill leaves nothing; a few file systems cannot.
   int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) {
-    if (fd < 0) throw_errno(directory, "cannot make a spool", errno);
-    return Descriptor(fd);
+  if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+    std::string path = directory + "/atelier-spool-XXXXXX";
+    fd = ::mkostemp(path.data(), O_CLOEXEC);
+    if (fd >= 0) ::unlink(path.c_str());
   }
-  std::string path = directory + "/atelier-spool-XXXXXX";
-  fd = ::mkostemp(path.data(), O_CLOEXEC);
   if (fd < 0) throw_errno(directory, "cannot make a spool", errno);
-  ::unlink(path.c_str());
   return Descriptor(fd);
 }
 
@@ -114,17 +112,17 @@ bool lock_whole(int fd) {
   return ::fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-// ".NAME.PID.N.tmp"
-bool is_temporary_name(std::string_view name) {
-  if (!name.starts_with('.') || !name.ends_with(".tmp")) return false;
+// ".NAME" of ".NAME.PID.N.tmp"; empty if it is no temporary.
+std::string_view stem_in(std::string_view name) {
+  if (!name.starts_with('.') || !name.ends_with(".tmp")) return "";
   name.remove_suffix(4);
   for (int part = 0; part < 2; ++part) {
     auto digits = name.find_last_not_of("0123456789");
     if (digits == name.npos || digits == 0 || name[digits] != '.' || digits + 1 == name.size())
-      return false;
+      return "";
     name.remove_suffix(name.size() - digits);
   }
-  return name.size() > 1;
+  return name.size() > 1 ? name : "";
 }
 
 // Where links end, whether or not anything is there.
@@ -254,7 +252,7 @@ void remove_stale_temporaries(const std::filesystem::path& directory) {
   std::error_code error;
   auto walk = std::filesystem::recursive_directory_iterator(directory, error);
   for (; !error && walk != std::filesystem::end(walk); walk.increment(error)) {
-    if (is_temporary_name(walk->path().filename().string())) unlink_if_unlocked(walk->path());
+    if (!stem_in(walk->path().filename().string()).empty()) unlink_if_unlocked(walk->path());
   }
   if (error) throw_errno(directory, "cannot list", error.value());
 }
@@ -262,15 +260,11 @@ void remove_stale_temporaries(const std::filesystem::path& directory) {
 void remove_stale_temporaries_of(const std::filesystem::path& file) {
   std::filesystem::path target = without_links(file), directory = target.parent_path();
   if (directory.empty()) directory = ".";
-  std::string begin = temporary_stem(target);
+  std::string own = temporary_stem(target);
   std::error_code error;
   auto walk = std::filesystem::directory_iterator(directory, error);
   for (; !error && walk != std::filesystem::end(walk); walk.increment(error)) {
-    std::string name = walk->path().filename().string();
-    // Behind the stem only ".PID.N.tmp" is left, or it is another file's.
-    if (name.starts_with(begin) && is_temporary_name(".x" + name.substr(begin.size())) &&
-        std::ranges::count(name.substr(begin.size()), '.') == 3)
-      unlink_if_unlocked(walk->path());
+    if (stem_in(walk->path().filename().string()) == own) unlink_if_unlocked(walk->path());
   }
   // One that may be written to but not listed keeps what is in it, as does one that is not there.
   if (error && error != std::errc::permission_denied &&

@@ -274,6 +274,13 @@ std::string version_text(const std::string& program, bool verbose) {
 
 }  // namespace
 
+Fields except(Fields fields, const Names& names) {
+  std::erase_if(fields, [&](const BoundField& field) {
+    return std::ranges::find(names, field.name) != names.end();
+  });
+  return fields;
+}
+
 std::string version_line(const std::string& program) {
   return fmt::format("{} (atelier) {}", program, ATELIER_VERSION);
 }

@@ -82,6 +82,10 @@ class Tool {
   std::unique_ptr<Impl> impl_;
 };
 
+// Fields that a program has no use for are not offered by it.
+using Names = std::vector<std::string>;
+Fields except(Fields fields, const Names& names);
+
 std::string version_line(const std::string& program);  // "vae-train (atelier) 0.1.0"
 
 }  // namespace atelier

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "eval/distances.h"
 #include "eval/neighbors.h"
+#include "eval/retrieval.h"
 
 namespace atelier {
 namespace {
@@ -56,6 +57,36 @@ std::vector<std::int64_t> text_of_class(const JudgedSet& set, const JudgedSet& t
   return rows;
 }
 
+// For each row with a class, how many other texts are at least as near to it as its own.
+struct Placed {
+  std::vector<std::int32_t> labels;
+  std::vector<std::int64_t> ranks;
+};
+
+// `classes`: unit rows [count, dim], in the order of the labels.
+Placed place(const Table& pictures, std::span<const std::int32_t> labels,
+             std::span<const float> classes) {
+  Placed placed;
+  auto dim = std::size_t(pictures.columns), count = classes.size() / dim;
+  for_each_piece(pictures, [&](std::int64_t start, std::int64_t rows, std::span<float> values) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      std::int32_t label = labels[std::size_t(start + i)];
+      if (label < 0) continue;
+      auto distance = [&](std::size_t c) {
+        return squared_distance(values.subspan(std::size_t(i) * dim, dim),
+                                classes.subspan(c * dim, dim));
+      };
+      double own = distance(std::size_t(label));
+      std::int64_t before = 0;
+      for (std::size_t c = 0; c < count; ++c)
+        before += c != std::size_t(label) && distance(c) <= own;
+      placed.labels.push_back(label);
+      placed.ranks.push_back(before);
+    }
+  });
+  return placed;
+}
+
 }  // namespace
 
 Comparison zero_shot(const JudgedSet& set, const FeatureSpace& space, const JudgedSet& texts) {
@@ -74,49 +105,34 @@ Comparison zero_shot(const JudgedSet& set, const FeatureSpace& space, const Judg
     throw Error(fmt::format("{}: vectors of {} numbers, but those of {} have {}", texts.source,
                             said.columns, set.source, pictures.columns));
   }
-  std::vector<float> classes(own.size() * std::size_t(said.columns));
-  for (std::size_t c = 0; c < own.size(); ++c) {
-    said.read(own[c], 1,
-              std::span(classes).subspan(c * std::size_t(said.columns), std::size_t(said.columns)));
+  auto dim = std::size_t(said.columns);
+  std::vector<float> classes(own.size() * dim);
+  for (std::size_t c = 0; c < own.size(); ++c)
+    said.read(own[c], 1, std::span(classes).subspan(c * dim, dim));
+  Placed placed = place(pictures, set.labels(), classes);
+  if (placed.ranks.empty()) throw Error(set.source + ": no row has a class");
+
+  std::vector<std::int64_t> all(own.size(), 0), right(own.size(), 0);
+  for (std::size_t i = 0; i < placed.ranks.size(); ++i) {
+    ++all[std::size_t(placed.labels[i])];
+    right[std::size_t(placed.labels[i])] += placed.ranks[i] == 0;
   }
-  std::vector<std::int64_t> first(own.size(), 0), among_five(own.size(), 0), all(own.size(), 0);
-  std::int64_t row = 0;
-  for_each_piece(pictures, [&](std::int64_t, std::int64_t count, std::span<float> values) {
-    for (std::int64_t i = 0; i < count; ++i, ++row) {
-      std::int32_t label = set.labels()[std::size_t(row)];
-      if (label < 0) continue;
-      auto dim = std::size_t(said.columns);
-      std::span<const float> picture = values.subspan(std::size_t(i) * dim, dim);
-      auto distance = [&](std::size_t c) {
-        return squared_distance(picture, std::span(classes).subspan(c * dim, dim));
-      };
-      auto right = std::size_t(label);
-      double bar = distance(right);
-      std::int64_t before = 0;
-      for (std::size_t c = 0; c < own.size(); ++c) before += c != right && distance(c) <= bar;
-      ++all[right];
-      first[right] += before == 0;
-      among_five[right] += before < 5;
-    }
-  });
-  std::int64_t judged = 0, right = 0, near = 0, occurring = 0;
-  double share = 0;
+  double share = 0, occurring = 0;
   for (std::size_t c = 0; c < own.size(); ++c) {
-    judged += all[c], right += first[c], near += among_five[c];
     if (all[c] == 0) continue;
     ++occurring;
-    share += double(first[c]) / double(all[c]);
+    share += double(right[c]) / double(all[c]);
   }
-  if (judged == 0) throw Error(set.source + ": no row has a class");
+  auto rows = std::int64_t(placed.ranks.size());
   const std::string& name = space.name;
-  double rows = double(judged);
   result.figures = {{"features", name},
-                    {"rows", judged},
+                    {"rows", rows},
                     {"classes", std::int64_t(own.size())},
-                    {"majority_accuracy", double(*std::ranges::max_element(all)) / rows},
-                    {"zero_shot_accuracy", double(right) / rows, name},
-                    {"zero_shot_class_accuracy", share / double(occurring), name}};
-  if (own.size() > 5) result.figures.push_back({"zero_shot_top_5", double(near) / rows, name});
+                    {"majority_accuracy", double(*std::ranges::max_element(all)) / double(rows)},
+                    {"zero_shot_accuracy", recall_at(placed.ranks, 1), name},
+                    {"zero_shot_class_accuracy", share / occurring, name}};
+  if (own.size() > 5)
+    result.figures.push_back({"zero_shot_top_5", recall_at(placed.ranks, 5), name});
   return result;
 }
 

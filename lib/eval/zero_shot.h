@@ -12,8 +12,8 @@ namespace atelier {
 // classes that occur), and with more than five classes zero_shot_top_5. As near as the right class
 // counts against it.
 // A class's text is the one whose id is the class's name, but for case and '-' or '_' in place of a
-// space; if no text has the name of a class, they
-// are in the order of the classes, with a remark if names were given.
+// space; if no text has the name of a class, the texts are in the order of the classes, with a
+// remark if names were given.
 // Throws Error if there are no labels, only some classes have a text of their name, classes and
 // texts do not fit, or the vectors are of another width or model.
 Comparison zero_shot(const JudgedSet& set, const FeatureSpace& space, const JudgedSet& texts);

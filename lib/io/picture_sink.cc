@@ -24,8 +24,8 @@ std::string stated_format(const SinkOptions& o) {
   if (ends(".tar")) return "tar";
   if (ends(".ppm") || ends(".pgm")) return "ppm";
   if (ends(".png") || o.output == "-") return "png";
-  throw UsageError(fmt::format(
-      "-o '{}': expected a name ending in .png, .ppm, .h5 or .tar, or --format", o.output));
+  throw UsageError(fmt::format("{} '{}': expected a name ending in .png, .ppm, .h5 or .tar{}",
+                               o.option, o.output, o.option == "-o" ? ", or --format" : ""));
 }
 
 // A ustar header for a regular file without owner and clock.

@@ -32,6 +32,7 @@ struct SinkOptions {
   bool force = false;           // binary to a terminal
   TextChunks text;              // png: written into the picture
   Attributes provenance;        // hdf5: attributes of /inputs
+  std::string option = "-o";    // what messages call the output; only -o has a --format beside it
 };
 
 // Of the file that the options ask for: by `format`, else by the suffix of `output`. UsageError if

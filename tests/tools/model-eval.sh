@@ -108,6 +108,8 @@ status 0 model-eval real.h5 --likelihood vae.h5 --held-out 0.3 --split-by name
 status 0 model-eval --baselines real.h5 --unseen unseen.h5
 for key in pca_64_psnr bernoulli_nll mixture_nll context_histogram_bits wiener_cosine_v; do stdout_has "^$key: [0-9.]+"; done
 status 0 model-eval --baselines real.h5 --held-out 0.3
+status 2 model-eval unseen.h5 --reference real.h5 --nearest nearest.jpg
+stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 or .tar (see"
 status 1 model-eval unseen.h5 --classifier vae.h5
 stderr_has 'vae.h5: this model has no classes'
 
