@@ -93,7 +93,7 @@ void report(const void* address) {
   line << g_program << ": ";
   const Entry* entry = mapping_at(address);
   if (!entry) {
-    line << "a file that is mapped was cut short, or its disk failed\n";
+    line << "a mapped file or shared memory segment was cut short, or its disk failed\n";
     return;
   }
   struct stat about {};

@@ -244,7 +244,7 @@ TEST_CASE("a mapped file that is cut short ends the process with a line and stat
   CHECK(said_of_lost_page(folder, "-", 3) ==
         "toy: -: was cut short while it was read, or its disk failed\n");
   CHECK(said_of_lost_page(folder, path, 200) ==
-        "toy: a file that is mapped was cut short, or its disk failed\n");
+        "toy: a mapped file or shared memory segment was cut short, or its disk failed\n");
 }
 
 TEST_CASE("what a killed process left of one file goes, and of others stays") {
