@@ -190,4 +190,9 @@ std::vector<Expr> tower_attention(const ImageTower& tower, const Scope& scope, E
   return vision_attention(scope, normalised(tower, image), tower.transformer());
 }
 
+TokenGrid tower_grid(const ImageTower& tower) {
+  PatchGrid grid = patch_grid(tower.image_height, tower.image_width, tower.patch_size);
+  return {grid.rows, grid.columns, tower.patch_size};
+}
+
 }  // namespace atelier
