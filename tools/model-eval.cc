@@ -128,7 +128,8 @@ void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& s
   report.add({{"class_score" + suffix, class_score(logits.values, logits.classes), name}});
   if (set.labels().empty()) return;
   report.add({{"class_accuracy" + suffix,
-               class_accuracy(logits.values, logits.classes, set.labels()), name}});
+               class_accuracy(logits.values, logits.classes, labels_for(classifier, set.pictures)),
+               name}});
 }
 
 void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedModel& classifier,

@@ -21,6 +21,7 @@ constexpr Group kGroups[] = {{"/config", &Checkpoint::config},
                              {"/inputs", &Checkpoint::inputs}};
 
 constexpr const char *kTokenizer = "/tokenizer", *kTokenizerType = "sentencepiece";
+constexpr const char* kLabelNames = "/meta/label_names";
 
 std::string path_of(const std::string& name) {
   return name.find('/') == name.npos ? "/model/" + name : "/" + name;
@@ -189,6 +190,7 @@ void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, c
     file.dataset(kTokenizer, FileType::u8, dims, checkpoint.tokenizer);
     file.attribute(kTokenizer, "type", std::string(kTokenizerType));
   }
+  if (!checkpoint.label_names.empty()) file.strings(kLabelNames, checkpoint.label_names);
   // By name: the order of creation differs between a first run and a resumed one.
   std::vector<std::string> names = store.names();
   std::sort(names.begin(), names.end());
@@ -211,6 +213,10 @@ Checkpoint read_checkpoint_attributes(const Hdf5Reader& file) {
     if (file.is_group(group.path)) checkpoint.*group.member = file.attributes(group.path);
   }
   checkpoint.tokenizer = read_tokenizer(file);
+  if (file.has(kLabelNames)) {
+    file.verify(kLabelNames);
+    checkpoint.label_names = file.read_strings(kLabelNames);
+  }
   if (checkpoint.model().empty())
     throw Error(fmt::format("{}: /config names no model", file.name()));
   return checkpoint;

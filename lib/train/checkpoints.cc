@@ -227,6 +227,7 @@ Checkpoint Checkpoints::describe() const {
   c.config = task_.config;
   c.preprocess = task_.preprocess;
   c.tokenizer = task_.tokenizer;
+  c.label_names = task_.label_names;
   c.training = to_attributes(TrainConfig(config_).training_fields());
   c.training.insert(c.training.end(), task_.training.begin(), task_.training.end());
   c.inputs = {{"train_digest", fmt::format("{:016x}", data_.train->digest)},

@@ -113,6 +113,50 @@ stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 o
 status 1 model-eval unseen.h5 --classifier vae.h5
 stderr_has 'vae.h5: this model has no classes'
 
+# ---- classes are those of the model by their names, and by their numbers where one side has none
+clip-train -q real.h5 --targets labels --net conv --channels 8,8 --epochs 3 -o classes.h5
+status 0 model-eval real.h5 --classifier classes.h5
+cp stdout whole.out
+stdout_has '^class_accuracy: [0-9.]+ classifier@[0-9a-f]{16}$'
+mkdir -p some/disc some/triangle
+python3 - <<'P' || echo 'skipped: pictures of two classes: python3-h5py is not installed'
+import h5py
+with h5py.File("real.h5") as file:
+    names = [name.decode().rstrip("\0") for name in file["meta/label_names"][:]]
+    kept = [0, 0, 0]
+    for picture, label in zip(file["images"][:], file["labels"][:]):
+        name, kept[label] = names[label], kept[label] + 1
+        if name in ("disc", "triangle") and kept[label] <= 40:
+            with open(f"some/{name}/{kept[label]}.ppm", "wb") as out:
+                out.write(b"P6 16 16 255\n" + picture.tobytes())
+P
+if [ -e some/disc/1.ppm ]; then
+  status 0 model-eval some --classifier classes.h5
+  cp stdout some.out
+  # Without the squares, whatever number the triangles have here.
+  status 0 model-eval some/disc --classifier classes.h5
+  is "$(value class_accuracy some.out) >= $(value class_accuracy whole.out) - 0.35"
+  status 0 model-eval some --likelihood classes.h5
+  is "$(value accuracy stdout) == $(value class_accuracy some.out)"
+  mv some/triangle some/zebra
+  status 1 model-eval some --classifier classes.h5
+  stderr_has 'model-eval: some: has the class zebra, which classes.h5 does not know'
+fi
+seq 200 | sed 's/.*/9/' >nines.txt
+for job in --classifier --likelihood; do
+  status 1 model-eval noise.h5 --labels nines.txt $job classes.h5
+  stderr_has 'model-eval: noise.h5: has the class 9, which classes.h5 does not know'
+done
+status 1 model-eval noise.h5 --likelihood classes.h5
+stderr_has 'model-eval: noise.h5: expected labels for classes.h5, found none'
+status 0 img2vec -q -m classes.h5 noise.h5 --labels nines.txt -o nines.h5
+
+# ---- a model of pictures and texts has no likelihood of pictures
+clip-train -q real.h5 --net conv --channels 8,8 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 \
+  --projection-dim 8 --vocab-size 300 --steps 2 -o clip.h5
+status 1 model-eval unseen.h5 --likelihood clip.h5
+stderr_has 'model-eval: clip.h5: this model compares pictures with texts, it has no likelihood of pictures'
+
 # ---- vectors, of which the test of the library writes some
 if [ -x "$build/eval_test" ]; then
   status 0 env ATELIER_WRITE_VECTORS="$PWD" "$build/eval_test" -tc='vectors are probed*'
