@@ -155,13 +155,19 @@ fi
 data-pack -q real.h5 --limit 1 -o single.h5
 data-pack -q real.h5 --limit 3 -o three.h5
 data-pack -q --synthetic noise --synthetic-count 30 --image-size 8 -o small.h5
+# As many numbers as the pictures of real.h5 have, in another shape.
+data-pack -q --synthetic noise --synthetic-count 30 --image-height 16 --image-width 48 --image-channels 1 -o long.h5
 while IFS='|' read -r words message; do
   # shellcheck disable=SC2086  # words are meant
   refused "$message" model-eval $words
 done <<'T'
 unseen.h5 --reference single.h5|single.h5: expected at least 2 pictures, found 1
 unseen.h5 --reference single.h5 --features pixels|single.h5: a reference needs at least 2 rows, found 1
-small.h5 --reference real.h5|small.h5: pictures of 192 numbers, but the principal components are of 768
+small.h5 --reference real.h5|small.h5: pictures of 8x8x3, but the reference has 16x16x3
+long.h5 --reference real.h5|long.h5: pictures of 16x48x1, but the reference has 16x16x3
+long.h5 --reference real.h5 --nearest x.h5|long.h5: pictures of 16x48x1, but the reference has 16x16x3
+long.h5 --reference stats.h5|long.h5: pictures of 16x48x1, but the reference has 16x16x3
+small.h5 --reference stats.h5|small.h5: pictures of 8x8x3, but the reference has 16x16x3
 small.h5 --reference real.h5 --features pixels|small.h5: pictures of 8x8x3, but the reference has 16x16x3
 small.h5 --reconstruct vae.h5 --image-size 8|small.h5: pictures of 8x8x3, but vae.h5 takes 16x16x3
 unseen.h5 --reference missing.h5|missing.h5: cannot open: No such file or directory
