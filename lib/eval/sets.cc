@@ -55,36 +55,45 @@ std::string maker_of(const Vectors& vectors) {
 
 namespace {
 
-// Rows of one encoder are still different things if only one set has them at length 1, or of
-// another pooling or layer, as far as both say.
-void require_same_form(const JudgedSet& a, const JudgedSet& b) {
-  auto form = [](const JudgedSet& set, const char* field) {
-    const Scalar* value = find(set.vectors.config, field);
-    return value ? to_text(*value) : std::string();
-  };
-  auto say = [](const JudgedSet& set) { return set.vectors.normalized ? "" : " not"; };
-  if (a.vectors.normalized != b.vectors.normalized) {
-    throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", a.source, say(a),
-                            b.source, say(b)));
-  }
+// What /config says of rows, in words. Pictures in a space are pooled as the model was trained to
+// give them, and so are texts, which have no other way.
+std::string form_of(const JudgedSet& set, const char* field) {
+  const Scalar* value = find(set.vectors.config, field);
+  if (value) return to_text(*value);
+  const Scalar* program = find(set.vectors.config, "program");
+  bool given = !set.of_vectors || (program && to_text(*program) == "txt2vec");
+  return given && std::string_view(field) == "pool" ? "auto" : "";
+}
+
+// Rows of one encoder are still different things if they are of another pooling or layer, as far
+// as both say.
+void require_same_pooling(const JudgedSet& a, const JudgedSet& b) {
   for (const char* field : {"pool", "layer"}) {
-    std::string of_a = form(a, field), of_b = form(b, field);
+    std::string of_a = form_of(a, field), of_b = form_of(b, field);
     if (of_a == of_b || of_a.empty() || of_b.empty()) continue;
     throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", a.source, field,
                             of_a, b.source, of_b));
   }
 }
 
+void require_same_length(const JudgedSet& a, const JudgedSet& b) {
+  auto say = [](const JudgedSet& set) { return set.vectors.normalized ? "" : " not"; };
+  if (a.vectors.normalized == b.vectors.normalized) return;
+  throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", a.source, say(a),
+                          b.source, say(b)));
+}
+
 }  // namespace
 
 void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
-  if (!a.of_vectors || !b.of_vectors) return;
+  if (!a.of_vectors && !b.of_vectors) return;
+  if (!a.of_vectors || !b.of_vectors) return require_same_pooling(a, b);
   std::string of_a = maker_of(a.vectors), of_b = maker_of(b.vectors);
   bool by_name = of_a == a.vectors.model || of_b == b.vectors.model;
   bool same = by_name ? a.vectors.model == b.vectors.model : of_a == of_b;
   if (a.vectors.dim == b.vectors.dim && same) {
-    if (!by_direction) require_same_form(a, b);
-    return;
+    if (!by_direction) require_same_length(a, b);
+    return require_same_pooling(a, b);
   }
   throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
                           a.vectors.dim, by_name ? a.vectors.model : of_a, b.source, b.vectors.dim,

@@ -39,9 +39,9 @@ JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions rea
 std::string maker_of(const Vectors& vectors);
 
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models, or of different weights as far as both say; and unless only directions are
-// compared, if one set alone is normalized, or of another pooling or layer. Pictures are compared
-// by their features' space.
+// widths or models, or of different weights, another pooling or another layer as far as both say;
+// and unless only directions are compared, if one set alone is normalized. Texts, and pictures that
+// are encoded here, are of pooling auto; otherwise pictures are compared by their features' space.
 void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction = false);
 
 // Vectors as they are, pictures in the space. The set must outlive the table.

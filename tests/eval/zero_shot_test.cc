@@ -148,6 +148,18 @@ TEST_CASE("what cannot be judged by texts is refused") {
   JudgedSet foreign = rows;
   foreign.vectors.model = "other";
   CHECK(refused(foreign) == "pictures.h5: vectors [8] of 'other', but texts.h5 has [8] of 'toy'");
+  // Tokens are not in the space that pictures and texts share.
+  JudgedSet pooled = rows;
+  pooled.vectors.config = {{"pool", std::string("mean")}, {"layer", std::int64_t{-1}}};
+  texts.vectors.config = {{"program", std::string("txt2vec")}};
+  CHECK(refused(pooled) == "pictures.h5: vectors of pool mean, but those of texts.h5 are of auto");
+  JudgedSet pictures;
+  pictures.source = "pictures.h5";
+  pictures.pictures.labels = {0};
+  texts.vectors.config = {{"pool", std::string("mean")}};
+  CHECK(refused(pictures) ==
+        "pictures.h5: vectors of pool auto, but those of texts.h5 are of mean");
+  texts.vectors.config.clear();
   JudgedSet unlabelled = rows;
   unlabelled.vectors.labels.assign(unlabelled.vectors.labels.size(), -1);
   CHECK(refused(unlabelled).find("no row has a class") != std::string::npos);

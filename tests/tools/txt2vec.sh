@@ -104,6 +104,13 @@ status 0 bash -c 'txt2vec -q --model clip.h5 --template "a {}" --template "{}" h
 check 'so do texts in a pipe' cmp direct stdout
 status 2 model-eval classed --zero-shot classes.h5
 stderr_has '--zero-shot: pictures need --features CHECKPOINT, that of the texts'
+# Tokens are not in the space that pictures and texts share, however wide they are.
+status 0 clip-train -q set -o wide.h5 "${sizes[@]}" --projection-dim 8 --steps 1 --batch-size 6
+status 0 txt2vec -q --model wide.h5 hat hair -o wide-texts.h5
+status 0 img2vec -q -m wide.h5 classed --pool mean -o tokens.h5
+refused 'tokens.h5: vectors of pool mean, but those of wide-texts.h5 are of auto' model-eval tokens.h5 --zero-shot wide-texts.h5
+status 0 img2vec -q -m wide.h5 classed --limit 2 --pool cls -o tokens.h5
+refused 'tokens.h5: vectors of pool cls, but those of wide-texts.h5 are of auto' model-eval tokens.h5 --retrieval wide-texts.h5
 refused 'zero-shot accuracy needs labels, there are none' model-eval set --features clip.h5 --zero-shot classes.h5
 status 0 txt2vec -q --model clip.h5 hat -o one.h5
 refused "one.h5: a text is called 'hat', as a class of classed, but none is called 'hair'" model-eval classed --features clip.h5 --zero-shot one.h5
