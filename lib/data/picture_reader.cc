@@ -66,7 +66,9 @@ struct PictureReader::Impl {
 
 PictureReader::PictureReader(std::span<const std::string> sources, const ReadOptions& options,
                              ItemRange range)
-    : impl_(new Impl{PreparedItems(identify_all(sources, options), options, range)}) {}
+    : PictureReader(identify_all(sources, options), options, range) {}
+PictureReader::PictureReader(std::vector<Input> inputs, const ReadOptions& options, ItemRange range)
+    : impl_(new Impl{PreparedItems(std::move(inputs), options, range)}) {}
 PictureReader::~PictureReader() = default;
 
 bool PictureReader::next(Item& item) {

@@ -104,9 +104,10 @@ std::unique_ptr<Reference> make_reference(JudgedSet set, FeatureSpace space) {
   return reference;
 }
 
-std::unique_ptr<Reference> read_reference(const std::string& file, const JudgedSet& judged,
+std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const JudgedSet& judged,
                                           FeatureSpace own) {
-  Stats stats = read_stats(Hdf5Reader(std::filesystem::path(file)));
+  const std::string& file = reader.name();
+  Stats stats = read_stats(reader);
   FeatureSpace space = features_of(stats, file);
   if (judged.of_vectors || !space.rows) {
     if (own.name != space.name) {

@@ -9,8 +9,6 @@
 namespace atelier {
 namespace {
 
-std::string shown(const std::string& source) { return source == "-" ? "standard input" : source; }
-
 std::int64_t components_of(const std::string& features) {
   try {
     if (features.starts_with("pca:")) {
@@ -26,26 +24,50 @@ std::int64_t components_of(const std::string& features) {
 
 }  // namespace
 
-JudgedSet read_pictures(const std::vector<std::string>& sources, const ReadOptions& reading) {
+SetInput recognise(const std::vector<std::string>& sources, const ReadOptions& reading) {
+  SetInput input{identify_all(sources, reading), reading, {}};
+  input.kind = kind_of(input.inputs.front());
+  return input;
+}
+
+SetInput recognise_other(const std::string& source, ReadOptions reading) {
+  reading.labels.clear();
+  reading.synthetic.clear();
+  return recognise({source}, reading);
+}
+
+void require_one_kind(const SetInput& a, const SetInput& b) {
+  if (a.of_vectors() == b.of_vectors()) return;
+  auto held = [](const SetInput& set) -> std::string {
+    if (set.kind == "checkpoint") return "a checkpoint";
+    return set.of_vectors() || set.kind == "stats" ? set.kind : "pictures";
+  };
+  throw Error(fmt::format("{}: holds {}, but {} holds {}", a.inputs.front().source, held(a),
+                          b.inputs.front().source, held(b)));
+}
+
+JudgedSet read_set(SetInput input, bool of_vectors) {
+  const Input& first = input.inputs.front();
+  bool drawn = first.format == SourceFormat::synthetic;
+  if (of_vectors && (drawn || input.inputs.size() != 1))
+    throw UsageError("vectors: expected one file or stream");
   JudgedSet set;
-  set.source = sources.empty() ? "synthetic pictures" : shown(sources.front());
-  set.pictures = read_dataset(sources, reading);
+  set.source = drawn ? "synthetic pictures" : first.source;
+  set.of_vectors = of_vectors;
+  if (of_vectors) {
+    set.vectors = take_vectors(std::move(input.inputs.front()));
+  } else {
+    set.pictures = read_dataset(std::move(input.inputs), input.reading);
+  }
   return set;
 }
 
 JudgedSet read_vector_set(const std::string& input) {
   JudgedSet set;
-  set.source = shown(input);
+  set.source = input == "-" ? "standard input" : input;
   set.of_vectors = true;
   set.vectors = read_all_vectors(input);
   return set;
-}
-
-JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions reading) {
-  if (of_vectors) return read_vector_set(source);
-  reading.labels.clear();
-  reading.synthetic.clear();
-  return read_pictures({source}, reading);
 }
 
 std::string maker_of(const Vectors& vectors) {

@@ -185,14 +185,16 @@ TEST_CASE("stats from a file stand for the set that they are of") {
   std::string path =
       fmt::format("{}/judge_test.{}.h5", std::filesystem::temp_directory_path().string(), getpid());
   write_stats(path, stats_of(reference->frechet.moments, reference->space, real.pictures));
-  auto read = read_reference(path, made, {});
+  auto read = read_reference(Hdf5Reader(std::filesystem::path(path)), made, {});
   CHECK(read->space.name == reference->space.name);
   CHECK(values_of(judge(made, *read, {}, {.bootstrap = 0}))["frechet"] == direct["frechet"]);
   FeatureSpace pixels = make_space(real, "pixels");
   auto whole = make_reference(real, pixels);
   write_stats(path, stats_of(whole->frechet.moments, whole->space, real.pictures));
-  CHECK(read_reference(path, made, pixels)->space.name == pixels.name);
-  CHECK_THROWS_AS(read_reference(path, made, {"vae@1", pixels.rows}), Error);
+  CHECK(read_reference(Hdf5Reader(std::filesystem::path(path)), made, pixels)->space.name ==
+        pixels.name);
+  CHECK_THROWS_AS(
+      read_reference(Hdf5Reader(std::filesystem::path(path)), made, {"vae@1", pixels.rows}), Error);
   std::filesystem::remove(path);
   shape.height = 2;
   shape.width = 8;

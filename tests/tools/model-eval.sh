@@ -140,8 +140,11 @@ other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
 test.h5 --retrieval train.h5|test.h5: 300 rows have no partners in the 600 of train.h5
 test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
 one.h5 --reference test.h5 --bootstrap 0|one.h5: distances need at least 2 rows, found 1
-real.h5 --reference train.h5|real.h5: expected kind vectors, found kind images
-test.h5 --reference real.h5|test.h5: expected kind images, found kind vectors
+real.h5 --reference train.h5|real.h5: holds pictures, but train.h5 holds vectors
+test.h5 --reference real.h5|test.h5: holds vectors, but real.h5 holds pictures
+test.h5 --probe real.h5|test.h5: holds vectors, but real.h5 holds pictures
+test.h5 --reference train.h5 --unseen real.h5|real.h5: expected kind vectors, found kind images
+test.h5 --reference vae.h5|test.h5: holds vectors, but vae.h5 holds a checkpoint
 T
   status 2 model-eval test.h5 --reference train.h5 --features pixels
   stderr_has '--features goes with pictures, train.h5 holds vectors'

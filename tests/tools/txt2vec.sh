@@ -102,10 +102,13 @@ status 0 bash -c 'img2vec -q -m clip.h5 classed | model-eval - --zero-shot class
 check 'vectors in a pipe say the same' cmp direct stdout
 status 0 bash -c 'txt2vec -q --model clip.h5 --template "a {}" --template "{}" hat hair | model-eval classed --features clip.h5 --zero-shot -'
 check 'so do texts in a pipe' cmp direct stdout
+status 0 bash -c 'model-eval <(img2vec -q -m clip.h5 classed) --zero-shot <(cat classes.h5)'
+check 'so do pipes with names' cmp direct stdout
 status 2 model-eval classed --zero-shot classes.h5
 stderr_has '--zero-shot: pictures need --features CHECKPOINT, that of the texts'
 # Tokens are not in the space that pictures and texts share, however wide they are.
-status 0 clip-train -q set -o wide.h5 "${sizes[@]}" --projection-dim 8 --steps 1 --batch-size 6
+# Tokens of 8 numbers: so many has the space now, too, in place of 6.
+status 0 clip-train -q set -o wide.h5 "${sizes[@]/#6/8}" --steps 1 --batch-size 6
 status 0 txt2vec -q --model wide.h5 hat hair -o wide-texts.h5
 status 0 img2vec -q -m wide.h5 classed --pool mean -o tokens.h5
 refused 'tokens.h5: vectors of pool mean, but those of wide-texts.h5 are of auto' model-eval tokens.h5 --zero-shot wide-texts.h5
