@@ -74,7 +74,7 @@ PictureReader::~PictureReader() = default;
 bool PictureReader::next(Item& item) {
   if (!impl_->items.next(item)) return false;
   const std::string& source = impl_->items.source();
-  if (item.name == file_name_of(source)) item.name = as_utf8(source);
+  if (item.name == as_utf8(file_name_of(source))) item.name = as_utf8(source);
   return true;
 }
 std::int64_t PictureReader::place() const { return impl_->items.place(); }
