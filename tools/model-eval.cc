@@ -11,6 +11,7 @@
 #include "cli/tool.h"
 #include "eval/baseline_figures.h"
 #include "eval/class_scores.h"
+#include "eval/figure_names.h"
 #include "eval/importance.h"
 #include "eval/judge.h"
 #include "eval/picture_quality.h"
@@ -105,6 +106,7 @@ void save_stats(const Options& o, const JudgedSet& set, const Reference& referen
 // What a classifier says of one set, under keys with this suffix.
 void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& set,
                   const std::string& suffix, Report& report) {
+  if (suffix.empty()) report.add({{"classifier", name_of(classifier)}});
   if (set.of_vectors) throw UsageError("--classifier goes with pictures");
   Logits logits = classify(classifier, set.pictures, all_rows(set.size()), o.batch_size);
   to_probabilities(logits.values, logits.classes);
@@ -265,6 +267,26 @@ void say_baselines(const Options& o, Report& report) {
   report.add(baseline_figures(data, split.train, judged, rows));
 }
 
+// What may be printed, as far as that is known before anything is read.
+std::vector<std::string> figures_expected(const Options& o) {
+  const std::pair<bool, Job> jobs[] = {{!o.reference.empty(), Job::compare},
+                                       {o.control, Job::control},
+                                       {!o.probe.empty(), Job::probe},
+                                       {!o.retrieval.empty(), Job::retrieve},
+                                       {!o.zero_shot.empty(), Job::zero_shot},
+                                       {!o.reconstruct.empty(), Job::reconstruct},
+                                       {o.baselines, Job::baselines},
+                                       {!o.classifier.empty(), Job::classify},
+                                       {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
+  std::vector<std::string> names;
+  if (!o.likelihood.empty()) return names;  // those are of the model
+  for (const auto& [asked, job] : jobs) {
+    std::vector<std::string> more = asked ? figure_names(job) : std::vector<std::string>();
+    names.insert(names.end(), more.begin(), more.end());
+  }
+  return names;
+}
+
 // ---- the command line
 
 // Refuses what cannot be meant, before anything is read.
@@ -319,6 +341,8 @@ void check(const Options& o, const Tool& tool) {
   for (const std::string& output : {o.nearest, o.save_stats}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }
+  if (!o.nearest.empty() && o.nearest == o.save_stats)
+    throw UsageError("--nearest and --save-stats both want " + o.nearest);
   if (!o.nearest.empty())
     format_of({.output = o.nearest,
                .format = {},
@@ -424,6 +448,7 @@ int main(int argc, char** argv) {
       }
     }
     check(o, tool);
+    require_known(bars, figures_expected(o));
     Report report;
     work(o, tool, report);
     write_all(1, o.json ? to_json(report.figures) : to_lines(report.figures), "standard output");

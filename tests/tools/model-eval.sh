@@ -112,10 +112,60 @@ status 2 model-eval unseen.h5 --reference real.h5 --nearest nearest.jpg
 stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 or .tar (see"
 status 1 model-eval unseen.h5 --classifier vae.h5
 stderr_has 'vae.h5: this model has no classes'
+status 0 clip-train -q real.h5 --targets labels --net conv --channels 4,8 --steps 2 -o cls.h5
+status 0 model-eval unseen.h5 --classifier cls.h5 --json
+stdout_has '^\{"classifier":"classifier@[0-9a-f]{16}","class_score":[0-9.]+,"class_accuracy":[0-9.]+\}$'
+status 0 model-eval unseen.h5 --classifier cls.h5 --reference real.h5 "${quick[@]}"
+stdout_has '^classifier: classifier@[0-9a-f]{16}$'
+status 0 python3 - <<'P'
+import h5py, shutil
+shutil.copy("cls.h5", "huge.h5")
+with h5py.File("huge.h5", "r+") as f:
+    for name, w in f["model"].items():
+        if w.ndim > 1:
+            w[...] = 1e30
+            del w.attrs["xxh3"]
+P
+refused 'huge.h5: its logits of unseen.h5 are not finite' model-eval unseen.h5 --classifier huge.h5
+{ printf 'P6\n16 16\n255\n' && head -c 768 /dev/zero; } >black.ppm
+mkdir -p black && for i in 1 2 3 4 5 6; do cp black.ppm black/$i.ppm; done
+status 0 model-eval --baselines black --fail-below pca_2_psnr=20
+stdout_has '^pca_2_psnr: inf dB$'
+status 1 model-eval --baselines black --fail-above pca_2_psnr=20
+
+# ---- a bar on what is never printed is refused before any work, no bar on what is
+while IFS='|' read -r job what; do
+  # shellcheck disable=SC2086  # words are meant
+  status 0 model-eval unseen.h5 $job
+  sed -n 's/^\([a-z_0-9]*\): [-0-9.ein]*\( .*\)\{0,1\}$/\1/p' stdout >names
+  check "figures of $job" test "$(wc -l <names)" -ge "$what"
+  # shellcheck disable=SC2086
+  status 1 model-eval none.h5 $job --fail-above "$(sed 's/$/=1e30/' names | paste -sd ,)"
+  stderr_has 'none.h5: cannot open'
+  # shellcheck disable=SC2086
+  status 2 model-eval none.h5 $job --fail-below typo=5
+  stderr_has "no figure 'typo': there are $(head -n 1 names)"
+done <<'T'
+--reference real.h5 --bootstrap 3 --features pca:8 --control --classifier cls.h5|30
+--probe real.h5|8
+--reconstruct vae.h5|5
+--baselines|20
+--classifier cls.h5|2
+--save-stats bars.h5|1
+T
+status 2 model-eval unseen.h5 --reference real.h5 --nearest same.h5 --save-stats same.h5
+stderr_has '--nearest and --save-stats both want same.h5'
 
 # ---- vectors, of which the test of the library writes some
 if [ -x "$build/eval_test" ]; then
   status 0 env ATELIER_WRITE_VECTORS="$PWD" "$build/eval_test" -tc='vectors are probed*'
+  status 0 python3 - <<'P'
+import h5py, shutil
+shutil.copy("train.h5", "large.h5")
+with h5py.File("large.h5", "r+") as f:
+    f["vectors"][0, 0] = 1e38
+    del f["vectors"].attrs["xxh3"]
+P
   status 0 model-eval test.h5 --probe train.h5
   stdout_has '^knn_accuracy: (1|0\.9[0-9]+) toy@0000000000000001$'
   cp stdout probe.out
@@ -137,6 +187,8 @@ if [ -x "$build/eval_test" ]; then
   done <<'T'
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
+test.h5 --probe one.h5|one.h5: a probe needs at least 2 rows, found 1
+test.h5 --probe large.h5|large.h5: ridge: columns are dependent, and beside variances as large as 
 test.h5 --retrieval train.h5|test.h5: 300 rows have no partners in the 600 of train.h5
 test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
 one.h5 --reference test.h5 --bootstrap 0|one.h5: distances need at least 2 rows, found 1
