@@ -50,7 +50,7 @@ hdf5='images model samples frames vectors stats captioned clip texts'
 cat >readers <<T
 data-pack -q - --image-size 8 -o x.h5|$pictures
 vae-train -q - --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --image-size 8 -o x.h5|$pictures
-vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --init - -o x.h5|model clip
+vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 2 --init - -o x.h5|model
 sample - -n 2 --format hdf5 -o x.h5|model
 sample vae.h5 --reconstruct - --format hdf5 -o x.h5|$pictures
 img2vec -q -m vae.h5 - -o x.h5|$pictures
