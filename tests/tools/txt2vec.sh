@@ -122,6 +122,19 @@ refused 'one.h5: 1 texts for the 2 classes of classed' model-eval classed --feat
 status 0 vae-train -q classed -o small.h5 --net fc --hidden-dim 8 --latent-dim 6 --steps 1
 refused "classes.h5: vectors of 'clip@" model-eval classed --features small.h5 --zero-shot classes.h5
 
+# ---- another model's tokenizer is not taken for the own one
+cp -r set others && sed -i 's/pixel avatar with/quite other words about a/' others/captions.tsv
+status 0 clip-train -q others -o others.h5 "${sizes[@]}" --steps 1 --batch-size 6
+status 0 python3 - <<'P'
+import h5py, shutil
+shutil.copy("clip.h5", "foreign.h5")
+with h5py.File("foreign.h5", "r+") as f, h5py.File("others.h5") as o:
+    del f["tokenizer"]
+    f["tokenizer"] = o["tokenizer"][:]
+    f["tokenizer"].attrs["type"] = o["tokenizer"].attrs["type"]
+P
+refused 'foreign.h5: /tokenizer: is not the one that the model was trained with: expected ' txt2vec --model foreign.h5 -o x.h5 'a hat'
+
 # ---- statuses
 status 3 txt2vec --model clip.h5 --on-error skip --format csv 'a hat' ''
 stderr_has 'text 2: the text is empty (skipped)'
