@@ -83,7 +83,7 @@ done
 as=()
 refused 'expected labels' clip-train --synthetic noise --synthetic-count 9 --image-size 16 --targets labels -o x.h5
 data-pack -q --synthetic noise --synthetic-count 9 --image-size 16 -o noise.h5
-data-pack -q noise.h5 --labels <(yes 0 | head -n 9) -o one-class.h5
+printf '%s\n' 0 0 0 0 0 0 0 0 0 >same.txt && data-pack -q noise.h5 --labels same.txt -o one-class.h5
 refused 'one-class.h5: expected labels of at least 2 classes, found 1' clip-train one-class.h5 --targets labels -o x.h5
 status 2 clip-train shapes.h5 "${vit[@]}" "${words[@]}" --batch-size 1 --steps 1 -o x.h5
 stderr_has '--batch-size 1: --loss clip needs others to tell a picture from'
