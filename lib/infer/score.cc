@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -72,6 +73,10 @@ Logits classify(const Loaded& loaded, const Dataset& data, std::span<const std::
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) { return model.classify(scope, batch.image); },
       [&](std::int64_t, std::span<const float> row) {
+        if (!std::ranges::all_of(row, [](float v) { return std::isfinite(v); })) {
+          throw Error(
+              fmt::format("{}: its logits of {} are not finite", loaded.name(), data.source));
+        }
         logits.classes = std::int64_t(row.size());
         logits.values.insert(logits.values.end(), row.begin(), row.end());
       });
