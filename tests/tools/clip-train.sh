@@ -88,6 +88,8 @@ refused 'one-class.h5: expected labels of at least 2 classes, found 1' clip-trai
 status 2 clip-train shapes.h5 "${vit[@]}" "${words[@]}" --batch-size 1 --steps 1 -o x.h5
 stderr_has '--batch-size 1: --loss clip needs others to tell a picture from'
 status 0 clip-train -q shapes.h5 "${vit[@]}" "${words[@]}" --batch-size 1 --loss sigmoid --steps 1 -o x.h5
+status 2 clip-train shapes.h5 --targets labels --net conv --channels '8,8,8,8' --batch-size 1 --steps 1 -o x.h5
+stderr_has 'the batch norm of --net conv needs two values a channel'
 refused 'shapes.h5: expected at least 2 pictures to tell apart, found 1' clip-train shapes.h5 --limit 1 "${small[@]}" --steps 1 -o x.h5
 refused 'conv.h5: none of its ' clip-train shapes.h5 "${small[@]}" --steps 1 --init conv.h5 -o x.h5
 refused 'noise.h5: expected labels' clip-train shapes.h5 --targets labels --val-data noise.h5 -o x.h5
