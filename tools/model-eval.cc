@@ -106,11 +106,11 @@ void save_stats(const Options& o, const JudgedSet& set, const Reference& referen
 // What a classifier says of one set, under keys with this suffix.
 void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& set,
                   const std::string& suffix, Report& report) {
-  if (suffix.empty()) report.add({{"classifier", name_of(classifier)}});
   if (set.of_vectors) throw UsageError("--classifier goes with pictures");
+  std::string name = name_of(classifier);
+  if (suffix.empty()) report.add({{"classifier", name}});
   Logits logits = classify(classifier, set.pictures, all_rows(set.size()), o.batch_size);
   to_probabilities(logits.values, logits.classes);
-  std::string name = name_of(classifier);
   report.add({{"class_score" + suffix, class_score(logits.values, logits.classes), name}});
   if (set.labels().empty()) return;
   report.add({{"class_accuracy" + suffix,

@@ -77,10 +77,9 @@ struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
   Attributes preprocess;
-  Attributes training = {};               // options of the program's own that decide the bytes
-  std::vector<std::byte> tokenizer = {};  // of the captions (data/tokenizer.h); empty: none
-  std::vector<std::string> label_names =
-      {};  // of the classes that the model tells apart; may be empty
+  Attributes training = {};                   // options of the program's own that decide the bytes
+  std::vector<std::byte> tokenizer = {};      // of the captions (data/tokenizer.h); empty: none
+  std::vector<std::string> label_names = {};  // of the classes it tells apart; may be empty
   std::function<Objective(const Scope&, const Batch&)> objective;
   // The objective in two steps, as Model has it; both may be empty.
   std::function<std::vector<Expr>(const Scope&, const Batch&)> features;
