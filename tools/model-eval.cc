@@ -1,4 +1,6 @@
 // model-eval: judge pictures, vectors and models.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -100,7 +102,9 @@ FeatureSpace space_for(const JudgedSet& reference, const LoadedModel& encoder, c
 // ---- jobs
 
 void save_stats(const Options& o, const JudgedSet& set, const Reference& reference) {
-  write_stats(o.save_stats, stats_of(reference.frechet.moments, reference.space, set.pictures));
+  Stats stats = stats_of(reference.frechet.moments, reference.space, set.pictures);
+  stats.config = form_of(set);
+  write_stats(o.save_stats, stats);
 }
 
 // What a classifier says of one set, under keys with this suffix.
@@ -226,10 +230,23 @@ void reconstruct(Options& o, const Tool& tool, Report& report) {
               {"ssim", similarity}});
 }
 
-void score_likelihood(Options& o, const Tool& tool, Report& report) {
+constexpr const char* kImportance = "importance_nll";
+
+// The names of the terms are the model's: they are asked for with one row, before all are scored.
+void require_known_terms(const Options& o, const Loaded& model, const Dataset& data,
+                         std::span<const std::int64_t> rows, std::span<const Bar> bars) {
+  std::vector<std::string> names = {"rows"};
+  if (o.draws > 0) names.emplace_back(kImportance);
+  for (const ScoredTerm& term : validation_terms(model, data, rows.first(1), 1, o.seed))
+    names.push_back(term.name);
+  require_known(bars, names);
+}
+
+void score_likelihood(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
   LoadedModel model = load(o.likelihood, o, tool);
   JudgedSet set = report.read(o);
   std::vector<std::int64_t> rows = asked_rows(o, set.pictures);
+  if (!bars.empty()) require_known_terms(o, *model, set.pictures, rows, bars);
   report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
   for (const ScoredTerm& term : validation_terms(*model, set.pictures, rows, o.batch_size, o.seed))
     report.add({{term.name, term.value, term.unit}});
@@ -247,7 +264,11 @@ void score_likelihood(Options& o, const Tool& tool, Report& report) {
                       .seed = o.seed,
                       .store_prefix = model->store_prefix()});
   double mean = std::accumulate(nll.begin(), nll.end(), 0.0) / double(nll.size());
-  report.add({{"importance_nll", mean, "nats/image"}});
+  if (!std::isfinite(mean)) {
+    throw Error(
+        fmt::format("{}: its likelihood of {} is not finite", model->name(), set.pictures.source));
+  }
+  report.add({{kImportance, mean, "nats/image"}});
 }
 
 void say_baselines(const Options& o, Report& report) {
@@ -280,7 +301,7 @@ std::vector<std::string> figures_expected(const Options& o) {
                                        {!o.classifier.empty(), Job::classify},
                                        {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
   std::vector<std::string> names;
-  if (!o.likelihood.empty()) return names;  // those are of the model
+  if (!o.likelihood.empty()) return names;  // those are of the model, see require_known_terms
   for (const auto& [asked, job] : jobs) {
     std::vector<std::string> more = asked ? figure_names(job) : std::vector<std::string>();
     names.insert(names.end(), more.begin(), more.end());
@@ -355,7 +376,7 @@ void check(const Options& o, const Tool& tool) {
   refuse_overwriting(o.save_stats, inputs, "--save-stats");
 }
 
-void work(Options& o, const Tool& tool, Report& report) {
+void work(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
   LoadedModel classifier = o.classifier.empty() ? nullptr : load(o.classifier, o, tool);
   LoadedModel encoder = load_encoder(o, tool);
   if (!o.reference.empty()) compare_sets(o, encoder, classifier, report);
@@ -366,7 +387,7 @@ void work(Options& o, const Tool& tool, Report& report) {
         retrieve(report.read(recognise(o.sources, o.reading), true), read_vector_set(o.retrieval)));
   if (!o.zero_shot.empty()) name_classes(o, encoder, report);
   if (!o.reconstruct.empty()) reconstruct(o, tool, report);
-  if (!o.likelihood.empty()) score_likelihood(o, tool, report);
+  if (!o.likelihood.empty()) score_likelihood(o, tool, bars, report);
   if (o.baselines) say_baselines(o, report);
   if (o.reference.empty() && !o.save_stats.empty()) save_only(o, encoder, report);
 }
@@ -451,7 +472,7 @@ int main(int argc, char** argv) {
     check(o, tool);
     require_known(bars, figures_expected(o));
     Report report;
-    work(o, tool, report);
+    work(o, tool, bars, report);
     write_all(1, o.json ? to_json(report.figures) : to_lines(report.figures), "standard output");
     std::vector<std::string> broken = broken_bars(report.figures, bars);
     for (const std::string& bar : broken) logging::error(bar);

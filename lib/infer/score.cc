@@ -62,7 +62,12 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
         for (std::size_t t = 0; t < row.size(); ++t) result[t].value += double(row[t]);
       },
       seed);
-  for (ScoredTerm& term : result) term.value /= double(indices.size());
+  for (ScoredTerm& term : result) {
+    term.value /= double(indices.size());
+    if (std::isfinite(term.value)) continue;
+    throw Error(
+        fmt::format("{}: its {} of {} is not finite", loaded.name(), term.name, data.source));
+  }
   return result;
 }
 
