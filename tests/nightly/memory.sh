@@ -12,17 +12,17 @@ peak() {
   local name=$1
   shift
   "${recipe[@]}" "$@" --metrics "$name.jsonl" -o "$name.h5"
-  python3 -c 'import json, sys; print(f"{json.loads(open(sys.argv[1]).readlines()[-1])["rss_mib"]:.1f}")' "$name.jsonl"
+  python3 -c 'import json, sys; print(round(json.loads(open(sys.argv[1]).readlines()[-1])["rss_mib"], 1))' "$name.jsonl"
 }
-planned() { "${recipe[@]}" "$@" --dry-run | sed -n 's/^memory of a step: \([0-9.]*\) MiB.*/\1/p'; }
+planned() { "${recipe[@]}" "$@" --dry-run | sed -n 's/^memory of a step: //p'; }
 small=$(peak small --batch-size 128)
 sliced=$(peak sliced --batch-size 1024 --grad-accum-steps 8)
 width=$(model-info sliced.h5 | sed -n 's/^config.projection_dim: //p')
 length=$(model-info sliced.h5 | sed -n 's/^config.context_length: //p')
 whole_batch=$(awk "BEGIN { printf \"%.1f\", 1024 * (4 * 64 * 64 * 3 + 4 * $length + 4 * 4 * $width + 2 * 4 * 1024) / 1048576 }")
-echo "batch  128 whole:       $small MiB at most; a step by the plan $(planned --batch-size 128) MiB"
-echo "batch 1024 in 8 slices: $sliced MiB at most; a step by the plan $(planned --batch-size 1024 --grad-accum-steps 8) MiB"
-echo "batch 1024 whole:       a step by the plan $(planned --batch-size 1024) MiB"
+echo "batch  128 whole:       $small MiB at most; a step by the plan $(planned --batch-size 128)"
+echo "batch 1024 in 8 slices: $sliced MiB at most; a step by the plan $(planned --batch-size 1024 --grad-accum-steps 8)"
+echo "batch 1024 whole:       a step by the plan $(planned --batch-size 1024)"
 echo "of the whole batch:     $whole_batch MiB (pictures, words, features and similarities with gradients)"
 at_most 'batch 1024 in 8 slices above batch 128, MiB' "$(awk "BEGIN { printf \"%.1f\", $sliced - $small }")" "$whole_batch"
 bound=$(awk "BEGIN { printf \"%d\", ($sliced + 64) * 1024 }")
