@@ -79,13 +79,14 @@ LoadedModel load_encoder(Options& o, const Tool& tool) {
 }
 
 FeatureSpace encoder_space(const LoadedModel& encoder, std::int64_t batch_size) {
-  return {name_of(*encoder), [encoder, batch_size](const Dataset& data) {
-            auto values = encoder->encode(data, all_rows(data.size), batch_size);
-            bool finite = std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
-            if (!finite) throw Error(encoder->name() + ": features are not finite");
-            auto columns = std::int64_t(values.size()) / std::max<std::int64_t>(data.size, 1);
-            return table_of_values(std::move(values), columns);
-          }};
+  auto rows = [encoder, batch_size](const Dataset& data) {
+    auto values = encoder->encode(data, all_rows(data.size), batch_size);
+    bool finite = std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+    if (!finite) throw Error(encoder->name() + ": features are not finite");
+    auto columns = std::int64_t(values.size()) / std::max<std::int64_t>(data.size, 1);
+    return table_of_values(std::move(values), columns);
+  };
+  return {.name = name_of(*encoder), .rows = rows, .pool = resolved_pool(encoder->model(), "auto")};
 }
 
 // `fallback`: what --features means if it was not given.

@@ -118,7 +118,7 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
       throw Error(fmt::format("{}: features of {} numbers, but {} has vectors of {}", file,
                               stats.dim(), judged.source, judged.vectors.dim));
     }
-    require_form(judged, stats.config, file);
+    require_form(judged, own, stats.config, file);
     space = std::move(own);
   }
   return std::make_unique<Reference>(
@@ -128,7 +128,7 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
 Stats stats_of(const Reference& reference) {
   const JudgedSet& set = *reference.set;
   Stats stats = stats_of(reference.frechet.moments, reference.space, set.pictures);
-  stats.config = form_of(set);
+  stats.config = form_of(set, reference.space);
   return stats;
 }
 
@@ -202,7 +202,7 @@ Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpa
 }
 
 Comparison retrieve(const JudgedSet& a, const JudgedSet& b) {
-  require_alike(a, b, /*by_direction=*/true);
+  require_alike(a, b, {}, /*by_direction=*/true);
   if (a.size() != b.size()) {
     throw Error(fmt::format("{}: {} rows have no partners in the {} of {}", a.source, a.size(),
                             b.size(), b.source));

@@ -75,7 +75,11 @@ std::string maker_of(const Vectors& vectors) {
   return digest ? vectors.model + "@" + to_text(*digest) : vectors.model;
 }
 
-Attributes form_of(const JudgedSet& set) {
+Attributes form_of(const JudgedSet& set, const FeatureSpace& space) {
+  if (!set.of_vectors) {
+    if (space.pool.empty()) return {};
+    return {{"pool", space.pool}, {"layer", std::string("-1")}, {"normalized", false}};
+  }
   Attributes form;
   const Attributes& config = set.vectors.config;
   for (const char* field : {"pool", "layer"}) {
@@ -83,15 +87,15 @@ Attributes form_of(const JudgedSet& set) {
   }
   const Scalar* program = find(config, "program");
   bool of_texts = program && to_text(*program) == "txt2vec";
-  // Neither pictures that are encoded here nor texts have another choice.
-  if (!find(form, "pool") && (of_texts || !set.of_vectors)) form.emplace_back("pool", "auto");
-  if (set.of_vectors) form.emplace_back("normalized", set.vectors.normalized);
+  // Texts have no other choice.
+  if (!find(form, "pool") && of_texts) form.emplace_back("pool", "auto");
+  form.emplace_back("normalized", set.vectors.normalized);
   return form;
 }
 
-void require_form(const JudgedSet& set, const Attributes& form, const std::string& source,
-                  bool by_direction) {
-  Attributes own = form_of(set);
+void require_form(const JudgedSet& set, const FeatureSpace& space, const Attributes& form,
+                  const std::string& source, bool by_direction) {
+  Attributes own = form_of(set, space);
   auto differ = [&](const char* field) {
     const Scalar *a = find(own, field), *b = find(form, field);
     return a && b && *a != *b;
@@ -122,10 +126,11 @@ void require_same_maker(const JudgedSet& a, const JudgedSet& b) {
 
 }  // namespace
 
-void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
+void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& space,
+                   bool by_direction) {
   if (!a.of_vectors && !b.of_vectors) return;
   if (a.of_vectors && b.of_vectors) require_same_maker(a, b);
-  require_form(a, form_of(b), b.source, by_direction);
+  require_form(a, space, form_of(b, space), b.source, by_direction);
 }
 
 Table rows_of(const JudgedSet& set, const FeatureSpace& space) {

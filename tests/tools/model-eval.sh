@@ -194,6 +194,24 @@ status 1 model-eval noise.h5 --likelihood classes.h5
 stderr_has 'model-eval: noise.h5: expected labels for classes.h5, found none'
 status 0 img2vec -q -m classes.h5 noise.h5 --labels nines.txt -o nines.h5
 
+# ---- vectors and stats of a transformer by what they are, whether auto or cls was asked for
+status 0 clip-train -q real.h5 --targets labels --net vit --patch-size 8 --embed-dim 16 --depth 1 --num-heads 2 --steps 2 -o vit.h5
+for how in '' '--pool mean' '--pool cls --layer 1'; do
+  # shellcheck disable=SC2086  # words are meant
+  img2vec -q -m vit.h5 unseen.h5 $how -o "rows${how// /}.h5"
+done
+status 0 model-eval real.h5 --features vit.h5 --save-stats vit-stats.h5
+status 0 model-info vit-stats.h5
+stdout_has '^config.pool: cls$'
+status 0 model-eval unseen.h5 --features vit.h5 --reference vit-stats.h5 --bootstrap 0
+cp stdout seen.out
+status 0 model-eval rows.h5 --reference vit-stats.h5 --bootstrap 0
+stdout_is "$(cat seen.out)\n"
+refused 'rows--poolmean.h5: vectors of pool mean, but those of vit-stats.h5 are of cls' \
+  model-eval rows--poolmean.h5 --reference vit-stats.h5
+refused 'rows--poolcls--layer1.h5: vectors of layer 1, but those of vit-stats.h5 are of -1' \
+  model-eval rows--poolcls--layer1.h5 --reference vit-stats.h5
+
 # ---- terms of a model: bars on names that it does not have, and figures that are none
 status 2 model-eval unseen.h5 --likelihood vae.h5 --draws 2 --fail-above nonsense=3
 stderr_has "no figure 'nonsense': there are rows, importance_nll, "
