@@ -153,6 +153,22 @@ done <<'T'
 --classifier cls.h5|2
 --save-stats bars.h5|1
 T
+# Nor is one on what these options leave out.
+while IFS='|' read -r job key; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 model-eval $job --fail-above "$key=1" --features pca:8
+  stderr_has "no figure '$key': there are "
+done <<'T'
+none.h5 --reference none.h5 --bootstrap 0|frechet_high
+none.h5 --reference none.h5 --bootstrap 0 --control|control_frechet_low
+none.h5 --reference none.h5|class_score
+T
+for key in kernel nearest class_score_real; do
+  status 2 model-eval unseen.h5 --reference stats.h5 --classifier cls.h5 --fail-above $key=1
+  stderr_has "no figure '$key': there are rows, reference_rows, frechet, frechet_low"
+  stdout_is ''
+done
+status 2 model-eval none.h5 --classifier cls.h5 --fail-above class_score_real=1
 status 2 model-eval unseen.h5 --reference real.h5 --nearest same.h5 --save-stats same.h5
 stderr_has '--nearest and --save-stats both want same.h5'
 
