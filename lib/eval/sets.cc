@@ -93,23 +93,34 @@ Attributes form_of(const JudgedSet& set, const FeatureSpace& space) {
   return form;
 }
 
+namespace {
+
+void require_same(const JudgedSet& set, const char* field, const Attributes& own,
+                  const Attributes& other, const std::string& source) {
+  const Scalar *a = find(own, field), *b = find(other, field);
+  if (!a || !b || *a == *b) return;
+  throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
+                          to_text(*a), source, to_text(*b)));
+}
+
+}  // namespace
+
 void require_form(const JudgedSet& set, const FeatureSpace& space, const Attributes& form,
                   const std::string& source, bool by_direction) {
   Attributes own = form_of(set, space);
-  auto differ = [&](const char* field) {
-    const Scalar *a = find(own, field), *b = find(form, field);
-    return a && b && *a != *b;
-  };
-  if (!by_direction && differ("normalized")) {
+  const Scalar *a = find(own, "normalized"), *b = find(form, "normalized");
+  if (!by_direction && a && b && *a != *b) {
     bool unit = set.vectors.normalized;
     throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", set.source,
                             unit ? "" : " not", source, unit ? " not" : ""));
   }
-  for (const char* field : {"pool", "layer"}) {
-    if (!differ(field)) continue;
-    throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
-                            to_text(*find(own, field)), source, to_text(*find(form, field))));
-  }
+  for (const char* field : {"pool", "layer"}) require_same(set, field, own, form, source);
+}
+
+void require_preprocess(const JudgedSet& set, const Attributes& preprocess,
+                        const std::string& source) {
+  for (const auto& [field, value] : set.vectors.preprocess)
+    require_same(set, field.c_str(), set.vectors.preprocess, preprocess, source);
 }
 
 namespace {
@@ -131,6 +142,7 @@ void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& s
   if (!a.of_vectors && !b.of_vectors) return;
   if (a.of_vectors && b.of_vectors) require_same_maker(a, b);
   require_form(a, space, form_of(b, space), b.source, by_direction);
+  require_preprocess(a, b.vectors.preprocess, b.source);
 }
 
 Table rows_of(const JudgedSet& set, const FeatureSpace& space) {

@@ -58,9 +58,15 @@ Attributes form_of(const JudgedSet& set, const FeatureSpace& space = {});
 void require_form(const JudgedSet& set, const FeatureSpace& space, const Attributes& form,
                   const std::string& source, bool by_direction = false);
 
+// Throws Error naming `set` and `source` if the pictures behind the vectors of `set` were prepared
+// otherwise than `preprocess` says, as far as both say. Pictures may differ: what is seen of them
+// is what is judged.
+void require_preprocess(const JudgedSet& set, const Attributes& preprocess,
+                        const std::string& source);
+
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models, of different weights as far as both say, or of another form. Pictures are
-// otherwise compared by `space`, in which they are seen.
+// widths or models, of different weights as far as both say, of another form, or of pictures
+// prepared otherwise. Pictures are otherwise compared by `space`, in which they are seen.
 void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& space = {},
                    bool by_direction = false);
 

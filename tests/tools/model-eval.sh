@@ -277,19 +277,31 @@ P
   stderr_has "features are toy@0000000000000001, but those of other.h5 are other@0000000000000002"
   python3 - <<'P'
 import h5py, shutil
-for pool in "cls", "mean":
-    shutil.copy("test.h5", pool + "-rows.h5")
-    with h5py.File(pool + "-rows.h5", "r+") as f:
+for pool, crop in ("cls", "center"), ("mean", "center"), ("cls", "none"):
+    name = (pool if crop == "center" else crop) + "-rows.h5"
+    shutil.copy("test.h5", name)
+    with h5py.File(name, "r+") as f:
         f.require_group("config").attrs["pool"] = pool
+        f.require_group("preprocess").attrs["crop"] = crop
 P
   status 0 model-eval cls-rows.h5 --save-stats cls-stats.h5
   status 0 model-info --check cls-stats.h5
   status 0 model-eval cls-rows.h5 --reference cls-stats.h5 --bootstrap 0
+  python3 - <<'P'
+import h5py, shutil
+shutil.copy("cls-stats.h5", "bare-stats.h5")
+with h5py.File("bare-stats.h5", "r+") as f:
+    del f["config"]
+P
   while IFS='|' read -r words message; do
     # shellcheck disable=SC2086  # words are meant
     refused "$message" model-eval $words
   done <<'T'
 mean-rows.h5 --reference cls-stats.h5|mean-rows.h5: vectors of pool mean, but those of cls-stats.h5 are of cls
+none-rows.h5 --reference cls-stats.h5|none-rows.h5: vectors of crop none, but those of cls-stats.h5 are of center
+none-rows.h5 --retrieval cls-rows.h5|none-rows.h5: vectors of crop none, but those of cls-rows.h5 are of center
+none-rows.h5 --probe cls-rows.h5|none-rows.h5: vectors of crop none, but those of cls-rows.h5 are of center
+cls-rows.h5 --reference bare-stats.h5|bare-stats.h5: expected /config with pool cls, normalized false, as cls-rows.h5 has it, found none
 mean-rows.h5 --reference cls-rows.h5|mean-rows.h5: vectors of pool mean, but those of cls-rows.h5 are of cls
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
