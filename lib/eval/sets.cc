@@ -25,9 +25,14 @@ std::int64_t components_of(const std::string& features) {
 }  // namespace
 
 SetInput recognise(const std::vector<std::string>& sources, const ReadOptions& reading) {
-  SetInput input{identify_all(sources, reading), reading, {}};
-  input.kind = kind_of(input.inputs.front());
-  return input;
+  try {
+    SetInput input{identify_all(sources, reading), reading, {}};
+    input.kind = kind_of(input.inputs.front());
+    return input;
+  } catch (const UnknownInput& error) {
+    throw Error(fmt::format("{}; vectors are read from HDF5, as img2vec -o FILE.h5 writes them",
+                            error.what()));
+  }
 }
 
 SetInput recognise_other(const std::string& source, ReadOptions reading) {

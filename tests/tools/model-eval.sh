@@ -293,6 +293,7 @@ shutil.copy("cls-stats.h5", "bare-stats.h5")
 with h5py.File("bare-stats.h5", "r+") as f:
     del f["config"]
 P
+  for format in npy csv jsonl fvecs; do img2vec --merge cls-rows.h5 -o cls-rows.$format; done
   while IFS='|' read -r words message; do
     # shellcheck disable=SC2086  # words are meant
     refused "$message" model-eval $words
@@ -302,6 +303,10 @@ none-rows.h5 --reference cls-stats.h5|none-rows.h5: vectors of crop none, but th
 none-rows.h5 --retrieval cls-rows.h5|none-rows.h5: vectors of crop none, but those of cls-rows.h5 are of center
 none-rows.h5 --probe cls-rows.h5|none-rows.h5: vectors of crop none, but those of cls-rows.h5 are of center
 cls-rows.h5 --reference bare-stats.h5|bare-stats.h5: expected /config with pool cls, normalized false, as cls-rows.h5 has it, found none
+cls-rows.npy --reference cls-rows.h5|cls-rows.npy: expected a folder, a tar, idx or HDF5 file or pictures, found none of them; vectors are read from HDF5, as img2vec -o FILE.h5 writes them
+cls-rows.h5 --probe cls-rows.csv|found none of them; vectors are read from HDF5, as
+cls-rows.jsonl --retrieval cls-rows.h5|found none of them; vectors are read from HDF5, as
+cls-rows.fvecs --zero-shot cls-rows.h5|found none of them; vectors are read from HDF5, as
 mean-rows.h5 --reference cls-rows.h5|mean-rows.h5: vectors of pool mean, but those of cls-rows.h5 are of cls
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
