@@ -77,6 +77,8 @@ struct Model {
   // -> f32 [N, ..]; with default arguments it is what decode takes. UsageError for a pool or a
   // layer that the model does not have.
   std::function<Expr(const Scope&, Expr image, const EncodeArgs&)> encode;
+  // The other name of pool "auto", "cls" or "mean", or "auto" itself; null: it has none.
+  std::function<std::string()> pool;
   std::function<Expr(const Scope&, Expr latent)> decode;  // -> image f32 [N,H,W,C], 0..1
   std::function<Shape(std::int64_t rows)> latent_shape;
   std::function<Expr(const Scope&, std::int64_t rows)> draw;  // prior -> image, by scope noise
@@ -98,5 +100,9 @@ struct Model {
 
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
 };
+
+// A pool by the name that vectors record, so that equal ones are called equal: "auto" is "cls" or
+// "mean" where the model means that by it.
+std::string resolved_pool(const Model& model, const std::string& pool);
 
 }  // namespace atelier
