@@ -174,8 +174,8 @@ Comparison judge(const JudgedSet& judged, const Reference& reference,
   if (!fair) {
     result.remarks.push_back(fmt::format(
         "{} reference rows for {} components fitted to them: too few for nearer_prob and "
-        "copying_z; give --unseen, {} rows or --features pixels",
-        reference.frechet.moments.count, reference.space.pca.count, enough));
+        "copying_z; give --unseen, {} rows a component or --features pixels",
+        reference.frechet.moments.count, reference.space.pca.count, kRowsAComponent));
   }
   if (!args.nearest.empty()) {
     write_nearest(args.nearest, judged.pictures, reference.set->pictures, found);

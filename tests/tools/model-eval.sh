@@ -29,7 +29,7 @@ few=(copy.h5 --reference real.h5 --bootstrap 0 --fail-above copying_z=3 --featur
 status 2 model-eval "${few[@]}" pca:10
 stderr_has "no figure 'copying_z': there are "
 status 0 model-eval "${few[@]:0:5}" --features pca:10
-stderr_has '300 reference rows for 10 components fitted to them: too few for nearer_prob and copying_z; give --unseen, 320 rows or --features pixels'
+stderr_has '300 reference rows for 10 components fitted to them: too few for nearer_prob and copying_z; give --unseen, 32 rows a component or --features pixels'
 status 0 test "$(grep -c '^nearer_prob\|^copying_z' stdout)" = 0
 for fair in pca:9 pixels 'pca:10 --unseen unseen.h5'; do
   # shellcheck disable=SC2086  # words are meant
