@@ -9,6 +9,7 @@
 #include "cli/tool.h"
 #include "infer/attention_report.h"
 #include "infer/encode.h"
+#include "io/row_blocks.h"
 #include "io/vector_merge.h"
 
 using namespace atelier;
@@ -49,6 +50,8 @@ Vectors about(const Options& o, const Loaded& loaded, const Encoder& encoder) {
               {"pool", encoder.pool()},
               {"layer", o.layer},
               {"normalize", o.normalize}};
+  Shard shard = parse_shard(o.shard);
+  set_row_blocks(v.config, RowBlocks{shard.index, shard.index, shard.count});
   v.inputs = {{"model", loaded.digest()}};
   return v;
 }
@@ -92,6 +95,7 @@ int encode(const Options& o, const Tool& tool) {
         if (encoder)
           sink->add(rows_of(items, encoder->encode(items, places), reader.label_names()));
       });
+  if (report) report->finish();  // before the vectors, which replace a file when they are whole
   if (sink) {
     DataShape shape = loaded.data_shape();
     all.label_names = reader.label_names();
@@ -102,10 +106,7 @@ int encode(const Options& o, const Tool& tool) {
                   " of " + std::to_string(all.dim) + ", " + std::to_string(reader.skipped()) +
                   " skipped");
   }
-  if (report) {
-    report->finish();
-    logging::note(report->summary());
-  }
+  if (report) logging::note(report->summary());
   return reader.skipped() > 0 ? kExitSkipped : kExitDone;
 }
 

@@ -48,7 +48,9 @@ std::string average_prefix(const Store& store, const std::string& average, const
     throw UsageError(fmt::format("--average '{}': expected auto, none or a number", average));
   }
   if (index >= count) {
-    throw Error(fmt::format("{}: no average {}, it holds {}", name, index, count));
+    throw Error(count == 0 ? fmt::format("{}: no average {}: it holds none", name, index)
+                           : fmt::format("{}: no average {}: it holds those from 0 to {}", name,
+                                         index, count - 1));
   }
   return ema_prefix(index);
 }
@@ -247,7 +249,7 @@ bool Loaded::sample(
     std::span<const float> y = plan.output("y");
     std::size_t row = y.size() / std::size_t(rows);
     for (std::size_t i = 0; i < count; ++i)
-      give(std::int64_t(first + i), as_pixels(y.subspan(i * row, row)));
+      give(std::int64_t(first + i), picture_of(*this, y.subspan(i * row, row)));
   }
   return true;
 }
@@ -264,7 +266,7 @@ void Loaded::reconstruct(
       [&](const Scope& scope, const Batch& batch) {
         return model.decode(scope, model.encode(scope, batch.image, {}));
       },
-      [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); });
+      [&](std::int64_t index, std::span<const float> row) { give(index, picture_of(*this, row)); });
 }
 
 std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int64_t> indices,

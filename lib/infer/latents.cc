@@ -92,7 +92,7 @@ void decode_latents(const Loaded& model, std::int64_t count,
     std::span<const float> y = plan.output("y");
     std::size_t picture = y.size() / std::size_t(rows);
     for (std::int64_t i = 0; i < wanted; ++i)
-      give(as_pixels(y.subspan(std::size_t(i) * picture, picture)));
+      give(picture_of(model, y.subspan(std::size_t(i) * picture, picture)));
   }
 }
 

@@ -59,11 +59,24 @@ done
 data-pack -q shapes.h5 --limit 2 -o two.h5
 img2vec -q -m vae.h5 two.h5 -o two.vec.h5
 for k in 1 2 3 4; do img2vec -q -m vae.h5 two.h5 --shard $k/4 -o few-$k.h5; done
-status 0 img2vec --merge few-4.h5 few-1.h5 few-2.h5 few-3.h5 -o merged.h5
+status 0 img2vec --merge few-1.h5 few-2.h5 few-3.h5 few-4.h5 -o merged.h5
 status 0 cmp merged.h5 two.vec.h5
 stdout_is ''
-status 0 img2vec --merge few-3.h5 few-4.h5 -o none.csv
-status 0 test "$(cat none.csv)" = id,v0,v1,v2,v3,v4,v5,v6,v7
+# Blocks that are no whole run, in order, are not put together.
+img2vec -q -m vae.h5 two.h5 --shard 1/3 -o other-1.h5
+while IFS='|' read -r files message; do
+  # shellcheck disable=SC2086  # words are meant
+  refused "$message" img2vec --merge $files -o x.h5
+done <<'T'
+few-4.h5 few-1.h5|few-1.h5: is block 1/4, but nothing is to follow
+few-1.h5 few-3.h5|few-3.h5: is block 3/4, but 2/4 is to follow
+few-1.h5 few-1.h5|few-1.h5: is block 1/4, but 2/4 is to follow
+few-1.h5 other-1.h5|other-1.h5: is block 1/3, but 2/4 is to follow
+few-1.h5 two.vec.h5|two.vec.h5: is no block, but 2/4 is to follow
+few-1.h5 few-2.h5|few-1.h5: blocks 1-2/4 of a divided run: expected all 4
+few-2.h5|few-2.h5: blocks 2/4 of a divided run: expected all 4
+T
+status 0 img2vec --merge two.vec.h5 few-1.h5 few-2.h5 few-3.h5 few-4.h5 -o twice.h5
 
 # ---- f16, normalized, other names, read back
 for format in h5 npy csv; do
@@ -172,6 +185,12 @@ for k in 1 2 3; do
 done
 status 0 cmp some.csv shards.csv
 status 0 test "$(grep -c '(skipped)$' shards.err)" = 3
+# What should hold pictures and does not is none of them.
+mkdir hollow
+head -c 3000 shapes.h5 >cut.h5
+for bad in hollow cut.h5 vae.h5; do
+  refused "$bad: " img2vec -m vae.h5 set/c/3.ppm $bad --on-error skip -o x.h5
+done
 refused 'set/c/bad.png: ' img2vec -m vae.h5 --files-from names2 -o x.h5
 refused 'set/c/bad.png: ' img2vec -m vae.h5 set -o x.h5
 echo set/none.png >names3
@@ -293,6 +312,18 @@ cp stdout far2.tsv
 status 0 cmp far.tsv far2.tsv
 status 0 cmp far.png far2.png
 status 0 cmp <(img2vec -q -m vit.h5 shapes.h5 --format csv) tokens2.csv
+echo 'the old file' >old.h5
+refused 'nodir/x.tsv' img2vec -m vit.h5 shapes.h5 --attention nodir/x.tsv -o old.h5
+status 0 grep -qx 'the old file' old.h5
+status 0 python3 - <<'P'
+import h5py, numpy, shutil
+shutil.copy("vit.h5", "huge.h5")
+with h5py.File("huge.h5", "r+") as f:
+    for weight in (f["model"][n] for n in f["model"] if n.endswith("weight")):
+        weight[...] = numpy.where(numpy.arange(weight.size).reshape(weight.shape) % 3, 1e38, -1e38)
+        del weight.attrs["xxh3"]
+P
+refused 'huge.h5: its attention in layer 1 is not finite' img2vec -m huge.h5 shapes.h5 --attention x.h5
 "${tower[@]}" --net conv -o conv.h5
 status 0 img2vec -q -m conv.h5 shapes.h5 -o conv.csv
 refused 'conv.h5: this model has no attention' img2vec -m conv.h5 shapes.h5 --attention x.h5

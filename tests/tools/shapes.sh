@@ -12,7 +12,8 @@ through() {
   local name=$1 count=$2 channels=$3 batch=$4 steps=$5
   shift 5
   local train=("$name.h5" "$@" --latent-dim 3 --likelihood gaussian --batch-size "$batch" --steps "$steps" --ema-decay 0.9)
-  status 0 data-pack -q --synthetic noise --synthetic-count "$count" --image-height $height --image-width $width --image-channels "$channels" -o "$name.h5"
+  for ((i = 0; i < count; i++)); do echo $((i % 2)); done >"$name.txt"
+  status 0 data-pack -q --synthetic noise --labels "$name.txt" --synthetic-count "$count" --image-height $height --image-width $width --image-channels "$channels" -o "$name.h5"
   status 0 vae-train -q "${train[@]}" --run-dir "$name.straight" -o "$name.model.h5"
   local attempt
   for attempt in $(seq $((steps + 3))); do
@@ -38,6 +39,16 @@ through() {
   status 0 model-eval "$name.h5" --reconstruct "$name.model.h5" --batch-size 2
   stdout_has '^ssim: '
   status 0 model-eval "$name.h5" --likelihood "$name.model.h5" --draws 2
+  if [ "$count" -gt 1 ]; then
+    status 0 model-eval "$name.h5" --reference "$name.h5" --bootstrap 2 --control
+    stdout_has '^control_frechet: '
+    status 0 model-eval "$name.h5" --probe "$name.h5" -j 1
+    cp stdout "$name.probe"
+    status 0 model-eval "$name.h5" --probe "$name.h5" -j 3
+    stdout_is "$(cat "$name.probe")\n"
+    status 0 model-eval --baselines "$name.h5"
+    stdout_has '^context_histogram_bits: '
+  fi
   status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
   stdout_has "config.in_channels: $channels"
   stdout_has "config.image_height: $height"
@@ -60,6 +71,15 @@ status 0 vae-train -q wide.h5 --net fc --hidden-dim 9 --likelihood gaussian --st
 status 0 test "$(od -An -tu1 -j25 -N1 drawn/samples/step-00000001.png | tr -d ' ')" = 2
 through one 1 3 61 3 "${conv[@]}" --kernel-size 3
 through only 1 1 1 3 --net fc --hidden-dim 5
+
+# Towers, by captions in slices and with convolutions, and what they see.
+tower=(--projection-dim 4 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 --vocab-size 300 --context-length 9)
+status 0 data-pack -q --synthetic shapes --synthetic-count 13 --image-height $height --image-width $width -o captioned.h5
+status 0 clip-train -q captioned.h5 "${tower[@]}" --patch-size 16 --embed-dim 8 --depth 1 --num-heads 2 --batch-size 6 --grad-accum-steps 3 --steps 3 -o tower.h5
+status 0 model-eval captioned.h5 --reference captioned.h5 --features tower.h5 --bootstrap 0
+status 0 clip-train -q captioned.h5 "${tower[@]}" --net conv --channels 4,6 --batch-size 5 --steps 3 -o tower.h5
+status 0 clip-train -q seven.h5 --targets labels --net conv --channels 4,6 --batch-size 3 --steps 2 -o tower.h5
+status 0 model-eval seven.h5 --probe seven.h5 --features tower.h5
 
 # Small pictures in colour: the default works with a last batch of one and with batches of one.
 height=8 width=8
