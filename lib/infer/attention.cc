@@ -66,7 +66,7 @@ void AttentionMeter::prepare(std::int64_t rows) {
 // Adds the distances of the first `rows` pictures, each on its own, so that batches do not matter.
 void AttentionMeter::measure(std::span<const float> weights, std::int64_t layer,
                              std::int64_t rows) {
-  if (!std::ranges::all_of(weights, [](float v) { return std::isfinite(v); })) {
+  if (!all_finite(weights)) {
     throw Error(
         fmt::format("{}: its attention in layer {} is not finite", model_.name(), layer + 1));
   }
