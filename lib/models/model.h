@@ -56,7 +56,9 @@ struct Model {
   // UsageError for impossible combinations.
   std::function<void(const DataShape&)> fit;
 
-  std::function<Objective(const Scope&, const Batch&)> objective;  // training
+  std::function<Objective(const Scope&, const Batch&)> objective;  // training; or players
+  // Parts that are trained in turns, as the configuration says now; empty: the objective.
+  std::function<std::vector<Player>()> players;
   // The same objective in two steps, for losses that compare the rows of a batch with each other:
   // what each row says on its own, f32 [N, ..] each, and what is made of it all. A trainer may run
   // the first step in slices and the second over the whole batch (Gao et al. 2021,

@@ -1,10 +1,11 @@
 // What is trained, said in graph terms: a batch, the reported terms, the loss.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "graph/graph.h"
+#include "nn/scope.h"
 
 namespace atelier {
 
@@ -36,6 +37,19 @@ struct Objective {
   Expr loss;                // f32 []: what training minimises, a mean over the rows
   std::string unit;         // of the loss
   std::vector<Term> terms;  // what it is made of; the loss itself is not repeated
+};
+
+// One of several parts that are trained in turns, each for an objective of its own: the adversaries
+// of a GAN. In every step each makes its updates, in their order.
+struct Player {
+  std::string name;  // "generator": its parameters are those of the root's scope of this name
+  // The parameters of the others are as they are; their states must be left alone (Scope::frozen).
+  std::function<Objective(const Scope& root, const Batch&)> objective;
+  std::int64_t updates = 1;  // in a step, each with a batch of its own; of the last player 1
+  // Its objective is taken where so many further updates would bring the player before it, on the
+  // same batch; gradients flow through them (Metz et al. 2016, arXiv:1611.02163).
+  std::int64_t look_ahead = 0;
+  bool averaged = true;  // running averages are kept of its weights
 };
 
 }  // namespace atelier

@@ -88,7 +88,14 @@ Expr Scope::param(std::string_view name, Shape shape, const Init& init, Where wh
   bool known =
       std::any_of(params.begin(), params.end(), [&](const auto& p) { return p.slot == slot; });
   if (!known) params.push_back({full, slot});
-  return slot;
+  if (!values_) return slot;
+  auto value = values_->find(full);
+  if (value == values_->end()) return slot;
+  if (value->second.type() != type) {
+    graph_->refuse("with", fmt::format("'{}' is {}", full, to_string(type)), {&value->second, 1},
+                   where);
+  }
+  return value->second;
 }
 
 Expr Scope::state(std::string_view name, Shape shape, double start, Where where) const {
@@ -180,6 +187,12 @@ Scope Scope::frozen() const {
 Scope Scope::reading(std::string_view store_prefix) const {
   Scope result = *this;
   result.store_prefix_ = store_prefix;
+  return result;
+}
+
+Scope Scope::with(std::map<std::string, Expr> values) const {
+  Scope result = *this;
+  result.values_ = std::make_shared<const std::map<std::string, Expr>>(std::move(values));
   return result;
 }
 

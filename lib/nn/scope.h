@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -67,6 +68,9 @@ class Scope {
   // Reads every parameter and state from another place: an evaluation graph runs on averaged
   // weights with "ema0/", that is on "ema0/<name>" where the store has such a tensor.
   Scope reading(std::string_view store_prefix) const;
+  // Reads the parameters that `values` names from these expressions instead: the network as it would
+  // be with other weights, through which gradients flow. ShapeError where the type differs.
+  Scope with(std::map<std::string, Expr> values) const;
   // What update() has committed so far under this prefix, in order.
   struct StateUpdate {
     std::string name;
@@ -87,6 +91,7 @@ class Scope {
   std::string path_, store_prefix_;
   Noise noise_;
   std::shared_ptr<Shared> shared_;
+  std::shared_ptr<const std::map<std::string, Expr>> values_;  // of with(); null: none
 };
 
 // While it lives, nodes of the graph are recorded as belonging to the scope's path and, in a layer,

@@ -41,7 +41,7 @@ void Reports::open(const std::string& file) {
                    {"level", std::string(name(host_level()))},
                    {"cpu", cpu_model()},
                    {"seed", config_.seed},
-                   {"parameters", plans_.parameters()}});
+                   {"parameters", turns_.parameters()}});
 }
 
 // A unit is told once, before the first record that needs it.
@@ -54,14 +54,14 @@ void Reports::write_units(const std::string& prefix, std::span<const ReportedTer
   if (!units.empty()) metrics_.record(units);
 }
 
-void Reports::Sums::add(const TrainPlans& plans) {
+void Reports::Sums::add(const Turns& turns) {
   if (terms.empty()) {
-    terms.push_back({"loss", plans.unit(), 0, TermRole::loss});
-    for (const ReportedTerm& term : plans.terms())
+    terms.push_back({"loss", turns.unit(), 0, TermRole::loss});
+    for (const ReportedTerm& term : turns.terms())
       terms.push_back({term.name, term.unit, 0, term.role});
   }
-  terms[0].value += plans.loss();
-  for (std::size_t i = 1; i < terms.size(); ++i) terms[i].value += plans.terms()[i - 1].value;
+  terms[0].value += turns.loss();
+  for (std::size_t i = 1; i < terms.size(); ++i) terms[i].value += turns.terms()[i - 1].value;
   ++updates;
 }
 
@@ -82,8 +82,8 @@ void Reports::measure() {
 }
 
 void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate) {
-  recent_.add(plans_);
-  if (2 * step > total_steps_) late_.add(plans_);
+  recent_.add(turns_);
+  if (2 * step > total_steps_) late_.add(turns_);
   images_ += rows;
   if (step % config_.log_every != 0 && step != total_steps_) return progress(step);
   measure();
@@ -92,14 +92,14 @@ void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, d
   Attributes record = {{"step", step}, {"epoch", epoch}};
   for (const ReportedTerm& term : means) record.emplace_back(term.name, term.value);
   record.insert(record.end(), {{"learning_rate", rate},
-                               {"grad_norm", plans_.grad_norm()},
+                               {"grad_norm", turns_.grad_norm()},
                                {"images_per_second", speed_},
                                {"seconds", seconds()},
                                {"rss_mib", peak_rss_mib()}});
   metrics_.record(record);
   if (!is_terminal(STDERR_FILENO)) {
     logging::note(fmt::format("step {}/{}: loss {:.4f} {}, {:.0f} pictures/s", step, total_steps_,
-                              means[0].value, plans_.unit(), speed_));
+                              means[0].value, turns_.unit(), speed_));
   }
   recent_ = {};
   images_ = 0;
@@ -113,7 +113,7 @@ void Reports::progress(std::int64_t step) {
   last_progress_ = Clock::now();
   double per_step = seconds() / double(std::max<std::int64_t>(1, step - first_step_));
   logging::status_line(fmt::format("step {}/{}  loss {:.4f} {}  {:.0f} pictures/s  {} left", step,
-                                   total_steps_, plans_.loss(), plans_.unit(), speed_,
+                                   total_steps_, turns_.loss(), turns_.unit(), speed_,
                                    format_seconds(per_step * double(total_steps_ - step))));
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "io/metrics.h"
-#include "train/train_plans.h"
+#include "train/turns.h"
 #include "train/trainer.h"
 
 namespace atelier {
@@ -17,8 +17,8 @@ namespace atelier {
 class Reports {
  public:
   using Clock = std::chrono::steady_clock;
-  Reports(const Task& task, const TrainConfig& config, const TrainPlans& plans)
-      : task_(task), config_(config), plans_(plans) {}
+  Reports(const Task& task, const TrainConfig& config, const Turns& turns)
+      : task_(task), config_(config), turns_(turns) {}
 
   void start(std::int64_t step, std::int64_t total_steps);  // the clock
   // `file`: where records go, empty: nowhere, "-": standard output. Records beyond the step of
@@ -46,13 +46,13 @@ class Reports {
 
   const Task& task_;
   const TrainConfig& config_;
-  const TrainPlans& plans_;
+  const Turns& turns_;
   MetricsWriter metrics_;
   // Sums of the loss and the terms over some updates.
   struct Sums {
     std::vector<ReportedTerm> terms;  // "loss" first
     std::int64_t updates = 0;
-    void add(const TrainPlans& plans);
+    void add(const Turns& turns);
     std::vector<ReportedTerm> means() const;
   };
   std::int64_t first_step_ = 0, total_steps_ = 0, images_ = 0, intervals_ = 0;

@@ -87,8 +87,15 @@ void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
 }
 
 TrainPlans::TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data,
-                       Store& store, std::int64_t context_length)
-    : task_(task), config_(config), data_(data), store_(store), context_length_(context_length) {}
+                       Store& store, std::int64_t context_length, int player,
+                       std::shared_ptr<Workspace> workspace)
+    : task_(task),
+      config_(config),
+      data_(data),
+      store_(store),
+      context_length_(context_length),
+      player_(player),
+      workspace_(std::move(workspace)) {}
 
 bool TrainPlans::cached() const { return task_.contrast && config_.grad_accum_steps > 1; }
 

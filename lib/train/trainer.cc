@@ -16,7 +16,7 @@
 #include "train/pace.h"
 #include "train/reports.h"
 #include "train/signals.h"
-#include "train/train_plans.h"
+#include "train/turns.h"
 #include "train/validator.h"
 
 namespace atelier {
@@ -38,7 +38,7 @@ class Trainer {
         config_(config),
         data_(data),
         store_(std::uint64_t(config.seed)),
-        plans_(task, config, *data.train, store_,
+        turns_(task, config, *data.train, store_,
                data.captions ? data.captions->context_length() : 0),
         loader_(*data.train, data.train_indices,
                 {.batch_size = config.batch_size,
@@ -47,7 +47,7 @@ class Trainer {
                  .crop_padding = config.crop_padding,
                  .binarize = config.binarize,
                  .captions = data.captions}),
-        reports_(task, config, plans_) {
+        reports_(task, config, turns_) {
     if (has_validation(task, data)) {
       validator_ =
           std::make_unique<Validator>(task, config, *data.validation, data.validation_indices,
@@ -76,7 +76,8 @@ class Trainer {
  private:
   // ---- before the first step
   void prepare() {
-    pace_ = settle_pace(task_, config_, data_, loader_.batches_per_epoch());
+    pace_ = settle_pace(task_, config_, data_,
+                        std::max<std::int64_t>(1, loader_.batches_per_epoch() / turns_.batches()));
     checkpoints_.emplace(task_, config_, data_, store_);
     std::string from = checkpoints_->resume_source();
     if (!from.empty()) {
@@ -88,7 +89,7 @@ class Trainer {
     }
     create_tensors(from.empty() ? config_.init : from);
     if (from.empty()) {
-      checkpoints_->settle_weights(plans_.tensors());
+      checkpoints_->settle_weights(turns_.tensors());
     } else {
       checkpoints_->require_whole(from);
       logging::note(fmt::format("resumed from {} at step {}", from, now_.step));
@@ -111,7 +112,7 @@ class Trainer {
   // Those that no checkpoint gave; those that one gave must be of the right shape.
   void create_tensors(const std::string& given) {
     try {
-      plans_.for_rows(std::min(config_.batch_size, loader_.size()));
+      turns_.compile(std::min(config_.batch_size, loader_.size()));
     } catch (const ShapeError& error) {
       if (given.empty()) throw;
       throw Error(fmt::format("{}: {}", given, error.what()));
@@ -124,7 +125,7 @@ class Trainer {
     logging::note(fmt::format(
         "{} pictures {}x{}x{} to train on, {} held out; {} parameters; {} steps",
         data_.train_indices.size(), set.height, set.width, set.channels,
-        validator_ ? data_.validation_indices.size() : 0, plans_.parameters(), pace_.total_steps));
+        validator_ ? data_.validation_indices.size() : 0, turns_.parameters(), pace_.total_steps));
   }
 
   // ---- the loop
@@ -136,15 +137,14 @@ class Trainer {
     }
     while (now_.step < pace_.total_steps) {
       if (must_stop()) return false;
-      HostBatch batch = loader_.next();
       double rate = learning_rate_at(pace_.schedule, now_.step);
-      if (!plans_.update(batch, now_.step, rate)) diverged();
+      if (!turns_.run(loader_, now_.step, rate)) diverged();
       ++now_.step;
-      now_.position = batch.next;
+      now_.position = turns_.next();
       if (!worked_ || now_.step % kCheckEvery == 0) check_weights();
       begin();
       worked_ = true;
-      reports_.update(now_.step, now_.position.epoch, batch.rows, rate);
+      reports_.update(now_.step, now_.position.epoch, turns_.rows(), rate);
       if (!finish_step()) return false;
       if (save_requested() || save_due()) save();
     }
@@ -268,26 +268,25 @@ class Trainer {
       kept += fmt::format(" ({})", error.what());
     }
     throw Error(fmt::format("diverged at step {}: loss or gradient is not finite, first in {}; {}",
-                            now_.step + 1, plans_.non_finite(), kept));
+                            now_.step + 1, turns_.non_finite(), kept));
   }
 
   int dry_run() {
     std::int64_t rows = std::min(config_.batch_size, loader_.size());
-    Plan& plan = plans_.for_rows(rows);
-    double flops = plans_.flops(rows);
-    plans_.update(loader_.next(), 0, 0);  // touches the memory
+    double flops = turns_.flops(rows);
+    turns_.run(loader_, 0, 0);  // touches the memory
     auto begin = Clock::now();
     int timed = 0;
     while (timed < 3 || (seconds_since(begin) < 1 && timed < 50))
-      plans_.update(loader_.next(), 0, 0), ++timed;
+      turns_.run(loader_, 0, 0), ++timed;
     double per_step = seconds_since(begin) / timed;
     auto line = [](const std::string& text) {
       write_all(STDOUT_FILENO, text + "\n", "standard output");
     };
-    line(fmt::format("parameters: {}", plans_.parameters()));
+    line(fmt::format("parameters: {}", turns_.parameters()));
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
     line(fmt::format("memory of a step: {}",
-                     format_bytes(double(plans_.workspace_bytes() + plan.packed_bytes()))));
+                     format_bytes(double(turns_.bytes(rows)))));
     double validations = 0;
     if (validator_) {
       double each = validator_->expected_seconds(weights_prefix());
@@ -312,7 +311,7 @@ class Trainer {
   const TrainConfig& config_;
   const TrainData& data_;
   Store store_;
-  TrainPlans plans_;
+  Turns turns_;
   Loader loader_;
   Reports reports_;
   std::unique_ptr<Validator> validator_;

@@ -73,6 +73,13 @@ struct Judgement {
   std::vector<Remark> remarks;
 };
 
+// One of several parts that are trained in turns, and how.
+struct TrainedPlayer : Player {
+  double rate_factor = 1;          // of the learning rate and its schedule
+  AdamArgs adam = {};              // in the place of the options of the training
+  bool bias_correction = true;     // of its moments
+};
+
 struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
@@ -80,6 +87,8 @@ struct Task {
   Attributes training = {};               // options of the program's own that decide the bytes
   std::vector<std::byte> tokenizer = {};  // of the captions (data/tokenizer.h); empty: none
   std::function<Objective(const Scope&, const Batch&)> objective;
+  // Instead of the objective: parts that are trained in turns. A step is an update of the last one.
+  std::vector<TrainedPlayer> players = {};
   // The objective in two steps, as Model has it; both may be empty.
   std::function<std::vector<Expr>(const Scope&, const Batch&)> features;
   std::function<Objective(const Scope&, std::span<const Expr>, const Batch&)> contrast;

@@ -1,0 +1,188 @@
+// GAN: what both players minimise, and the entry of the registry; the networks are in gan_nets.cc.
+#include "models/gan.h"
+
+#include <fmt/format.h>
+
+#include "nn/adversarial.h"
+#include "nn/losses.h"
+#include "nn/optimizers.h"
+
+namespace atelier {
+namespace {
+
+using Config = std::shared_ptr<GanConfig>;
+
+constexpr const char* kGenerator = "generator";
+constexpr const char* kDiscriminator = "discriminator";
+
+// Pixels 0..1 as the networks see them, and back.
+Expr seen(Expr image) { return 2.0 * image - 1.0; }
+Expr shown(Expr x) { return clamp(0.5 * x + 0.5, 0, 1); }
+
+Expr latent_of(const GanConfig& c, const Scope& scope, std::int64_t rows) {
+  return scope.normal("latent", {rows, c.latent_dim});
+}
+
+// Deviation of the instance noise (Sonderby et al. 2016, arXiv:1610.04490) after `step` updates of
+// the generator, falling in a line.
+Expr noise_deviation(const GanConfig& c, Expr step) {
+  if (c.instance_noise_steps == 0 || !step)
+    return step ? step * 0.0 + c.instance_noise : Expr{};
+  return c.instance_noise * max(1.0 - step * (1.0 / double(c.instance_noise_steps)), 0.0);
+}
+
+Expr with_noise(const GanConfig& c, const Scope& scope, const char* name, Expr x, Expr step) {
+  if (c.instance_noise == 0) return x;
+  return x + noise_deviation(c, step) * scope.normal(name, x.shape());
+}
+
+void clip_weights(const GanConfig& c, const Scope& discriminator) {
+  if (c.weight_clip == 0) return;
+  for (Expr weight : discriminator.params())
+    discriminator.keep_within(weight, -c.weight_clip, c.weight_clip);
+}
+
+// The term that is added to the discriminator's loss, and the mean slope where it looked.
+struct Penalty {
+  Expr value, slope;
+};
+Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake) {
+  Scope scope = root / kDiscriminator;
+  Discriminator discriminate = [&](Expr x) { return gan_discriminate(c, scope.frozen(), x); };
+  Scope noise = root / "penalty";
+  if (c.penalty == "r1") {  // Mescheder et al. 2018, arXiv:1801.04406
+    Expr slope = slopes(discriminate, real);
+    return {0.5 * c.gradient_penalty_weight * mean_of_rows(square(slope)), mean_of_rows(slope)};
+  }
+  Expr points = c.penalty == "dragan" ? around_points(noise, real)
+                                      : between_points(noise, real, fake);
+  Expr slope = slopes(discriminate, points);
+  Expr value = mean_of_rows(slope_penalty(slope, c.one_sided_penalty));
+  return {c.gradient_penalty_weight * value, mean_of_rows(slope)};
+}
+
+Objective discriminator_objective(const GanConfig& c, const Scope& root, const Batch& batch) {
+  AdversarialLoss kind = parse_adversarial_loss(c.loss);
+  std::int64_t rows = batch.image.shape()[0];
+  Scope scope = root / kDiscriminator;
+  Expr real = seen(batch.image);
+  Expr fake = gan_generate(c, (root / kGenerator).frozen(), latent_of(c, root, rows));
+  Expr step = batch.step;
+  Expr real_logits = gan_discriminate(c, scope, with_noise(c, root, "real_noise", real, step));
+  Expr fake_logits =
+      gan_discriminate(c, scope.frozen(), with_noise(c, root, "fake_noise", fake, step));
+  clip_weights(c, scope);
+
+  Expr loss = mean_of_rows(
+      discriminator_loss(kind, real_logits, fake_logits, 1 - c.label_smoothing));
+  Objective result{loss, unit_of(kind), {}};
+  result.terms.push_back({"real_logit", "logit", mean_of_rows(real_logits)});
+  result.terms.push_back({"fake_logit", "logit", mean_of_rows(fake_logits)});
+  Expr difference = mean_of_rows(real_logits - fake_logits);
+  if (kind == AdversarialLoss::wasserstein)
+    result.terms.push_back({"wasserstein_estimate", "logit", difference});
+  if (c.penalty == "none") return result;
+  Penalty penalty = penalty_of(c, root, real, fake);
+  result.loss = loss + penalty.value;
+  result.terms.push_back({"penalty", unit_of(kind), penalty.value});
+  result.terms.push_back({"mean_slope", "logit per unit of a pixel in -1..1", penalty.slope});
+  // A critic of slope s says s times the distance: the quotient is in units of the data.
+  if (kind == AdversarialLoss::wasserstein)
+    result.terms.push_back({"distance_estimate", "pixels in -1..1", difference / (penalty.slope + 1e-12)});
+  return result;
+}
+
+Objective generator_objective(const GanConfig& c, const Scope& root, const Batch& batch) {
+  AdversarialLoss kind = parse_adversarial_loss(c.loss);
+  std::int64_t rows = batch.image.shape()[0];
+  Expr fake = gan_generate(c, root / kGenerator, latent_of(c, root, rows));
+  Expr logits = gan_discriminate(c, (root / kDiscriminator).frozen(),
+                                 with_noise(c, root, "fake_noise", fake, batch.step));
+  return {mean_of_rows(generator_loss(kind, logits)), unit_of(kind), {}};
+}
+
+std::vector<Preset> presets() {
+  using namespace std::string_literals;
+  return {
+      {"dcgan",
+       "DCGAN: 64 channels, batch norm, non-saturating loss, Adam 2e-4 with beta1 0.5",
+       {{"net", "dcgan"s},
+        {"batch_size", std::int64_t{64}},
+        {"learning_rate", 2e-4},
+        {"adam_beta1", 0.5},
+        {"lr_schedule", "constant"s}}},
+      {"wgan-gp",
+       "the WGAN-GP pair: 128 channels by 5x5, no norm in the critic, 5 updates of it a step",
+       {{"net", "dcgan"s},
+        {"base_channels", std::int64_t{128}},
+        {"kernel_size", std::int64_t{5}},
+        {"bias", true},
+        {"latent_dim", std::int64_t{128}},
+        {"discriminator_norm", "none"s},
+        {"loss", "wasserstein"s},
+        {"penalty", "gradient"s},
+        {"discriminator_steps", std::int64_t{5}},
+        {"batch_size", std::int64_t{64}},
+        {"learning_rate", 1e-4},
+        {"adam_beta1", 0.5},
+        {"adam_beta2", 0.9},
+        {"lr_schedule", "constant"s}}},
+  };
+}
+
+}  // namespace
+
+void GanConfig::check() const {
+  widths();
+  bool with_label = loss == "minimax" || loss == "non-saturating" || loss == "least-squares";
+  if (label_smoothing > 0 && !with_label)
+    throw UsageError(fmt::format("--label-smoothing {}: --loss {} has no labels", label_smoothing, loss));
+  if (penalty != "none" && discriminator_norm == "batch") {
+    throw UsageError(fmt::format(
+        "--penalty {}: with --discriminator-norm batch a row's slope depends on the others; "
+        "expected layer or none",
+        penalty));
+  }
+  if (one_sided_penalty && (penalty == "none" || penalty == "r1"))
+    throw UsageError(fmt::format("--one-sided-penalty: --penalty {} has no sides", penalty));
+  if (weight_clip > 0 && penalty != "none")
+    throw UsageError(fmt::format("--weight-clip {}: --penalty {} bounds the slopes already",
+                                 weight_clip, penalty));
+  if (instance_noise_steps > 0 && instance_noise == 0)
+    throw UsageError("--instance-noise-steps: needs --instance-noise");
+}
+
+Model make_gan() {
+  Config c = std::make_shared<GanConfig>();
+  Model model;
+  model.name = "gan";
+  model.fields = c->fields();
+  model.presets = presets();
+  model.state = c;
+  model.fit = [c](const DataShape& shape) {
+    c->choose(shape);
+    c->check();
+  };
+  model.players = [c] {
+    Player discriminator{
+        kDiscriminator,
+        [c](const Scope& s, const Batch& b) { return discriminator_objective(*c, s, b); },
+        c->discriminator_steps, 0, false};
+    Player generator{kGenerator,
+                     [c](const Scope& s, const Batch& b) { return generator_objective(*c, s, b); },
+                     1, c->unroll_steps, true};
+    return std::vector<Player>{discriminator, generator};
+  };
+  model.decode = [c](const Scope& s, Expr latent) {
+    return shown(gan_generate(*c, s / kGenerator, latent));
+  };
+  model.latent_shape = [c](std::int64_t rows) { return Shape{rows, c->latent_dim}; };
+  model.prior = [c](const Scope& s, std::int64_t rows) { return latent_of(*c, s, rows); };
+  model.draw = [c](const Scope& s, std::int64_t rows) {
+    return shown(gan_generate(*c, s / kGenerator, latent_of(*c, s, rows)));
+  };
+  model.data_shape = [c] { return DataShape{c->image_height, c->image_width, c->in_channels, 0}; };
+  return model;
+}
+
+}  // namespace atelier

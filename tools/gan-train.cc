@@ -1,0 +1,95 @@
+// gan-train: train generative adversarial networks.
+#include <chrono>
+
+#include "base/error.h"
+#include "train/signals.h"
+#include "train/train_plans.h"
+#include "training_page.h"
+
+using namespace atelier;
+
+namespace {
+
+// How the two networks are trained, each by an optimizer of its own.
+struct AdversaryConfig {
+  std::string optimizer = "adam", discriminator_optimizer = "auto";
+  double discriminator_learning_rate = 0;
+
+  Fields fields() {
+    return {
+        bind(optimizer,
+             {"optimizer", "adam, or RMSProp with decay 0.99, as WGAN has it", {}, {"adam", "rmsprop"}}),
+        bind(discriminator_optimizer, {"discriminator_optimizer",
+                                       "the same of the discriminator; auto: as the generator",
+                                       {},
+                                       {"auto", "adam", "rmsprop"}}),
+        bind(discriminator_learning_rate,
+             {.name = "discriminator_learning_rate",
+              .help = "peak of the discriminator's learning rate, on the same schedule",
+              .origin = "0: as the generator",
+              .low = 0}),
+    };
+  }
+
+  TrainedPlayer player(const Player& of_model, const TrainConfig& config) const {
+    bool generator = of_model.averaged;
+    TrainedPlayer player{of_model};
+    player.adam = {config.adam_beta1, config.adam_beta2, config.adam_eps, config.weight_decay};
+    if (!generator && discriminator_learning_rate > 0)
+      player.rate_factor = discriminator_learning_rate / config.learning_rate;
+    const std::string& own = generator || discriminator_optimizer == "auto" ? optimizer
+                                                                            : discriminator_optimizer;
+    if (own == "rmsprop") {
+      player.adam.beta1 = 0;
+      player.adam.beta2 = 0.99;
+      player.bias_correction = false;
+    }
+    return player;
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> sources;
+  ReadOptions reading;
+  TrainConfig config;
+  AdversaryConfig adversaries;
+  Model model = make_model("gan");
+
+  Tool tool("gan-train", "Train a generative adversarial network on pictures or vectors.");
+  declare_data_and_output(tool, sources, config);
+  tool.fields(model.fields, "Model");
+  tool.fields(adversaries.fields(), "Training");
+  std::vector<std::pair<std::string, Attributes>> presets;
+  for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
+  tool.presets(presets);
+  declare_training_and_reading(tool, config, reading);
+
+  return tool.run(argc, argv, [&] {
+    auto started = std::chrono::steady_clock::now();
+    install_signal_handlers();
+    check_before_reading(tool, sources, reading, config);
+    TrainSets sets;
+    read_train_sets(sources, reading, config, sets);
+    model.fit({.height = sets.train.height,
+               .width = sets.train.width,
+               .channels = sets.train.channels,
+               .num_classes = sets.train.num_classes(),
+               .binary = config.binarize != "none",
+               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
+               .source = sets.train.source});
+
+    Task task = task_of(model, tool, "gan-train", sets.train);
+    task.started = started;
+    task.training = to_attributes(adversaries.fields());
+    for (const Player& player : model.players())
+      task.players.push_back(adversaries.player(player, config));
+    task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
+                           const std::function<bool()>& stop) {
+      return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
+    };
+    int status = train(task, config, sets.data);
+    return status == kExitDone && sets.skipped() ? kExitSkipped : status;
+  });
+}
