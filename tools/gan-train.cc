@@ -17,8 +17,10 @@ struct AdversaryConfig {
 
   Fields fields() {
     return {
-        bind(optimizer,
-             {"optimizer", "adam, or RMSProp with decay 0.99, as WGAN has it", {}, {"adam", "rmsprop"}}),
+        bind(optimizer, {"optimizer",
+                         "adam, or RMSProp with decay 0.99, as WGAN has it",
+                         {},
+                         {"adam", "rmsprop"}}),
         bind(discriminator_optimizer, {"discriminator_optimizer",
                                        "the same of the discriminator; auto: as the generator",
                                        {},
@@ -37,8 +39,8 @@ struct AdversaryConfig {
     player.adam = {config.adam_beta1, config.adam_beta2, config.adam_eps, config.weight_decay};
     if (!generator && discriminator_learning_rate > 0)
       player.rate_factor = discriminator_learning_rate / config.learning_rate;
-    const std::string& own = generator || discriminator_optimizer == "auto" ? optimizer
-                                                                            : discriminator_optimizer;
+    const std::string& own =
+        generator || discriminator_optimizer == "auto" ? optimizer : discriminator_optimizer;
     if (own == "rmsprop") {
       player.adam.beta1 = 0;
       player.adam.beta2 = 0.99;

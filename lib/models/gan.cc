@@ -23,17 +23,14 @@ Expr latent_of(const GanConfig& c, const Scope& scope, std::int64_t rows) {
   return scope.normal("latent", {rows, c.latent_dim});
 }
 
-// Deviation of the instance noise (Sonderby et al. 2016, arXiv:1610.04490) after `step` updates of
-// the generator, falling in a line.
-Expr noise_deviation(const GanConfig& c, Expr step) {
-  if (c.instance_noise_steps == 0 || !step)
-    return step ? step * 0.0 + c.instance_noise : Expr{};
-  return c.instance_noise * max(1.0 - step * (1.0 / double(c.instance_noise_steps)), 0.0);
-}
-
+// What the discriminator sees of x: with instance noise (Sonderby et al. 2016, arXiv:1610.04490),
+// whose deviation falls in a line over the generator's updates.
 Expr with_noise(const GanConfig& c, const Scope& scope, const char* name, Expr x, Expr step) {
   if (c.instance_noise == 0) return x;
-  return x + noise_deviation(c, step) * scope.normal(name, x.shape());
+  Expr noise = scope.normal(name, x.shape());
+  if (c.instance_noise_steps == 0 || !step) return x + c.instance_noise * noise;
+  Expr left = max(1.0 - step * (1.0 / double(c.instance_noise_steps)), 0.0);
+  return x + c.instance_noise * left * noise;
 }
 
 void clip_weights(const GanConfig& c, const Scope& discriminator) {
@@ -54,8 +51,8 @@ Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake) 
     Expr slope = slopes(discriminate, real);
     return {0.5 * c.gradient_penalty_weight * mean_of_rows(square(slope)), mean_of_rows(slope)};
   }
-  Expr points = c.penalty == "dragan" ? around_points(noise, real)
-                                      : between_points(noise, real, fake);
+  Expr points =
+      c.penalty == "dragan" ? around_points(noise, real) : between_points(noise, real, fake);
   Expr slope = slopes(discriminate, points);
   Expr value = mean_of_rows(slope_penalty(slope, c.one_sided_penalty));
   return {c.gradient_penalty_weight * value, mean_of_rows(slope)};
@@ -73,8 +70,8 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
       gan_discriminate(c, scope.frozen(), with_noise(c, root, "fake_noise", fake, step));
   clip_weights(c, scope);
 
-  Expr loss = mean_of_rows(
-      discriminator_loss(kind, real_logits, fake_logits, 1 - c.label_smoothing));
+  Expr loss =
+      mean_of_rows(discriminator_loss(kind, real_logits, fake_logits, 1 - c.label_smoothing));
   Objective result{loss, unit_of(kind), {}};
   result.terms.push_back({"real_logit", "logit", mean_of_rows(real_logits)});
   result.terms.push_back({"fake_logit", "logit", mean_of_rows(fake_logits)});
@@ -88,7 +85,8 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
   result.terms.push_back({"mean_slope", "logit per unit of a pixel in -1..1", penalty.slope});
   // A critic of slope s says s times the distance: the quotient is in units of the data.
   if (kind == AdversarialLoss::wasserstein)
-    result.terms.push_back({"distance_estimate", "pixels in -1..1", difference / (penalty.slope + 1e-12)});
+    result.terms.push_back(
+        {"distance_estimate", "pixels in -1..1", difference / (penalty.slope + 1e-12)});
   return result;
 }
 
@@ -136,7 +134,8 @@ void GanConfig::check() const {
   widths();
   bool with_label = loss == "minimax" || loss == "non-saturating" || loss == "least-squares";
   if (label_smoothing > 0 && !with_label)
-    throw UsageError(fmt::format("--label-smoothing {}: --loss {} has no labels", label_smoothing, loss));
+    throw UsageError(
+        fmt::format("--label-smoothing {}: --loss {} has no labels", label_smoothing, loss));
   if (penalty != "none" && discriminator_norm == "batch") {
     throw UsageError(fmt::format(
         "--penalty {}: with --discriminator-norm batch a row's slope depends on the others; "

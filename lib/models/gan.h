@@ -17,7 +17,7 @@ struct GanConfig {
   std::int64_t latent_dim = 100;
   std::string hidden_dim = "128,128";  // mlp: widths, of both parts
   std::string activation = "relu";     // mlp
-  std::string weight_init = "auto";           // auto default orthogonal he normal
+  std::string weight_init = "auto";    // auto default orthogonal he normal
   double weight_init_gain = 1;
   double input_divisor = 1;  // mlp: the discriminator sees values divided by this
   std::int64_t base_channels = 64, kernel_size = 4;

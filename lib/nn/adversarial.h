@@ -21,9 +21,10 @@ std::string unit_of(AdversarialLoss loss);
 // label of real rows alone (Salimans et al. 2016, arXiv:1606.03498); only the losses that have a
 // label there, the first three, know it.
 //   minimax, non-saturating   softplus(real) - real_label real + softplus(fake): cross-entropy
-//   least-squares             ((real - real_label)^2 + fake^2) / 2  (Mao et al. 2016, arXiv:1611.04076)
-//   hinge                     relu(1 - real) + relu(1 + fake)  (Lim and Ye 2017, arXiv:1705.02894)
-//   wasserstein               fake - real  (Arjovsky et al. 2017, arXiv:1701.07875)
+//   least-squares             ((real - real_label)^2 + fake^2) / 2  (Mao et al. 2016,
+//   arXiv:1611.04076) hinge                     relu(1 - real) + relu(1 + fake)  (Lim and Ye 2017,
+//   arXiv:1705.02894) wasserstein               fake - real  (Arjovsky et al. 2017,
+//   arXiv:1701.07875)
 Expr discriminator_loss(AdversarialLoss loss, Expr real, Expr fake, double real_label = 1,
                         Where = Where::here());
 
@@ -47,7 +48,8 @@ Expr slope_penalty(Expr slope, bool one_sided, Where = Where::here());
 
 // Where a penalty looks at the discriminator. Noise comes from `scope`, one share a row.
 //   between_points   real + u (fake - real), u uniform in [0, 1): one number a row (WGAN-GP)
-//   around_points    real + u p: p = 0.5 s v, v uniform in [0, 1) an element, s the standard deviation
+//   around_points    real + u p: p = 0.5 s v, v uniform in [0, 1) an element, s the standard
+//   deviation
 //                    of all elements of the batch (DRAGAN: Kodali et al. 2017, arXiv:1705.07215;
 //                    its released code has uniform noise, other code Gaussian)
 Expr between_points(const Scope& scope, Expr real, Expr fake, Where = Where::here());

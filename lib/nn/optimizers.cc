@@ -59,7 +59,9 @@ struct Pace {
 };
 Pace pace_of(std::span<const Expr> grads, Expr step, const OptimizerArgs& args, Where where) {
   Pace pace{bias_correction(args, args.adam.beta1, step, where),
-            bias_correction(args, args.adam.beta2, step, where), step.graph->constant(1), {}};
+            bias_correction(args, args.adam.beta2, step, where),
+            step.graph->constant(1),
+            {}};
   if (args.max_grad_norm > 0 || args.report_norm) pace.norm = global_norm(grads, where);
   if (args.max_grad_norm > 0) pace.scale = min(args.max_grad_norm / (pace.norm + 1e-6), 1.0);
   return pace;

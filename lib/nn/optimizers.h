@@ -25,8 +25,8 @@ namespace atelier {
 struct OptimizerArgs {
   AdamArgs adam = {};           // weight_decay spares parameters of rank 0 and 1 (biases, norms)
   bool bias_correction = true;  // of Adam's moments; with beta1 = 0 and without it, this is RMSProp
-  double max_grad_norm = 0;       // gradients are scaled down to this global norm; 0: never
-  bool report_norm = false;       // compute the norm although nothing is clipped
+  double max_grad_norm = 0;     // gradients are scaled down to this global norm; 0: never
+  bool report_norm = false;     // compute the norm although nothing is clipped
   std::vector<double> emas = {};  // decay of each running average, in [0, 1)
 };
 
@@ -38,8 +38,9 @@ struct OptimizerResult {
 // f32 []: updates done before this run; also what Batch::step should hold.
 Expr optimizer_step(const Scope& part, Where = Where::here());
 
-// Adds one Adam(W) update of every parameter of `part` (adam() in graph/ops.h), the root or a player's
-// scope, with gradients in the order of part.params(), learning rate `rate` f32 [], and then of the averages:
+// Adds one Adam(W) update of every parameter of `part` (adam() in graph/ops.h), the root or a
+// player's scope, with gradients in the order of part.params(), learning rate `rate` f32 [], and
+// then of the averages:
 //   average += (1 - keep) (new value - average),  keep = min(decay, (1 + t) / (10 + t))
 // with t = 1 at the first update. Averages start as the first weights. States that this graph
 // updates, such as batch-norm statistics, are averaged with the same keep, so that evaluation with
@@ -50,10 +51,10 @@ Expr optimizer_step(const Scope& part, Where = Where::here());
 OptimizerResult apply_optimizer(const Scope& part, std::span<const Expr> grads, Expr rate,
                                 const OptimizerArgs& args, Where = Where::here());
 
-// What `updates` further updates of the parameters under root's scope `part` would make of them, by name
-// (Scope::with): each as apply_optimizer would do it, clipping, moments and bounds included, and all
-// of it differentiable. Nothing is written, states stay. `objective` gets a scope that reads the
-// parameters as they are after the updates before.
+// What `updates` further updates of the parameters under root's scope `part` would make of them, by
+// name (Scope::with): each as apply_optimizer would do it, clipping, moments and bounds included,
+// and all of it differentiable. Nothing is written, states stay. `objective` gets a scope that
+// reads the parameters as they are after the updates before.
 std::map<std::string, Expr> look_ahead(const Scope& root, const std::string& part,
                                        const std::function<Objective(const Scope& root)>& objective,
                                        Expr rate, const OptimizerArgs& args, std::int64_t updates,

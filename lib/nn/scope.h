@@ -68,8 +68,8 @@ class Scope {
   // Reads every parameter and state from another place: an evaluation graph runs on averaged
   // weights with "ema0/", that is on "ema0/<name>" where the store has such a tensor.
   Scope reading(std::string_view store_prefix) const;
-  // Reads the parameters that `values` names from these expressions instead: the network as it would
-  // be with other weights, through which gradients flow. ShapeError where the type differs.
+  // Reads the parameters that `values` names from these expressions instead: the network as it
+  // would be with other weights, through which gradients flow. ShapeError where the type differs.
   Scope with(std::map<std::string, Expr> values) const;
   // What update() has committed so far under this prefix, in order.
   struct StateUpdate {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "io/metrics.h"
-#include "train/turns.h"
 #include "train/trainer.h"
+#include "train/turns.h"
 
 namespace atelier {
 

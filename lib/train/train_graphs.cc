@@ -70,7 +70,8 @@ void TrainPlans::apply(Graph& graph, const Scope& root, std::span<const Expr> gr
   Expr rate = rate_of(graph, player);
   // Before the updates, so that it is known when the first of them is to be written.
   graph.output("guard", loss ? loss + norm_of(grads) : norm_of(grads));
-  OptimizerResult result = apply_optimizer(part(root), grads, rate, optimizer_args(config_, player));
+  OptimizerResult result =
+      apply_optimizer(part(root), grads, rate, optimizer_args(config_, player));
   graph.output("grad_norm", reshape(result.grad_norm, {}));
 }
 

@@ -1,5 +1,5 @@
-// The plans of a training, or of one of its players: built once for each batch size that occurs, over
-// one store.
+// The plans of a training, or of one of its players: built once for each batch size that occurs,
+// over one store.
 //
 // A batch is run whole or in micro-batches. Losses that are means over rows add up over them: k - 1
 // runs accumulate gradients and the last applies their mean. Losses that compare rows with each
@@ -28,8 +28,9 @@ class TrainPlans {
              std::int64_t context_length = 0, int player = -1,
              std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>());
 
-  // One update from a batch; `step` is what noise is drawn by. False if the loss or the gradient was not finite: the store is then as
-  // it was before, earlier micro-batches undone, and non_finite() says where it began.
+  // One update from a batch; `step` is what noise is drawn by. False if the loss or the gradient
+  // was not finite: the store is then as it was before, earlier micro-batches undone, and
+  // non_finite() says where it began.
   bool update(const HostBatch& batch, std::int64_t step, double rate);
   const std::string& non_finite() const { return non_finite_; }
   double loss() const { return loss_; }

@@ -285,8 +285,7 @@ class Trainer {
     };
     line(fmt::format("parameters: {}", turns_.parameters()));
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
-    line(fmt::format("memory of a step: {}",
-                     format_bytes(double(turns_.bytes(rows)))));
+    line(fmt::format("memory of a step: {}", format_bytes(double(turns_.bytes(rows)))));
     double validations = 0;
     if (validator_) {
       double each = validator_->expected_seconds(weights_prefix());

@@ -75,9 +75,9 @@ struct Judgement {
 
 // One of several parts that are trained in turns, and how.
 struct TrainedPlayer : Player {
-  double rate_factor = 1;          // of the learning rate and its schedule
-  AdamArgs adam = {};              // in the place of the options of the training
-  bool bias_correction = true;     // of its moments
+  double rate_factor = 1;       // of the learning rate and its schedule
+  AdamArgs adam = {};           // in the place of the options of the training
+  bool bias_correction = true;  // of its moments
 };
 
 struct Task {

@@ -14,15 +14,15 @@ Turns::Turns(const Task& task, const TrainConfig& config, const Dataset& data, S
     : task_(task), store_(store) {
   auto workspace = std::make_shared<Workspace>();
   if (task.players.empty()) {
-    plans_.push_back(std::make_unique<TrainPlans>(task, config, data, store, context_length, -1,
-                                                  workspace));
+    plans_.push_back(
+        std::make_unique<TrainPlans>(task, config, data, store, context_length, -1, workspace));
     updates_ = {1};
     return;
   }
   batches_ = 0;
   for (std::size_t i = 0; i < task.players.size(); ++i) {
-    plans_.push_back(std::make_unique<TrainPlans>(task, config, data, store, context_length, int(i),
-                                                  workspace));
+    plans_.push_back(
+        std::make_unique<TrainPlans>(task, config, data, store, context_length, int(i), workspace));
     updates_.push_back(task.players[i].updates);
     batches_ += updates_.back();
   }
@@ -57,7 +57,8 @@ std::size_t Turns::bytes(std::int64_t rows) {
   return plans_.back()->workspace_bytes() + packed;
 }
 
-// What several updates have written before one of them fails is taken back; one alone has its guard.
+// What several updates have written before one of them fails is taken back; one alone has its
+// guard.
 void Turns::keep() {
   for (auto& plans : plans_) {
     for (const std::string& name : plans->written()) {

@@ -21,15 +21,15 @@ class Turns {
 
   std::int64_t batches() const { return batches_; }  // that a step reads
 
-  // Step number `step`, from 0, with the next batches of the loader. False if a loss or a gradient was not
-  // finite: the store is then as it was before, and non_finite() says where it began.
+  // Step number `step`, from 0, with the next batches of the loader. False if a loss or a gradient
+  // was not finite: the store is then as it was before, and non_finite() says where it began.
   bool run(Loader& loader, std::int64_t step, double rate);
-  std::int64_t rows() const { return rows_; }                  // read by the last step
-  const LoaderPosition& next() const { return next_; }         // where the step after it begins
+  std::int64_t rows() const { return rows_; }           // read by the last step
+  const LoaderPosition& next() const { return next_; }  // where the step after it begins
   const std::string& non_finite() const { return non_finite_; }
 
-  // Of the last step. Players' losses but the last's are terms, "discriminator_loss"; what a player says
-  // several times in a step is the mean.
+  // Of the last step. Players' losses but the last's are terms, "discriminator_loss"; what a player
+  // says several times in a step is the mean.
   double loss() const { return plans_.back()->loss(); }
   const std::string& unit() const { return plans_.back()->unit(); }
   double grad_norm() const { return plans_.back()->grad_norm(); }
