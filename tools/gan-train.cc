@@ -1,7 +1,10 @@
 // gan-train: train generative adversarial networks.
 #include <chrono>
+#include <numeric>
+#include <optional>
 
 #include "base/error.h"
+#include "eval/sample_quality.h"
 #include "train/signals.h"
 #include "train/train_plans.h"
 #include "training_page.h"
@@ -50,6 +53,33 @@ struct AdversaryConfig {
   }
 };
 
+// How samples are judged while the networks are trained.
+struct AssessConfig {
+  std::int64_t val_samples = 2048;
+
+  Fields fields() {
+    return {bind(val_samples,
+                 {.name = "val_samples",
+                  .help = "samples a validation, whose distance to the pictures trained on chooses "
+                          "best.h5; 0: none",
+                  .low = 0,
+                  .high = 100000})};
+  }
+};
+
+// Of seeds 0, 1, 2, ..: the same latents each time. Empty: `stop` said so.
+std::vector<ReportedTerm> assess(Loaded model, const AssessConfig& config,
+                                 const SampleQuality& quality, const std::function<bool()>& stop) {
+  std::vector<std::int32_t> seeds(std::size_t(config.val_samples), 0);
+  std::iota(seeds.begin(), seeds.end(), 0);
+  std::vector<std::uint8_t> pictures;
+  auto give = [&](std::int64_t, std::span<const std::uint8_t> picture) {
+    pictures.insert(pictures.end(), picture.begin(), picture.end());
+  };
+  if (!model.sample(seeds, give, 64, stop)) return {};
+  return quality.judge(pictures);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -57,12 +87,14 @@ int main(int argc, char** argv) {
   ReadOptions reading;
   TrainConfig config;
   AdversaryConfig adversaries;
+  AssessConfig assessment;
   Model model = make_model("gan");
 
   Tool tool("gan-train", "Train a generative adversarial network on pictures or vectors.");
   declare_data_and_output(tool, sources, config);
   tool.fields(model.fields, "Model");
   tool.fields(adversaries.fields(), "Training");
+  tool.fields(assessment.fields(), "Training");
   std::vector<std::pair<std::string, Attributes>> presets;
   for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
   tool.presets(presets);
@@ -91,6 +123,14 @@ int main(int argc, char** argv) {
                            const std::function<bool()>& stop) {
       return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
     };
+    std::optional<SampleQuality> quality;
+    if (assessment.val_samples > 0) {
+      task.assess = [&](Store& store, const std::string& prefix,
+                        const std::function<bool()>& stop) {
+        if (!quality) quality.emplace(*sets.data.train, sets.data.train_indices);
+        return assess(Loaded(model, store, prefix), assessment, *quality, stop);
+      };
+    }
     int status = train(task, config, sets.data);
     return status == kExitDone && sets.skipped() ? kExitSkipped : status;
   });

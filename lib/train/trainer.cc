@@ -163,7 +163,7 @@ class Trainer {
   bool finish_step() {
     auto start = Clock::now();
     bool validate =
-        validator_ && (now_.step % pace_.val_every == 0 || now_.step == pace_.total_steps);
+        validates() && (now_.step % pace_.val_every == 0 || now_.step == pace_.total_steps);
     bool draw = task_.sample_grid && checkpoints_->has_run() && config_.sample_every > 0 &&
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
@@ -174,7 +174,7 @@ class Trainer {
     }
     if (validate) {
       logging::detail(fmt::format("phase validate: step {}", now_.step));
-      auto terms = validator_->run(weights_prefix(), [this] { return must_stop(); });
+      auto terms = figures();
       if (terms.empty()) {
         now_.owed = true;
         return false;
@@ -187,6 +187,15 @@ class Trainer {
       reports_.pause(start);
     }
     return true;
+  }
+
+  bool validates() const { return validator_ || task_.assess; }
+
+  // Held-out figures, or those of what the model draws; empty if it was to stop first.
+  std::vector<ReportedTerm> figures() {
+    auto stop = [this] { return must_stop(); };
+    return validator_ ? validator_->run(weights_prefix(), stop)
+                      : task_.assess(store_, weights_prefix(), stop);
   }
 
   void take_validation(const std::vector<ReportedTerm>& terms) {

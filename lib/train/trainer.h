@@ -94,6 +94,11 @@ struct Task {
   std::function<Objective(const Scope&, std::span<const Expr>, const Batch&)> contrast;
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
   std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
+  // In the place of a validation: figures of what the weights read through `store_prefix` draw, the
+  // first being the one that "best" is chosen by; empty if `stop` said so first. May be empty.
+  std::function<std::vector<ReportedTerm>(Store&, const std::string& store_prefix,
+                                          const std::function<bool()>& stop)>
+      assess;
   // What active units are counted in: f32 [N, ..] of a picture; may be empty.
   std::function<Expr(const Scope&, Expr image)> latent;
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; false: `stop` said
