@@ -1,0 +1,124 @@
+// GAN: sizes of the published networks, what is decided by the data, and refused combinations.
+#include "models/gan.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "nn/support.h"
+
+using namespace atelier;
+
+namespace {
+
+GanConfig fitted(GanConfig config, std::int64_t side, std::int64_t channels) {
+  config.choose({.height = side, .width = side, .channels = channels});
+  config.check();
+  return config;
+}
+
+struct Sizes {
+  std::int64_t generator, discriminator;
+};
+Sizes sizes_of(const GanConfig& c) {
+  Graph graph;
+  Store store;
+  Scope root(graph, store, Mode::train);
+  gan_discriminate(
+      c, root / "discriminator",
+      gan_generate(c, root / "generator", graph.input("z", DType::f32, {2, c.latent_dim})));
+  auto count = [&](const char* part) {
+    std::int64_t total = 0;
+    for (Expr p : (root / part).params()) total += p.shape().count();
+    return total;
+  };
+  return {count("generator"), count("discriminator")};
+}
+
+}  // namespace
+
+TEST_CASE("DCGAN has as many parameters as its reference implementation") {
+  struct Row {
+    std::int64_t side, base, generator, discriminator;
+  };
+  for (const Row& row :
+       {Row{64, 64, 3576704, 2765568}, Row{32, 64, 1068928, 663296}, Row{32, 32, 370624, 167808}}) {
+    GanConfig config;
+    config.base_channels = row.base;
+    Sizes sizes = sizes_of(fitted(config, row.side, 3));
+    fmt::print("summary: A11 DCGAN {} px, {} channels: {} and {}\n", row.side, row.base,
+               sizes.generator, sizes.discriminator);
+    CHECK(sizes.generator == row.generator);
+    CHECK(sizes.discriminator == row.discriminator);
+  }
+}
+
+TEST_CASE("networks of any sides give pictures of these sides") {
+  for (std::int64_t kernel : {3, 4, 5, 6}) {
+    for (std::int64_t height : {8, 9, 17, 28}) {
+      for (std::int64_t width : {8, 11, 30}) {
+        GanConfig config;
+        config.base_channels = 2;
+        config.latent_dim = 3;
+        config.kernel_size = kernel;
+        config.choose({.height = height, .width = width, .channels = 1});
+        CHECK(config.net == "dcgan");
+        Graph graph;
+        Store store;
+        Scope root(graph, store, Mode::train);
+        Expr x = gan_generate(config, root / "generator", graph.input("z", DType::f32, {2, 3}));
+        CHECK(to_string(x.shape()) == to_string(Shape{2, height, width, 1}));
+        CHECK(to_string(gan_discriminate(config, root / "discriminator", x).shape()) ==
+              to_string(Shape{2}));
+      }
+    }
+  }
+}
+
+TEST_CASE("what is auto follows from the data and the penalty") {
+  CHECK(fitted({}, 7, 1).net == "mlp");
+  CHECK(fitted({}, 8, 1).net == "dcgan");
+  CHECK(fitted({}, 32, 3).discriminator_norm == "batch");
+  GanConfig penalised;
+  penalised.penalty = "gradient";
+  CHECK(fitted(penalised, 32, 3).discriminator_norm == "layer");
+  CHECK(fitted({}, 32, 3).weight_init == "normal");
+  CHECK(fitted({}, 4, 1).weight_init == "default");
+}
+
+TEST_CASE("combinations that cannot be meant are refused with the reason") {
+  auto said = [](void (*change)(GanConfig&)) {
+    GanConfig config;
+    change(config);
+    try {
+      fitted(config, 32, 3);
+    } catch (const UsageError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  CHECK(said([](GanConfig& c) {
+          c.penalty = "gradient";
+          c.discriminator_norm = "batch";
+        }) ==
+        "--penalty gradient: with --discriminator-norm batch a row's slope depends on the others; "
+        "expected layer or none");
+  CHECK(said([](GanConfig& c) {
+          c.loss = "wasserstein";
+          c.label_smoothing = 0.1;
+        }) == "--label-smoothing 0.1: --loss wasserstein has no labels");
+  CHECK(said([](GanConfig& c) {
+          c.penalty = "r1";
+          c.one_sided_penalty = true;
+        }) == "--one-sided-penalty: --penalty r1 has no sides");
+  CHECK(said([](GanConfig& c) {
+          c.penalty = "dragan";
+          c.weight_clip = 0.01;
+        }) == "--weight-clip 0.01: --penalty dragan bounds the slopes already");
+  CHECK(said([](GanConfig& c) { c.instance_noise_steps = 100; }) ==
+        "--instance-noise-steps: needs --instance-noise");
+  CHECK(said([](GanConfig& c) {
+          c.hidden_dim = "128,";
+          c.net = "mlp";
+        }) == "--hidden-dim '128,': expected widths of at least 1, such as 128,128");
+}
