@@ -76,7 +76,7 @@ std::vector<ReportedTerm> assess(Loaded model, const AssessConfig& config,
   auto give = [&](std::int64_t, std::span<const std::uint8_t> picture) {
     pictures.insert(pictures.end(), picture.begin(), picture.end());
   };
-  if (!model.sample(seeds, give, 64, stop)) return {};
+  if (!model.sample(seeds, give, {}, stop)) return {};
   return quality.judge(pictures);
 }
 

@@ -18,8 +18,8 @@ namespace {
 struct Options {
   std::string model = "-", output, format, grid, seeds, reconstruct, average = "auto",
               split_by = "name";
-  std::int64_t num = -1, batch_size = 64;
-  double held_out = 0;
+  std::int64_t num = -1, batch_size = 64, label = -1;
+  double held_out = 0, truncation = 1;
   bool force = false;
   ReadOptions reading;
 };
@@ -72,12 +72,11 @@ void draw(Loaded& loaded, const Options& o) {
   std::vector<std::int32_t> seeds = seeds_of(o);
   DataShape shape = loaded.data_shape();
   PictureSink sink(sink_options(o, loaded.model().name), shape.height, shape.width, shape.channels);
-  loaded.sample(
-      seeds,
-      [&](std::int64_t i, std::span<const std::uint8_t> picture) {
-        sink.add(picture, seeds[std::size_t(i)]);
-      },
-      o.batch_size);
+  loaded.sample(seeds,
+                [&](std::int64_t i, std::span<const std::uint8_t> picture) {
+                  sink.add(picture, seeds[std::size_t(i)]);
+                },
+                {.batch_size = o.batch_size, .label = o.label, .truncation = o.truncation});
   sink.finish();
 }
 
@@ -127,6 +126,10 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--split-by goes with --held-out");
   if (!o.reconstruct.empty()) {
     if (!o.seeds.empty()) throw UsageError("--reconstruct and --seeds exclude each other");
+    for (const char* flag : {"class", "truncation"}) {
+      if (tool.typed(flag))
+        throw UsageError(std::string("--reconstruct and --") + flag + " exclude each other");
+    }
     if (o.reconstruct == "-" && o.model == "-")
       throw UsageError("MODEL and --reconstruct - both want standard input");
     return;
@@ -147,6 +150,9 @@ int main(int argc, char** argv) {
   tool.option("-n,--num", o.num, "N", "how many; 64, or as many as the grid holds");
   tool.option("--seeds", o.seeds, "LIST",
               "seeds of the pictures, as 0,3-6; seed i is the same picture in any batch");
+  tool.option("--class", o.label, "K", "class of all pictures, from 0; else the classes go round");
+  tool.option("--truncation", o.truncation, "X",
+              "factor of the latents; below 1: nearer to the middle, and more alike");
   tool.option("-o,--output", o.output, "FILE",
               "file to write, - for standard output (also if not given)");
   tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},

@@ -217,21 +217,33 @@ void Loaded::prepare(ReadOptions& reading,
 bool Loaded::sample(
     std::span<const std::int32_t> seeds,
     const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-    std::int64_t batch_size, const std::function<bool()>& stop) {
+    const SampleArgs& args, const std::function<bool()>& stop) {
   Impl& self = *impl_;
   std::string reason = !self.model.draw      ? "this model cannot draw samples"
                        : self.model.no_prior ? self.model.no_prior()
                                              : "";
   if (!reason.empty()) throw Error(fmt::format("{}: {}", self.name, reason));
-  std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(seeds.size()));
+  if (args.truncation != 1 && !self.model.prior)
+    throw UsageError(
+        fmt::format("--truncation {}: pictures of this model have no one latent", args.truncation));
+  std::int64_t rows = std::min<std::int64_t>(args.batch_size, std::int64_t(seeds.size()));
   if (rows < 1) return true;
-  Plan plan = self.plan_of(rows, [&](const Scope& scope) { return self.model.draw(scope, rows); });
+  class_of(*this, args.label, 0);  // refuses what the model does not have
+  Plan plan = self.plan_of(rows, [&](const Scope& scope) {
+    DrawArgs draw{.rows = rows, .label = {}, .truncation = args.truncation};
+    if (draws_classes(*this)) draw.label = scope.graph().input("label", DType::i32, {rows});
+    return self.model.draw(scope, draw);
+  });
   for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
     if (stop && stop()) return false;
     std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
     std::vector<std::int32_t> ids(std::size_t(rows), seeds[first]);
     std::copy_n(seeds.begin() + std::ptrdiff_t(first), count, ids.begin());
     write_noise(plan, ids);
+    if (plan.has_input("label")) {
+      auto labels = plan.input<std::int32_t>("label");
+      for (std::size_t i = 0; i < ids.size(); ++i) labels[i] = class_of(*this, args.label, ids[i]);
+    }
     plan.run();
     std::span<const float> y = plan.output("y");
     std::size_t row = y.size() / std::size_t(rows);
@@ -251,7 +263,7 @@ void Loaded::reconstruct(
   for_each_row(
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) {
-        return model.decode(scope, model.encode(scope, batch.image, {}));
+        return model.decode(scope, model.encode(scope, batch.image, {}), batch.label);
       },
       [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); });
 }

@@ -16,6 +16,13 @@
 
 namespace atelier {
 
+// How samples are drawn.
+struct SampleArgs {
+  std::int64_t batch_size = 64;
+  std::int64_t label = -1;  // class of all, of a model that draws classes; -1: seed modulo classes
+  double truncation = 1;    // as DrawArgs
+};
+
 // A model with its weights, ready to use.
 class Loaded {
  public:
@@ -63,10 +70,12 @@ class Loaded {
 
   // Pictures u8 [count,H,W,C] for the given seeds: the same for any batch size, order or shard.
   // Throws Error("x.h5: this model cannot draw samples") if the model has no draw.
+  // Error too for a class that it does not have, UsageError for one of a model without classes, and
+  // for a truncation of a model whose pictures have no one latent.
   // `stop` is asked before each batch; false: it said so, and the rest was not given.
   bool sample(std::span<const std::int32_t> seeds,
               const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-              std::int64_t batch_size = 64, const std::function<bool()>& stop = {});
+              const SampleArgs& args = {}, const std::function<bool()>& stop = {});
   // encode then decode: the model's reconstruction of pictures of a data set of its shape,
   // binarized as those that it was trained on. Throws Error if the shapes differ.
   void reconstruct(const Dataset& data, std::span<const std::int64_t> indices,

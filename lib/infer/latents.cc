@@ -68,14 +68,18 @@ std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::in
 void decode_latents(const Loaded& model, std::int64_t count,
                     const std::function<void(std::int64_t index, std::span<float> latent)>& write,
                     const std::function<void(std::span<const std::uint8_t> picture)>& give,
-                    std::int64_t batch_size) {
+                    std::int64_t batch_size, std::int64_t label) {
   require_decoder(model);
   std::int64_t rows = std::min(batch_size, count);
   if (rows < 1) return;
   Plan plan = model.plan(rows, [&](const Scope& scope) {
     Shape shape = model.model().latent_shape(rows);
-    return model.model().decode(scope, scope.graph().input("latent", DType::f32, shape));
+    Graph& graph = scope.graph();
+    Expr label = draws_classes(model) ? graph.input("label", DType::i32, {rows}) : Expr{};
+    return model.model().decode(scope, graph.input("latent", DType::f32, shape), label);
   });
+  if (plan.has_input("label"))
+    std::ranges::fill(plan.input<std::int32_t>("label"), class_of(model, label, 0));
   // Whatever noise a decoder adds is one for all, so that frames do not flicker.
   const std::vector<std::int32_t> ids(std::size_t(rows), 0);
   for (std::int64_t first = 0; first < count; first += rows) {

@@ -18,11 +18,12 @@ std::int64_t latent_size(const Loaded& model);  // numbers a latent; Error: it h
 std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::int32_t> seeds);
 
 // Pictures u8 [H,W,C] of `count` latents, which `write` is asked for one by one; the same for any
-// batch size. Error("x.h5: this model has no decoder").
+// batch size. `label`: of all, for models that draw classes, -1: the first. Error("x.h5: this model
+// has no decoder").
 void decode_latents(const Loaded& model, std::int64_t count,
                     const std::function<void(std::int64_t index, std::span<float> latent)>& write,
                     const std::function<void(std::span<const std::uint8_t> picture)>& give,
-                    std::int64_t batch_size = 64);
+                    std::int64_t batch_size = 64, std::int64_t label = -1);
 
 // A way through points in order, at an even pace from one to the next.
 struct WayOptions {

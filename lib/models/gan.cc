@@ -43,9 +43,11 @@ void clip_weights(const GanConfig& c, const Scope& discriminator) {
 struct Penalty {
   Expr value, slope;
 };
-Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake) {
+Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake, Expr label) {
   Scope scope = root / kDiscriminator;
-  Discriminator discriminate = [&](Expr x) { return gan_discriminate(c, scope.frozen(), x); };
+  Discriminator discriminate = [&](Expr x) {
+    return gan_discriminate(c, scope.frozen(), x, label);
+  };
   Scope noise = root / "penalty";
   if (c.penalty == "r1") {  // Mescheder et al. 2018, arXiv:1801.04406
     Expr slope = slopes(discriminate, real);
@@ -63,11 +65,12 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
   std::int64_t rows = batch.image.shape()[0];
   Scope scope = root / kDiscriminator;
   Expr real = seen(batch.image);
-  Expr fake = gan_generate(c, (root / kGenerator).frozen(), latent_of(c, root, rows));
+  Expr fake = gan_generate(c, (root / kGenerator).frozen(), latent_of(c, root, rows), batch.label);
   Expr step = batch.step;
-  Expr real_logits = gan_discriminate(c, scope, with_noise(c, root, "real_noise", real, step));
-  Expr fake_logits =
-      gan_discriminate(c, scope.frozen(), with_noise(c, root, "fake_noise", fake, step));
+  Expr real_logits =
+      gan_discriminate(c, scope, with_noise(c, root, "real_noise", real, step), batch.label);
+  Expr fake_logits = gan_discriminate(c, scope.frozen(),
+                                      with_noise(c, root, "fake_noise", fake, step), batch.label);
   clip_weights(c, scope);
 
   Expr loss =
@@ -79,7 +82,7 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
   if (kind == AdversarialLoss::wasserstein)
     result.terms.push_back({"wasserstein_estimate", "logit", difference});
   if (c.penalty == "none") return result;
-  Penalty penalty = penalty_of(c, root, real, fake);
+  Penalty penalty = penalty_of(c, root, real, fake, batch.label);
   result.loss = loss + penalty.value;
   result.terms.push_back({"penalty", unit_of(kind), penalty.value});
   result.terms.push_back({"mean_slope", "logit per unit of a pixel in -1..1", penalty.slope});
@@ -93,9 +96,9 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
 Objective generator_objective(const GanConfig& c, const Scope& root, const Batch& batch) {
   AdversarialLoss kind = parse_adversarial_loss(c.loss);
   std::int64_t rows = batch.image.shape()[0];
-  Expr fake = gan_generate(c, root / kGenerator, latent_of(c, root, rows));
+  Expr fake = gan_generate(c, root / kGenerator, latent_of(c, root, rows), batch.label);
   Expr logits = gan_discriminate(c, (root / kDiscriminator).frozen(),
-                                 with_noise(c, root, "fake_noise", fake, batch.step));
+                                 with_noise(c, root, "fake_noise", fake, batch.step), batch.label);
   return {mean_of_rows(generator_loss(kind, logits)), unit_of(kind), {}};
 }
 
@@ -132,6 +135,8 @@ std::vector<Preset> presets() {
 
 void GanConfig::check() const {
   widths();
+  if (class_conditional && num_classes == 0)
+    throw UsageError("--class-conditional: the pictures have no labels");
   bool with_label = loss == "minimax" || loss == "non-saturating" || loss == "least-squares";
   if (label_smoothing > 0 && !with_label)
     throw UsageError(
@@ -172,15 +177,18 @@ Model make_gan() {
                      1, c->unroll_steps, true};
     return std::vector<Player>{discriminator, generator};
   };
-  model.decode = [c](const Scope& s, Expr latent) {
-    return shown(gan_generate(*c, s / kGenerator, latent));
+  model.decode = [c](const Scope& s, Expr latent, Expr label) {
+    return shown(gan_generate(*c, s / kGenerator, latent, label));
   };
   model.latent_shape = [c](std::int64_t rows) { return Shape{rows, c->latent_dim}; };
   model.prior = [c](const Scope& s, std::int64_t rows) { return latent_of(*c, s, rows); };
-  model.draw = [c](const Scope& s, std::int64_t rows) {
-    return shown(gan_generate(*c, s / kGenerator, latent_of(*c, s, rows)));
+  model.draw = [c](const Scope& s, const DrawArgs& args) {
+    Expr latent = args.truncation * latent_of(*c, s, args.rows);
+    return shown(gan_generate(*c, s / kGenerator, latent, args.label));
   };
-  model.data_shape = [c] { return DataShape{c->image_height, c->image_width, c->in_channels, 0}; };
+  model.data_shape = [c] {
+    return DataShape{c->image_height, c->image_width, c->in_channels, c->num_classes};
+  };
   return model;
 }
 

@@ -34,7 +34,10 @@ struct GanConfig {
   std::int64_t instance_noise_steps = 0;
   std::int64_t discriminator_steps = 1, unroll_steps = 0;
 
-  std::int64_t image_height = 0, image_width = 0, in_channels = 0;  // from the data
+  bool class_conditional = false;
+
+  // From the data; num_classes is 0 unless class_conditional.
+  std::int64_t image_height = 0, image_width = 0, in_channels = 0, num_classes = 0;
 
   Fields fields();
   std::vector<std::int64_t> widths() const;    // of the mlp; UsageError if the text is none
@@ -43,10 +46,12 @@ struct GanConfig {
   void check() const;                          // UsageError for combinations that cannot be
 };
 
-// latent [N, Z] -> what the discriminator sees, [N,H,W,C]: pixels of -1..1.
-Expr gan_generate(const GanConfig& config, const Scope& scope, Expr latent);
-// [N,H,W,C] -> logits [N].
-Expr gan_discriminate(const GanConfig& config, const Scope& scope, Expr x);
+// latent [N, Z] -> what the discriminator sees, [N,H,W,C]: pixels of -1..1. `label` i32 [N]: with
+// class_conditional; an embedding of it joins the latent.
+Expr gan_generate(const GanConfig& config, const Scope& scope, Expr latent, Expr label = {});
+// [N,H,W,C] -> logits [N]; with class_conditional the features' product with an embedding of the
+// label is added (Miyato and Koyama 2018, arXiv:1802.05637).
+Expr gan_discriminate(const GanConfig& config, const Scope& scope, Expr x, Expr label = {});
 
 Model make_gan();
 

@@ -12,6 +12,7 @@ namespace {
 
 // Pictures are halved as long as no side falls below this.
 constexpr std::int64_t kLeastSide = 4;
+constexpr std::int64_t kClassWidth = 32;  // numbers beside the latent that tell a class
 
 std::int64_t padding_of(const GanConfig& c) { return (c.kernel_size - 1) / 2; }
 std::int64_t halved(const GanConfig& c, std::int64_t side) {
@@ -62,11 +63,22 @@ Expr mlp_generate(const GanConfig& c, const Scope& scope, Expr latent) {
   return reshape(x, {latent.shape()[0], c.image_height, c.image_width, c.in_channels});
 }
 
-Expr mlp_discriminate(const GanConfig& c, const Scope& scope, Expr x) {
+// The features of a row [N, D] -> logits [N].
+Expr judge(const GanConfig& c, const Scope& scope, Expr features, Expr label, bool bias) {
+  std::int64_t rows = features.shape()[0], width = features.shape()[1];
+  Expr logits = dense(c, scope / "output", features, 1, bias);
+  if (c.class_conditional) {
+    Expr of_class = embedding(scope / "class", label, c.num_classes, width, normal(0.02));
+    logits = logits + sum(features * of_class, {1});
+  }
+  return reshape(logits, {rows});
+}
+
+Expr mlp_discriminate(const GanConfig& c, const Scope& scope, Expr x, Expr label) {
   std::int64_t rows = x.shape()[0];
   if (c.input_divisor != 1) x = x * (1 / c.input_divisor);
   x = hidden_layers(c, scope, reshape(x, {rows, x.shape().count() / rows}));
-  return reshape(dense(c, scope / "output", x, 1, true), {rows});
+  return judge(c, scope, x, label, true);
 }
 
 Expr dcgan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
@@ -93,7 +105,7 @@ Expr dcgan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
   return x;
 }
 
-Expr dcgan_discriminate(const GanConfig& c, const Scope& scope, Expr x) {
+Expr dcgan_discriminate(const GanConfig& c, const Scope& scope, Expr x, Expr label) {
   std::vector<std::int64_t> channels = c.channels();
   for (std::size_t i = 0; i < channels.size(); ++i) {
     Scope level = scope / fmt::format("down{}", i);
@@ -108,8 +120,7 @@ Expr dcgan_discriminate(const GanConfig& c, const Scope& scope, Expr x) {
     x = leaky_relu(x, 0.2);
   }
   std::int64_t rows = x.shape()[0];
-  x = reshape(x, {rows, x.shape().count() / rows});
-  return reshape(dense(c, scope / "output", x, 1, c.bias), {rows});
+  return judge(c, scope, reshape(x, {rows, x.shape().count() / rows}), label, c.bias);
 }
 
 }  // namespace
@@ -159,6 +170,8 @@ Fields GanConfig::fields() {
                                 "dcgan: auto: batch, with a penalty on slopes layer",
                                 "LynnHo/DCGAN-LSGAN-WGAN-GP-DRAGAN",
                                 {"auto", "batch", "layer", "none"}}),
+      bind(class_conditional,
+           {"class_conditional", "pictures by class: both networks see the labels"}),
       bind(loss, {"loss",
                   "what both networks minimise",
                   dcgan,
@@ -200,6 +213,10 @@ Fields GanConfig::fields() {
             .low = 0,
             .high = 100}),
   };
+  fields.push_back(bind(num_classes, {.name = "num_classes",
+                                      .help = "classes of the pictures; 0: not by class",
+                                      .low = 0,
+                                      .from_data = true}));
   Fields pictures = picture_fields(image_height, image_width, in_channels);
   fields.insert(fields.end(), pictures.begin(), pictures.end());
   return fields;
@@ -230,6 +247,7 @@ void GanConfig::choose(const DataShape& shape) {
   image_height = shape.height;
   image_width = shape.width;
   in_channels = shape.channels;
+  num_classes = class_conditional ? shape.num_classes : 0;
   bool halves = std::min(image_height, image_width) >= 2 * kLeastSide;
   if (net == "auto") net = halves ? "dcgan" : "mlp";
   if (weight_init == "auto") weight_init = net == "dcgan" ? "normal" : "default";
@@ -237,13 +255,18 @@ void GanConfig::choose(const DataShape& shape) {
   if (discriminator_norm == "auto") discriminator_norm = penalty == "none" ? "batch" : "layer";
 }
 
-Expr gan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
-  Expr x = c.net == "mlp" ? mlp_generate(c, scope, latent) : dcgan_generate(c, scope, latent);
-  return tanh(x);
+Expr gan_generate(const GanConfig& c, const Scope& scope, Expr latent, Expr label) {
+  if (c.class_conditional) {
+    Expr of_class = embedding(scope / "class", label, c.num_classes, kClassWidth);
+    Expr both[] = {latent, of_class};
+    latent = concat(both, 1);
+  }
+  return tanh(c.net == "mlp" ? mlp_generate(c, scope, latent) : dcgan_generate(c, scope, latent));
 }
 
-Expr gan_discriminate(const GanConfig& c, const Scope& scope, Expr x) {
-  return c.net == "mlp" ? mlp_discriminate(c, scope, x) : dcgan_discriminate(c, scope, x);
+Expr gan_discriminate(const GanConfig& c, const Scope& scope, Expr x, Expr label) {
+  return c.net == "mlp" ? mlp_discriminate(c, scope, x, label)
+                        : dcgan_discriminate(c, scope, x, label);
 }
 
 }  // namespace atelier

@@ -36,6 +36,13 @@ struct EncodeArgs {
 // For models that have one thing to say: UsageError for any other choice.
 void require_default(const EncodeArgs& args);
 
+// Which pictures are drawn.
+struct DrawArgs {
+  std::int64_t rows = 1;
+  Expr label = {};  // i32 [rows]: their classes, for models that data_shape() says draw classes
+  double truncation = 1;  // factor of the latents: below 1 nearer to the middle, and more alike
+};
+
 // A named choice of field values, of the model and of its training ("learning_rate"): what
 // `--preset` starts from.
 struct Preset {
@@ -73,11 +80,12 @@ struct Model {
   // -> f32 [N, ..]; with default arguments it is what decode takes. UsageError for a pool or a
   // layer that the model does not have.
   std::function<Expr(const Scope&, Expr image, const EncodeArgs&)> encode;
-  std::function<Expr(const Scope&, Expr latent)> decode;  // -> image f32 [N,H,W,C], 0..1
+  // -> image f32 [N,H,W,C], 0..1. `label` i32 [N]: as in DrawArgs.
+  std::function<Expr(const Scope&, Expr latent, Expr label)> decode;
   std::function<Shape(std::int64_t rows)> latent_shape;
-  std::function<Expr(const Scope&, std::int64_t rows)> draw;  // prior -> image, by scope noise
+  std::function<Expr(const Scope&, const DrawArgs&)> draw;  // prior -> image, by scope noise
   // The latents that draw makes its pictures of, f32 latent_shape, by the same noise, where
-  // draw(s, n) = decode(s, prior(s, n)). Null: a drawn picture has no one latent.
+  // draw(s, {n, l}) = decode(s, prior(s, n), l). Null: a drawn picture has no one latent.
   std::function<Expr(const Scope&, std::int64_t rows)> prior;
   // Why this configuration has no prior, so that draw, prior and log_weight throw; empty: it has
   // one.

@@ -35,7 +35,7 @@ Pictures draw(Loaded& model, const std::vector<std::int32_t>& seeds, std::int64_
       [&](std::int64_t index, std::span<const std::uint8_t> pixels) {
         pictures[seeds[std::size_t(index)]].assign(pixels.begin(), pixels.end());
       },
-      batch_size);
+      {.batch_size = batch_size});
   return pictures;
 }
 

@@ -90,6 +90,13 @@ const Row kRows[] = {
      {9, 8, 2, 0},
      438},
     {"gan",
+     {{"base_channels", std::int64_t{3}},
+      {"latent_dim", std::int64_t{4}},
+      {"class_conditional", true},
+      {"loss", Text("hinge")}},
+     {8, 8, 1, 3},
+     2118},
+    {"gan",
      {{"hidden_dim", Text("6,5")},
       {"latent_dim", std::int64_t{4}},
       {"activation", Text("tanh")},
@@ -264,7 +271,7 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
     if (model.encode && model.decode) {
       Expr latent = model.encode(bench.scope, bench.batch.image, {});
       CHECK(to_string(latent.shape()) == to_string(model.latent_shape(kPictures)));
-      is_picture(model.decode(bench.scope, latent));
+      is_picture(model.decode(bench.scope, latent, bench.batch.label));
     }
     auto is_rows = [&](Expr rows, std::int64_t columns) {
       CHECK(rows.shape().rank() == 2);
@@ -289,6 +296,7 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
         CHECK(total == doctest::Approx(double(rows)));
       }
     }
-    if (model.draw) is_picture(model.draw(bench.scope, kPictures));
+    if (model.draw)
+      is_picture(model.draw(bench.scope, {.rows = kPictures, .label = bench.batch.label}));
   }
 }
