@@ -65,6 +65,7 @@ Graph Loaded::Impl::graph_of(std::int64_t rows,
   Graph graph;
   Scope scope(graph, *store, Mode::eval, noise_inputs(graph, rows));
   std::size_t before = store->names().size();
+  auto is_table = [](const std::string& tensor) { return tensor.starts_with(kTablePrefix); };
   try {
     graph.output("y", build(store_prefix.empty() ? scope : scope.reading(store_prefix)));
   } catch (const std::invalid_argument& error) {  // shapes and axes that cannot be
@@ -72,9 +73,9 @@ Graph Loaded::Impl::graph_of(std::int64_t rows,
     throw Error(fmt::format("{}: {}", name, error.what()));
   }
   std::vector<std::string> names = store->names();
-  if (owned && names.size() > before) {
-    throw Error(fmt::format("{}: no tensor '{}'", name, names[before]));
-  }
+  auto invented = std::find_if_not(names.begin() + std::ptrdiff_t(before), names.end(), is_table);
+  if (owned && invented != names.end())
+    throw Error(fmt::format("{}: no tensor '{}'", name, *invented));
   return graph;
 }
 

@@ -127,6 +127,27 @@ void Scope::update(Expr state, Expr next, Where where) const {
   shared_->updates.push_back({found->second, state, next});
 }
 
+Expr Scope::table(std::string_view name, Shape shape, std::span<const double> values,
+                  Where where) const {
+  Type type{DType::f32, shape};
+  std::string full = std::string(kTablePrefix) + joined(path_, name);
+  auto refuse = [&](const char* reason) {
+    throw ShapeError(fmt::format("table '{}': {} ({})", full, reason, to_string(where)));
+  };
+  if (std::int64_t(values.size()) != shape.count())
+    refuse("as many values as the shape has are needed");
+  if (!store_->has(full)) {
+    store_->create(full, type);
+    std::ranges::transform(values, store_->values(full).begin(), [](double v) { return float(v); });
+  }
+  require_type(store_->at(full), type, where);
+  const Store& kept = *store_;
+  bool same =
+      std::ranges::equal(kept.values(full), values, {}, {}, [](double v) { return float(v); });
+  if (!same) refuse("holds other values already");
+  return graph_->slot(full, type, where);
+}
+
 void Scope::keep_within(Expr param, double low, double high) const {
   auto found = std::ranges::find(shared_->params, param, &Shared::Param::slot);
   if (found == shared_->params.end())

@@ -47,6 +47,12 @@ class Scope {
   // Commits the next value of a state; nothing in eval mode or when frozen.
   void update(Expr state, Expr next, Where = Where::here()) const;
 
+  // Constants that are too many for the graph, f32 of this shape, row-major: kept in the store as
+  // "table/<name>" and in no file. ShapeError if the number of values is not that of the shape, or
+  // if the name holds other values already.
+  Expr table(std::string_view name, Shape shape, std::span<const double> values,
+             Where = Where::here()) const;
+
   // The optimizer moves a value of `param` beyond these bounds back to them, at the end of each
   // step (CLIP's logit scale; the weights of a Wasserstein critic).
   void keep_within(Expr param, double low, double high) const;

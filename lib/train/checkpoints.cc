@@ -187,7 +187,7 @@ Progress Checkpoints::resume(const std::string& path) {
 
 void Checkpoints::require_whole(const std::string& path) const {
   for (const std::string& name : store_.names()) {
-    if (!resumed_.contains(name))
+    if (!resumed_.contains(name) && !name.starts_with(kTablePrefix))
       throw Error(
           fmt::format("{}: no tensor '{}', without which the training cannot go on", path, name));
   }
