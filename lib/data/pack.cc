@@ -80,8 +80,10 @@ std::string describe(const PackResult& result) {
                      result.skipped);
 }
 
-PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
+PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& given,
                         const std::string& output, const Attributes& provenance, bool force) {
+  ReadOptions options = given;
+  options.real = false;  // files of vectors need no packing
   PreparedItems items(identify_all(sources, options), options);
   Item item;
   items.next(item);  // throws if there is none

@@ -52,8 +52,16 @@ Attributes without_model(const Attributes& config) {
   return fields;
 }
 
-std::string shape_text(std::int64_t height, std::int64_t width, std::int64_t channels) {
-  return fmt::format("{}x{}x{}", height, width, channels);
+// "vectors of 2", "pictures of 28x28x1", of equal kinds of data without the first words.
+std::string shape_text(const DataShape& shape, bool named = true) {
+  if (shape.real) return fmt::format("{}{}", named ? "vectors of " : "", shape.channels);
+  return fmt::format("{}{}x{}x{}", named ? "pictures of " : "", shape.height, shape.width,
+                     shape.channels);
+}
+
+void require_pictures_made(const Model& model, const std::string& name) {
+  if (!model.data_shape().real) return;
+  throw Error(fmt::format("{}: this model makes vectors, which are no pictures", name));
 }
 
 }  // namespace
@@ -144,19 +152,22 @@ std::string Loaded::digest() const {
   return fmt::format("{:016x}", digest);
 }
 void Loaded::require_shape(const std::string& source, std::int64_t height, std::int64_t width,
-                           std::int64_t channels) const {
+                           std::int64_t channels, bool real) const {
   DataShape shape = data_shape();
-  if (height == shape.height && width == shape.width && channels == shape.channels) return;
-  throw Error(fmt::format("{}: pictures of {}, but {} takes {}", source,
-                          shape_text(height, width, channels), name(),
-                          shape_text(shape.height, shape.width, shape.channels)));
+  DataShape found{.height = height, .width = width, .channels = channels, .real = real};
+  if (height == shape.height && width == shape.width && channels == shape.channels &&
+      real == shape.real) {
+    return;
+  }
+  throw Error(fmt::format("{}: {}, but {} takes {}", source, shape_text(found), name(),
+                          shape_text(shape, real != shape.real)));
 }
 void Loaded::for_each_row(
     const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
     const std::function<Expr(const Scope&, const Batch&)>& build,
     const std::function<void(std::int64_t index, std::span<const float> row)>& give,
     std::int64_t seed) const {
-  require_shape(data.source, data.height, data.width, data.channels);
+  require_shape(data.source, data.height, data.width, data.channels, data.real);
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
   if (rows < 1) return;
   PixelReader reader(data, binarize());
@@ -191,8 +202,9 @@ void Loaded::prepare(ReadOptions& reading,
                      const std::function<bool(std::string_view flag)>& given) const {
   // What was asked for is refused as such, before what the file says.
   [[maybe_unused]] Preparer asked(reading);
-  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   DataShape shape = data_shape();
+  if (shape.real) return;
+  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   if (!sized) {
     reading.image_height = shape.height;
     reading.image_width = shape.width;
@@ -223,6 +235,7 @@ bool Loaded::sample(
                        : self.model.no_prior ? self.model.no_prior()
                                              : "";
   if (!reason.empty()) throw Error(fmt::format("{}: {}", self.name, reason));
+  require_pictures_made(self.model, self.name);
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(seeds.size()));
   if (rows < 1) return true;
   Plan plan = self.plan_of(rows, [&](const Scope& scope) { return self.model.draw(scope, rows); });
@@ -248,6 +261,7 @@ void Loaded::reconstruct(
   const Model& model = impl_->model;
   if (!model.encode || !model.decode)
     throw Error(fmt::format("{}: this model cannot reconstruct pictures", impl_->name));
+  require_pictures_made(model, impl_->name);
   for_each_row(
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) {

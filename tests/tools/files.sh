@@ -29,7 +29,12 @@ stdout_has '^/vectors.f32.\[7,2\]$'
 stdout_has '^/meta/ids.text.\[7\]$'
 stdout_has '^inputs.model: [0-9a-f]{16}$'
 refused 'vectors.h5: expected kind checkpoint, found kind vectors' sample vectors.h5 -o x.h5
-refused 'vectors.h5: expected kind images, found kind vectors' data-pack vectors.h5 -o x.h5
+for command in data-pack "vae-train --steps 1 ${small[*]}" 'clip-train --steps 1' \
+  'clip-train --steps 1 --targets labels' "img2vec -m vae.h5" 'sample vae.h5 --reconstruct'; do
+  # shellcheck disable=SC2086  # words are meant
+  refused 'vectors.h5: expected kind images, found kind vectors' $command vectors.h5 -o x.h5
+done
+refused 'vectors.h5: expected kind images, found kind vectors' model-eval vectors.h5 --baselines
 status 0 model-info --check "${files[@]}"
 
 # ---- h5ls, h5dump and h5py read all of it
