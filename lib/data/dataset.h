@@ -31,11 +31,14 @@ struct ReadOptions {
   std::string value_range = "0,1";                 // LOW,HIGH of floats, which become 0 and 1
   std::int64_t limit = 0;                          // first n items; 0: all
   std::string labels;     // idx or text file of labels for a source without
-  std::string synthetic;  // noise shapes: draw pictures instead of reading them
+  std::string synthetic;  // noise shapes: draw pictures instead of reading them; or a toy (toy.h)
   std::int64_t synthetic_count = 1000;
-  std::int64_t seed = 0;  // of synthetic pictures
+  std::int64_t seed = 0;             // of what is drawn
+  std::int64_t synthetic_modes = 0;  // of toys, as the next two; 0: the toy's usual number
+  double synthetic_radius = 0, synthetic_std = 0;
   DecodeLimits limits;
-  // Whether the caller takes real-valued data too. No option: programs say so.
+  // Whether the caller takes real-valued data too. No option: a program says so before fields(),
+  // which then have those of toys.
   bool real = false;
 
   Fields fields();
@@ -117,14 +120,16 @@ std::vector<std::string> files_read(std::span<const std::string> sources,
 // of preparing pictures, and Error for numbers that are not finite, naming file, row and number.
 Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options);
 
-// Streams sources into an HDF5 file of kind images with flat memory; returns items written and
-// skipped. `output` "-" is standard output.
+// Streams sources into an HDF5 file of kind images with flat memory, or the points of a toy into
+// one of kind vectors; returns items written and skipped. `output` "-" is standard output.
 struct PackResult {
   std::int64_t written = 0, skipped = 0, height = 0, width = 0, channels = 0, classes = 0;
+  bool real = false;
 };
 PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
                         const std::string& output, const Attributes& provenance, bool force);
-std::string describe(const PackResult& result);  // "16000 pictures 64x64x3, 4 classes, 0 skipped"
+// "16000 pictures 64x64x3, 4 classes, 0 skipped", "1000 vectors of 2, 8 classes, 0 skipped"
+std::string describe(const PackResult& result);
 
 // Train and held-out indices by hash of each item's name or caption: adding items moves no other.
 struct Split {
