@@ -114,6 +114,7 @@ int main(int argc, char** argv) {
                .width = sets.train.width,
                .channels = sets.train.channels,
                .num_classes = sets.train.num_classes(),
+               .real = sets.train.real,
                .vocab_size = labels ? 0 : sets.captions->tokenizer().vocab_size(),
                .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
                .source = sets.train.source});

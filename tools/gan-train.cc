@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   TrainConfig config;
   AdversaryConfig adversaries;
   AssessConfig assessment;
+  reading.real = true;
   Model model = make_model("gan");
 
   Tool tool("gan-train", "Train a generative adversarial network on pictures or vectors.");
@@ -110,7 +111,7 @@ int main(int argc, char** argv) {
                .width = sets.train.width,
                .channels = sets.train.channels,
                .num_classes = sets.train.num_classes(),
-               .binary = config.binarize != "none",
+               .real = sets.train.real,
                .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
                .source = sets.train.source});
 
@@ -119,12 +120,13 @@ int main(int argc, char** argv) {
     task.training = to_attributes(adversaries.fields());
     for (const Player& player : model.players())
       task.players.push_back(adversaries.player(player, config));
-    task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
-                           const std::function<bool()>& stop) {
-      return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
-    };
+    if (!sets.train.real)
+      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
+                             const std::function<bool()>& stop) {
+        return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
+      };
     std::optional<SampleQuality> quality;
-    if (assessment.val_samples > 0) {
+    if (assessment.val_samples > 0 && !sets.train.real) {
       task.assess = [&](Store& store, const std::string& prefix,
                         const std::function<bool()>& stop) {
         if (!quality) quality.emplace(*sets.data.train, sets.data.train_indices);

@@ -13,6 +13,7 @@
 #include "eval/class_scores.h"
 #include "eval/importance.h"
 #include "eval/judge.h"
+#include "eval/modes.h"
 #include "eval/picture_quality.h"
 #include "eval/zero_shot.h"
 #include "infer/infer.h"
@@ -27,9 +28,10 @@ namespace {
 struct Options {
   std::vector<std::string> sources;
   std::string reference, unseen, features, classifier, nearest, save_stats, probe, retrieval,
-      zero_shot, reconstruct, likelihood, average = "auto", split_by = "name";
+      zero_shot, modes, plot, reconstruct, likelihood, average = "auto", split_by = "name";
   std::vector<std::string> fail_above, fail_below;
-  std::int64_t bootstrap = 50, seed = 0, neighbors = 10, draws = 0, batch_size = 64;
+  std::int64_t bootstrap = 50, seed = 0, neighbors = 10, mode_points = 20, draws = 0,
+               batch_size = 64;
   double l2 = 1, held_out = 0;
   bool control = false, baselines = false, json = false;
   ReadOptions reading;
@@ -279,21 +281,21 @@ void say_baselines(const Options& o, Report& report) {
 // Refuses what cannot be meant, before anything is read.
 void check(const Options& o, const Tool& tool) {
   bool compares = !o.reference.empty();
-  const std::string* jobs[] = {&o.reference, &o.probe,       &o.retrieval,
-                               &o.zero_shot, &o.reconstruct, &o.likelihood};
+  const std::string* jobs[] = {&o.reference, &o.probe,       &o.retrieval, &o.zero_shot,
+                               &o.modes,     &o.reconstruct, &o.likelihood};
   auto asked = std::count_if(std::begin(jobs), std::end(jobs),
                              [](const std::string* job) { return !job->empty(); });
   asked += o.baselines;
   if (asked > 1)
     throw UsageError(
-        "--reference, --probe, --retrieval, --zero-shot, --reconstruct, --likelihood and "
+        "--reference, --probe, --retrieval, --zero-shot, --modes, --reconstruct, --likelihood and "
         "--baselines exclude each other");
   if (!o.save_stats.empty() && !o.classifier.empty() && !compares)
     throw UsageError("--save-stats and --classifier exclude each other without --reference");
   if (asked == 0 && o.classifier.empty() && o.save_stats.empty())
     throw UsageError(
-        "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --reconstruct, "
-        "--likelihood, --classifier, --baselines or --save-stats");
+        "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --modes, "
+        "--reconstruct, --likelihood, --classifier, --baselines or --save-stats");
   if (o.sources.empty() && o.reading.synthetic.empty()) throw UsageError("DATA is missing");
   bool models = !o.reconstruct.empty() || !o.likelihood.empty();
   const std::pair<const char*, bool> companions[] = {
@@ -306,6 +308,8 @@ void check(const Options& o, const Tool& tool) {
       {"classifier", compares || asked == 0},
       {"neighbors", !o.probe.empty()},
       {"l2", !o.probe.empty()},
+      {"mode-points", !o.modes.empty()},
+      {"plot", !o.modes.empty()},
       {"draws", !o.likelihood.empty()},
       {"held-out", models || o.baselines},
       {"split-by", o.held_out > 0},
@@ -320,12 +324,14 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--unseen and --held-out exclude each other");
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
   if (o.neighbors < 1) throw UsageError("--neighbors '0': expected at least 1");
+  if (o.mode_points < 1) throw UsageError("--mode-points '0': expected at least 1");
   if (!(o.l2 >= 0)) throw UsageError("--l2: expected a penalty of at least 0");
-  auto inputs = paths_of(o.sources, o.reference, o.unseen, o.features, o.classifier, o.probe,
-                         o.retrieval, o.zero_shot, o.reconstruct, o.likelihood, o.reading.labels);
+  auto inputs =
+      paths_of(o.sources, o.reference, o.unseen, o.features, o.classifier, o.probe, o.retrieval,
+               o.zero_shot, o.modes, o.reconstruct, o.likelihood, o.reading.labels);
   if (std::count(inputs.begin(), inputs.end(), "-") > 1)
     throw UsageError("'-' twice: standard input can be read once");
-  for (const std::string& output : {o.nearest, o.save_stats}) {
+  for (const std::string& output : {o.nearest, o.save_stats, o.plot}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }
   if (!o.nearest.empty())
@@ -336,7 +342,10 @@ void check(const Options& o, const Tool& tool) {
                .provenance = {},
                .option = "--nearest"});
   refuse_overwriting(o.nearest, inputs, "--nearest");
+  if (!o.plot.empty() && !o.plot.ends_with(".svg"))
+    throw UsageError("--plot '" + o.plot + "': expected a name ending in .svg");
   refuse_overwriting(o.save_stats, inputs, "--save-stats");
+  refuse_overwriting(o.plot, inputs, "--plot");
 }
 
 void work(Options& o, const Tool& tool, Report& report) {
@@ -348,6 +357,9 @@ void work(Options& o, const Tool& tool, Report& report) {
   if (!o.retrieval.empty())
     report.add(retrieve(read_judged(o, true, report), read_vector_set(o.retrieval)));
   if (!o.zero_shot.empty()) name_classes(o, encoder, report);
+  if (!o.modes.empty())
+    report.add(judge_modes(read_judged(o, true, report), read_vector_set(o.modes),
+                           {.least_points = o.mode_points, .plot = o.plot}));
   if (!o.reconstruct.empty()) reconstruct(o, tool, report);
   if (!o.likelihood.empty()) score_likelihood(o, tool, report);
   if (o.baselines) say_baselines(o, report);
@@ -367,6 +379,9 @@ void declare(Tool& tool, Options& o) {
               "how well vectors find their partners in these, row by row", jobs);
   tool.option("--zero-shot", o.zero_shot, "FILE",
               "accuracy of naming each row's class by the nearest of these vectors of texts", jobs);
+  tool.option(
+      "--modes", o.modes, "FILE",
+      "modes of this toy (data-pack --synthetic ring) that points cover, and their distance", jobs);
   tool.option("--reconstruct", o.reconstruct, "MODEL",
               "errors of what a model makes of the pictures", jobs);
   tool.option("--likelihood", o.likelihood, "MODEL",
@@ -397,6 +412,8 @@ void declare(Tool& tool, Options& o) {
               comparing);
   tool.option("--neighbors", o.neighbors, "N", "that vote in the probe", "Probing");
   tool.option("--l2", o.l2, "X", "penalty of the linear probes", "Probing");
+  tool.option("--mode-points", o.mode_points, "N", "good points that make a mode covered", "Modes");
+  tool.option("--plot", o.plot, "FILE", "drawing (.svg) of the points over the modes", "Modes");
   const char* models = "Models";
   tool.option("--draws", o.draws, "N",
               "importance samples a picture of its likelihood, 0: only the bound", models);

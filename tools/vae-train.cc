@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
                .channels = sets.train.channels,
                .num_classes = sets.train.num_classes(),
                .binary = config.binarize != "none",
+               .real = sets.train.real,
                .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
                .source = sets.train.source});
     std::string by_pictures = chosen(asked, to_attributes(model.fields));

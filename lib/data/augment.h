@@ -22,6 +22,7 @@ void binarize(Binarize how, std::uint64_t seed, std::int64_t example, std::int64
 // picture sampled once is the same picture when it is flipped or moved.
 class Augmenter {
  public:
+  // UsageError if vectors are to be changed.
   Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip, std::int64_t crop_padding,
             Binarize binarize);
   // `into`: row_bytes of the data set.

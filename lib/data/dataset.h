@@ -1,4 +1,5 @@
-// Data sets: any source of pictures as a table of equal pictures with labels, captions and names.
+// Data sets: any source of pictures as a table of equal pictures with labels, captions and names;
+// or vectors, numbers in units of their own, as such a table of pictures of one pixel.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fields.h"
@@ -29,10 +31,15 @@ struct ReadOptions {
   std::string value_range = "0,1";                 // LOW,HIGH of floats, which become 0 and 1
   std::int64_t limit = 0;                          // first n items; 0: all
   std::string labels;     // idx or text file of labels for a source without
-  std::string synthetic;  // noise shapes: draw pictures instead of reading them
+  std::string synthetic;  // noise shapes: draw pictures instead of reading them; or a toy (toy.h)
   std::int64_t synthetic_count = 1000;
-  std::int64_t seed = 0;  // of synthetic pictures
+  std::int64_t seed = 0;             // of what is drawn
+  std::int64_t synthetic_modes = 0;  // of toys, as the next two; 0: the toy's usual number
+  double synthetic_radius = 0, synthetic_std = 0;
   DecodeLimits limits;
+  // Whether the caller takes real-valued data too. No option: a program says so before fields(),
+  // which then have those of toys.
+  bool real = false;
 
   Fields fields();
 };
@@ -41,10 +48,11 @@ struct ReadOptions {
 struct Item {
   std::string name;                // path below the source, or "index 17"
   Picture picture;                 // u8; without pixels if `values` hold them
-  std::vector<float> values = {};  // f32 [H,W,C], 0..1; empty: u8
+  std::vector<float> values = {};  // f32 [H,W,C], 0..1 unless `real`; empty: u8
   std::int32_t label = -1;
   std::string caption;
   bool data_channels = false;  // channels are data (HDF5, idx): an even number is no alpha
+  bool real = false;           // a vector: values [1,1,C] of any size, finite
 
   DType dtype() const { return values.empty() ? DType::u8 : DType::f32; }
   std::span<const std::byte> bytes() const {
@@ -78,6 +86,7 @@ class Dataset {
   std::string source;
   std::int64_t size = 0, height = 0, width = 0, channels = 0;
   DType dtype = DType::u8;                                // u8 pixels 0..255, or f32 values 0..1
+  bool real = false;                                      // vectors: f32 [size,1,1,C], any finite
   std::vector<std::int32_t> labels;                       // empty: none
   std::vector<std::string> label_names, captions, names;  // empty: none
   std::uint64_t digest = 0;                               // of pictures and labels: files record it
@@ -90,7 +99,8 @@ class Dataset {
   std::span<const std::byte> image(std::int64_t index) const {
     return pixels.subspan(std::size_t(index * row_bytes()), std::size_t(row_bytes()));
   }
-  std::vector<std::uint8_t> picture(std::int64_t index) const;  // u8 [H,W,C], floats rounded
+  // u8 [H,W,C], floats rounded. Throws Error of vectors.
+  std::vector<std::uint8_t> picture(std::int64_t index) const;
   std::int64_t num_classes() const;  // named ones, or the largest label + 1; 0 without labels
   std::string name_of(std::int64_t index) const;  // its name, or "index 17"
 
@@ -98,21 +108,28 @@ class Dataset {
   std::shared_ptr<const void> storage;  // keeps the mapping or the memory alive
 };
 
+// Throws Error("points.h5: baselines are of pictures, found vectors") if it holds vectors.
+void require_pictures(const Dataset& set, std::string_view what);
+
 // What reading these sources opens, besides what lies in folders: nothing of it may be written.
 std::vector<std::string> files_read(std::span<const std::string> sources,
                                     const ReadOptions& options);
 
-// Reads sources one after another into one set; shapes must agree (Error naming both items).
+// Reads sources one after another into one set; shapes must agree (Error naming both items). Files
+// of kind vectors need options.real, and are an Error without. With vectors, UsageError for options
+// of preparing pictures, and Error for numbers that are not finite, naming file, row and number.
 Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options);
 
-// Streams sources into an HDF5 file of kind images with flat memory; returns items written and
-// skipped. `output` "-" is standard output.
+// Streams sources into an HDF5 file of kind images with flat memory, or the points of a toy into
+// one of kind vectors; returns items written and skipped. `output` "-" is standard output.
 struct PackResult {
   std::int64_t written = 0, skipped = 0, height = 0, width = 0, channels = 0, classes = 0;
+  bool real = false;
 };
 PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
                         const std::string& output, const Attributes& provenance, bool force);
-std::string describe(const PackResult& result);  // "16000 pictures 64x64x3, 4 classes, 0 skipped"
+// "16000 pictures 64x64x3, 4 classes, 0 skipped", "1000 vectors of 2, 8 classes, 0 skipped"
+std::string describe(const PackResult& result);
 
 // Train and held-out indices by hash of each item's name or caption: adding items moves no other.
 struct Split {

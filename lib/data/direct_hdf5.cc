@@ -51,6 +51,7 @@ std::uint64_t dataset_digest(const Dataset& set, const std::string& pixel_checks
   std::string text =
       fmt::format("{}[{},{},{},{}] {} {}", name(set.dtype), set.size, set.height, set.width,
                   set.channels, pixel_checksum, xxh3_hex(std::as_bytes(std::span(set.labels))));
+  if (set.real) text += " real";
   return xxh3(std::as_bytes(std::span(text)));
 }
 
@@ -78,6 +79,7 @@ std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& o
   set.width = images.width;
   set.channels = images.channels;
   set.dtype = images.is_float ? DType::f32 : DType::u8;
+  set.real = images.real;
   annotate(set, file, images, options);
   auto mapping = std::make_shared<Mapping>(file.map(images.path));
   set.pixels = mapping->bytes();
@@ -85,7 +87,7 @@ std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& o
   if (!options.labels.empty()) use_label_file(set, options.labels);
   std::int64_t stored = set.size;
   cut_to_limit(set, options.limit);
-  preparer.adopt(set.height, set.width, set.channels, set.dtype, set.source);
+  preparer.adopt(set.height, set.width, set.channels, set.dtype, set.source, set.real);
   set.preprocess = file.has("/preprocess") ? file.attributes("/preprocess") : preparer.attributes();
   bool known = set.size == stored && !images.checksum.empty();
   set.digest = dataset_digest(set, known ? images.checksum : xxh3_hex(set.pixels));

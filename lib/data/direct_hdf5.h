@@ -10,7 +10,8 @@
 namespace atelier {
 
 // The set in these inputs if it can be used as stored: one contiguous dataset of the wanted shape,
-// u8 or f32 in 0..1, is mapped. Otherwise nothing: pictures then go through preparation one by one.
+// u8, f32 in 0..1, or f32 vectors, is mapped. Otherwise nothing: pictures then go through
+// preparation one by one.
 std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& options);
 
 // xxh3 of type, shape, the pixels' own checksum and the labels.

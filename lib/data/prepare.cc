@@ -118,6 +118,19 @@ Picture fit(Picture picture, std::int64_t height, std::int64_t width, const std:
   return center_cut(resized(picture, scaled_height, scaled_width, filter), height, width);
 }
 
+void refuse_picture_options(const ReadOptions& options, const std::string& source) {
+  ReadOptions given = options, defaults;
+  Attributes usual = to_attributes(defaults.fields());
+  for (const BoundField& field : given.fields()) {
+    constexpr std::array kOfPictures = {"image_size",     "image_height", "image_width",
+                                        "crop",           "filter",       "background",
+                                        "image_channels", "value_range"};
+    bool of_pictures = std::ranges::find(kOfPictures, field.name) != kOfPictures.end();
+    if (!of_pictures || field.value() == *find(usual, field.name)) continue;
+    throw UsageError(fmt::format("{}: holds vectors, {} goes with pictures", source, field.flag()));
+  }
+}
+
 Preparer::Preparer(const ReadOptions& options) : options_(options) {
   parse_background(options.background, background_);
   parse_filter(options.filter);
@@ -168,6 +181,11 @@ void Preparer::prepare(Item& item, const std::string& source) {
   Picture& picture = item.picture;
   const std::string where = place_of(source, item.name);
   bool first = channels_ == 0;
+  if (!first && item.real != real_) {
+    const char* kinds[] = {"a picture", "a vector"};
+    throw Error(
+        fmt::format("{}: is {}, but {} is {}", where, kinds[item.real], first_, kinds[real_]));
+  }
   if (!first && item.dtype() != dtype_) {
     throw Error(
         fmt::format("{}: is {}, but {} is {}", where, name(item.dtype()), first_, name(dtype_)));
@@ -182,9 +200,13 @@ void Preparer::prepare(Item& item, const std::string& source) {
     }
   }
   if (first) {
-    adopt(picture.height, picture.width, picture.channels, item.dtype(), where);
+    adopt(picture.height, picture.width, picture.channels, item.dtype(), where, item.real);
   } else if (picture.height != height_ || picture.width != width_ ||
              picture.channels != channels_) {
+    if (real_) {
+      throw Error(fmt::format("{}: is a vector of {}, but {} is of {}", where, picture.channels,
+                              first_, channels_));
+    }
     throw Error(fmt::format("{}: {}, but {} is {}x{}x{}{}", where, shape_text(picture), first_,
                             height_, width_, channels_,
                             dtype_ == DType::u8 ? "; give --image-size" : ""));
@@ -192,15 +214,17 @@ void Preparer::prepare(Item& item, const std::string& source) {
 }
 
 void Preparer::adopt(std::int64_t height, std::int64_t width, std::int64_t channels, DType dtype,
-                     std::string name) {
+                     std::string name, bool real) {
   height_ = height;
   width_ = width;
   channels_ = channels;
   dtype_ = dtype;
   first_ = std::move(name);
+  real_ = real;
 }
 
 Attributes Preparer::attributes() const {
+  if (real_) return {};
   // In order of names, as files give them back: a set is described alike before and after packing.
   Attributes made = {
       {"background", options_.background}, {"channels", channels_},   {"crop", options_.crop},

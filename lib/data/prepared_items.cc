@@ -83,6 +83,7 @@ Attributes PreparedItems::preprocess(std::int64_t height, std::int64_t width,
 }
 
 Attributes PreparedItems::preprocess_of(const Preparer& preparer) const {
+  if (preparer.real()) return inputs_.size() == 1 ? stored_preprocess_ : Attributes{};
   Attributes made = preparer.attributes();
   if (inputs_.size() != 1) return made;
   for (const char* name : {"image_height", "image_width", "channels"}) {

@@ -88,6 +88,7 @@ std::unique_ptr<CheckedSource> open_hdf5_items(std::vector<Hdf5Reader> files, st
 std::unique_ptr<CheckedSource> open_pictures(std::unique_ptr<ByteReader> reader, std::string source,
                                              const ReadOptions& options);
 std::unique_ptr<CheckedSource> open_synthetic(const ReadOptions& options);
+std::unique_ptr<CheckedSource> open_toy(const ReadOptions& options);
 
 // "sh-{08..10}.tar" as sh-08.tar, sh-09.tar, sh-10.tar; itself if it is no range or a file has that
 // name. UsageError for more names than anybody means.

@@ -1,4 +1,4 @@
-// Pictures in HDF5 files: our kind images, or any dataset [N,H,W] or [N,H,W,C].
+// Pictures in HDF5 files (our kind images, or any dataset [N,H,W] or [N,H,W,C]) and our vectors.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -55,6 +55,7 @@ class Hdf5Source final : public CheckedSource {
       item.picture.pixels.assign(block_.data() + first, block_.data() + first + pixels);
     }
     item.data_channels = true;
+    item.real = images_.real;
     if (!labels_.empty()) item.label = labels_[row];
     if (!captions_.empty()) item.caption = captions_[row];
     ++row_;

@@ -46,6 +46,7 @@ void say_covariance(const Table& fitted, const Table& judged, Figures& figures) 
 
 Comparison baseline_figures(const Dataset& train, std::span<const std::int64_t> train_indices,
                             const Dataset& judged, std::span<const std::int64_t> judged_indices) {
+  for (const Dataset* set : {&train, &judged}) require_pictures(*set, "baselines");
   if (train_indices.size() < 2 || judged_indices.empty()) {
     throw Error(fmt::format("{}: expected at least 2 pictures, found {}", train.source,
                             train_indices.size()));

@@ -119,6 +119,7 @@ double mean_nll(const BernoulliMixture& mixture, const Table& table) {
 Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_indices,
                     const Dataset& validation, std::span<const std::int64_t> validation_indices,
                     const BaselineArgs& args) {
+  require_pictures(train, "baselines");
   Baselines result;
   if (train_indices.empty()) return result;
   std::vector<std::int64_t> rows = evenly_spaced(train_indices, args.most_rows);

@@ -47,6 +47,7 @@ struct BaselineArgs {
   std::int64_t most_rows = 60000;  // of the training rows, evenly spaced ones are taken beyond that
 };
 // Fitted on `train`, judged on `validation`, or if that has no rows on what it was fitted on.
+// Throws Error for vectors.
 Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_indices,
                     const Dataset& validation, std::span<const std::int64_t> validation_indices,
                     const BaselineArgs& args);

@@ -52,8 +52,16 @@ Attributes without_model(const Attributes& config) {
   return fields;
 }
 
-std::string shape_text(std::int64_t height, std::int64_t width, std::int64_t channels) {
-  return fmt::format("{}x{}x{}", height, width, channels);
+// "vectors of 2", "pictures of 28x28x1", of equal kinds of data without the first words.
+std::string shape_text(const DataShape& shape, bool named = true) {
+  if (shape.real) return fmt::format("{}{}", named ? "vectors of " : "", shape.channels);
+  return fmt::format("{}{}x{}x{}", named ? "pictures of " : "", shape.height, shape.width,
+                     shape.channels);
+}
+
+void require_pictures_made(const Model& model, const std::string& name) {
+  if (!model.data_shape().real) return;
+  throw Error(fmt::format("{}: this model makes vectors, which are no pictures", name));
 }
 
 }  // namespace
@@ -145,19 +153,22 @@ std::string Loaded::digest() const {
   return fmt::format("{:016x}", digest);
 }
 void Loaded::require_shape(const std::string& source, std::int64_t height, std::int64_t width,
-                           std::int64_t channels) const {
+                           std::int64_t channels, bool real) const {
   DataShape shape = data_shape();
-  if (height == shape.height && width == shape.width && channels == shape.channels) return;
-  throw Error(fmt::format("{}: pictures of {}, but {} takes {}", source,
-                          shape_text(height, width, channels), name(),
-                          shape_text(shape.height, shape.width, shape.channels)));
+  DataShape found{.height = height, .width = width, .channels = channels, .real = real};
+  if (height == shape.height && width == shape.width && channels == shape.channels &&
+      real == shape.real) {
+    return;
+  }
+  throw Error(fmt::format("{}: {}, but {} takes {}", source, shape_text(found), name(),
+                          shape_text(shape, real != shape.real)));
 }
 void Loaded::for_each_row(
     const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
     const std::function<Expr(const Scope&, const Batch&)>& build,
     const std::function<void(std::int64_t index, std::span<const float> row)>& give,
     std::int64_t seed) const {
-  require_shape(data.source, data.height, data.width, data.channels);
+  require_shape(data.source, data.height, data.width, data.channels, data.real);
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
   if (rows < 1) return;
   PixelReader reader(data, binarize());
@@ -192,8 +203,9 @@ void Loaded::prepare(ReadOptions& reading,
                      const std::function<bool(std::string_view flag)>& given) const {
   // What was asked for is refused as such, before what the file says.
   [[maybe_unused]] Preparer asked(reading);
-  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   DataShape shape = data_shape();
+  if (shape.real) return;
+  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   if (!sized) {
     reading.image_height = shape.height;
     reading.image_width = shape.width;
@@ -218,6 +230,17 @@ void Loaded::prepare(ReadOptions& reading,
 bool Loaded::sample(
     std::span<const std::int32_t> seeds,
     const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
+    const SampleArgs& args, const std::function<bool()>& stop) {
+  require_pictures_made(impl_->model, impl_->name);
+  auto pixels = [&](std::int64_t index, std::span<const float> row) {
+    give(index, as_pixels(row));
+  };
+  return sample_values(seeds, pixels, args, stop);
+}
+
+bool Loaded::sample_values(
+    std::span<const std::int32_t> seeds,
+    const std::function<void(std::int64_t index, std::span<const float>)>& give,
     const SampleArgs& args, const std::function<bool()>& stop) {
   Impl& self = *impl_;
   std::string reason = !self.model.draw      ? "this model cannot draw samples"
@@ -248,8 +271,7 @@ bool Loaded::sample(
     plan.run();
     std::span<const float> y = plan.output("y");
     std::size_t row = y.size() / std::size_t(rows);
-    for (std::size_t i = 0; i < count; ++i)
-      give(std::int64_t(first + i), as_pixels(y.subspan(i * row, row)));
+    for (std::size_t i = 0; i < count; ++i) give(std::int64_t(first + i), y.subspan(i * row, row));
   }
   return true;
 }
@@ -261,6 +283,7 @@ void Loaded::reconstruct(
   const Model& model = impl_->model;
   if (!model.encode || !model.decode)
     throw Error(fmt::format("{}: this model cannot reconstruct pictures", impl_->name));
+  require_pictures_made(model, impl_->name);
   for_each_row(
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) {

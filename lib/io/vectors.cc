@@ -98,13 +98,19 @@ void write_vectors(const std::string& output, const Vectors& v, bool force) {
   sink.finish(v);
 }
 
-Vectors read_vectors(const Hdf5Reader& file) {
+DatasetInfo describe_vectors(const Hdf5Reader& file) {
   file.require_kind("vectors");
   DatasetInfo info = file.info("/vectors");
-  if ((info.type != FileType::f32 && info.type != FileType::f16) || info.dims.size() != 2) {
+  bool numbers = info.type == FileType::f32 || info.type == FileType::f16;
+  if (!numbers || info.dims.size() != 2 || info.dims[1] < 1) {
     throw Error(fmt::format("{}: /vectors: expected f32 or f16 [N,D], found {} [{}]", file.name(),
                             name(info.type), fmt::join(info.dims, ",")));
   }
+  return info;
+}
+
+Vectors read_vectors(const Hdf5Reader& file) {
+  DatasetInfo info = describe_vectors(file);
   file.verify("/vectors");
   Vectors v;
   for (const Group& group : kGroups) {

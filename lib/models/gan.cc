@@ -15,9 +15,9 @@ using Config = std::shared_ptr<GanConfig>;
 constexpr const char* kGenerator = "generator";
 constexpr const char* kDiscriminator = "discriminator";
 
-// Pixels 0..1 as the networks see them, and back.
-Expr seen(Expr image) { return 2.0 * image - 1.0; }
-Expr shown(Expr x) { return clamp(0.5 * x + 0.5, 0, 1); }
+// Pixels 0..1 as the networks see them, and back; vectors are seen as they are.
+Expr seen(const GanConfig& c, Expr image) { return c.real ? image : 2.0 * image - 1.0; }
+Expr shown(const GanConfig& c, Expr x) { return c.real ? x : clamp(0.5 * x + 0.5, 0, 1); }
 
 Expr latent_of(const GanConfig& c, const Scope& scope, std::int64_t rows) {
   return scope.normal("latent", {rows, c.latent_dim});
@@ -64,7 +64,7 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
   AdversarialLoss kind = parse_adversarial_loss(c.loss);
   std::int64_t rows = batch.image.shape()[0];
   Scope scope = root / kDiscriminator;
-  Expr real = seen(batch.image);
+  Expr real = seen(c, batch.image);
   Expr fake = gan_generate(c, (root / kGenerator).frozen(), latent_of(c, root, rows), batch.label);
   Expr step = batch.step;
   Expr real_logits =
@@ -85,11 +85,15 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
   Penalty penalty = penalty_of(c, root, real, fake, batch.label);
   result.loss = loss + penalty.value;
   result.terms.push_back({"penalty", unit_of(kind), penalty.value});
-  result.terms.push_back({"mean_slope", "logit per unit of a pixel in -1..1", penalty.slope});
+  result.terms.push_back(
+      {"mean_slope",
+       c.real ? "logit per unit of the vectors" : "logit per unit of a pixel in -1..1",
+       penalty.slope});
   // A critic of slope s says s times the distance: the quotient is in units of the data.
   if (kind == AdversarialLoss::wasserstein)
-    result.terms.push_back(
-        {"distance_estimate", "pixels in -1..1", difference / (penalty.slope + 1e-12)});
+    result.terms.push_back({"distance_estimate",
+                            c.real ? "units of the vectors" : "pixels in -1..1",
+                            difference / (penalty.slope + 1e-12)});
   return result;
 }
 
@@ -178,16 +182,20 @@ Model make_gan() {
     return std::vector<Player>{discriminator, generator};
   };
   model.decode = [c](const Scope& s, Expr latent, Expr label) {
-    return shown(gan_generate(*c, s / kGenerator, latent, label));
+    return shown(*c, gan_generate(*c, s / kGenerator, latent, label));
   };
   model.latent_shape = [c](std::int64_t rows) { return Shape{rows, c->latent_dim}; };
   model.prior = [c](const Scope& s, std::int64_t rows) { return latent_of(*c, s, rows); };
   model.draw = [c](const Scope& s, const DrawArgs& args) {
     Expr latent = args.truncation * latent_of(*c, s, args.rows);
-    return shown(gan_generate(*c, s / kGenerator, latent, args.label));
+    return shown(*c, gan_generate(*c, s / kGenerator, latent, args.label));
   };
   model.data_shape = [c] {
-    return DataShape{c->image_height, c->image_width, c->in_channels, c->num_classes};
+    return DataShape{.height = c->image_height,
+                     .width = c->image_width,
+                     .channels = c->in_channels,
+                     .num_classes = c->num_classes,
+                     .real = c->real};
   };
   return model;
 }

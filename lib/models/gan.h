@@ -38,6 +38,7 @@ struct GanConfig {
 
   // From the data; num_classes is 0 unless class_conditional.
   std::int64_t image_height = 0, image_width = 0, in_channels = 0, num_classes = 0;
+  bool real = false;  // vectors, seen as they are; not pictures
 
   Fields fields();
   std::vector<std::int64_t> widths() const;    // of the mlp; UsageError if the text is none
@@ -46,8 +47,8 @@ struct GanConfig {
   void check() const;                          // UsageError for combinations that cannot be
 };
 
-// latent [N, Z] -> what the discriminator sees, [N,H,W,C]: pixels of -1..1. `label` i32 [N]: with
-// class_conditional; an embedding of it joins the latent.
+// latent [N, Z] -> what the discriminator sees, [N,H,W,C]: pixels of -1..1, or vectors. `label` i32
+// [N]: with class_conditional; an embedding of it joins the latent.
 Expr gan_generate(const GanConfig& config, const Scope& scope, Expr latent, Expr label = {});
 // [N,H,W,C] -> logits [N]; with class_conditional the features' product with an embedding of the
 // label is added (Miyato and Koyama 2018, arXiv:1802.05637).

@@ -213,6 +213,9 @@ Fields GanConfig::fields() {
             .low = 0,
             .high = 100}),
   };
+  fields.push_back(bind(
+      real,
+      {.name = "real", .help = "vectors in units of their own, not pictures", .from_data = true}));
   fields.push_back(bind(num_classes, {.name = "num_classes",
                                       .help = "classes of the pictures; 0: not by class",
                                       .low = 0,
@@ -247,6 +250,7 @@ void GanConfig::choose(const DataShape& shape) {
   image_height = shape.height;
   image_width = shape.width;
   in_channels = shape.channels;
+  real = shape.real;
   num_classes = class_conditional ? shape.num_classes : 0;
   bool halves = std::min(image_height, image_width) >= 2 * kLeastSide;
   if (net == "auto") net = halves ? "dcgan" : "mlp";
@@ -261,7 +265,8 @@ Expr gan_generate(const GanConfig& c, const Scope& scope, Expr latent, Expr labe
     Expr both[] = {latent, of_class};
     latent = concat(both, 1);
   }
-  return tanh(c.net == "mlp" ? mlp_generate(c, scope, latent) : dcgan_generate(c, scope, latent));
+  Expr x = c.net == "mlp" ? mlp_generate(c, scope, latent) : dcgan_generate(c, scope, latent);
+  return c.real ? x : tanh(x);
 }
 
 Expr gan_discriminate(const GanConfig& c, const Scope& scope, Expr x, Expr label) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fields.h"
@@ -18,6 +19,7 @@ struct DataShape {
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t num_classes = 0;  // 0: no labels
   bool binary = false;           // pixels are 0 or 1
+  bool real = false;             // vectors [1,1,channels] in units of their own
   std::int64_t vocab_size = 0;   // of the tokenizer; 0: no captions
   std::int64_t least_rows = 0;   // of the smallest batch of a training; 0: nothing is trained
   std::string source = {};       // of the pictures, for messages
@@ -25,6 +27,9 @@ struct DataShape {
 
 // The fields image_height, image_width and in_channels, which the data decide.
 Fields picture_fields(std::int64_t& height, std::int64_t& width, std::int64_t& channels);
+
+// For models of pictures: Error("points.h5: holds vectors, but vae is a model of pictures").
+void require_pictures(const DataShape& shape, std::string_view model);
 
 // Which of the things that an encoder says of a picture is wanted.
 struct EncodeArgs {

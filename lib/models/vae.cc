@@ -173,6 +173,7 @@ Model make_vae() {
   model.presets = presets();
   model.state = c;
   model.fit = [c](const DataShape& shape) {
+    require_pictures(shape, "vae");
     c->choose(shape);
     c->check();
     c->check_batches(shape);

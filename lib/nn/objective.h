@@ -11,7 +11,7 @@ namespace atelier {
 
 // One batch inside a graph. Absent parts are false.
 struct Batch {
-  Expr image;        // f32 [N,H,W,C], values 0..1
+  Expr image;        // f32 [N,H,W,C], 0..1; vectors are [N,1,1,D] in units of their own
   Expr label = {};   // i32 [N], or absent
   Expr step = {};    // f32 [], optimizer steps done so far (warm-ups); absent outside training
   Expr tokens = {};  // i32 [N,T] of the captions, padded with 0; or absent

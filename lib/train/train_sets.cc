@@ -18,8 +18,9 @@ void hold_out_file(const std::string& path, const ReadOptions& reading, TrainSet
   sets.held_out = read_dataset(source, reading);
   const Dataset &ours = sets.train, &theirs = sets.held_out;
   if (theirs.height != ours.height || theirs.width != ours.width ||
-      theirs.channels != ours.channels || theirs.dtype != ours.dtype) {
-    throw Error(path + ": its pictures have another shape than those trained on");
+      theirs.channels != ours.channels || theirs.dtype != ours.dtype || theirs.real != ours.real) {
+    throw Error(fmt::format("{}: its {} have another shape than those trained on", path,
+                            theirs.real ? "vectors" : "pictures"));
   }
   sets.data.validation = &sets.held_out;
   sets.data.validation_indices.resize(std::size_t(theirs.size));

@@ -122,9 +122,11 @@ class Trainer {
   void announce() const {
     if (config_.dry_run) return;
     const Dataset& set = *data_.train;
+    std::string rows = set.real
+                           ? fmt::format("vectors of {}", set.channels)
+                           : fmt::format("pictures {}x{}x{}", set.height, set.width, set.channels);
     logging::note(fmt::format(
-        "{} pictures {}x{}x{} to train on, {} held out; {} parameters; {} steps",
-        data_.train_indices.size(), set.height, set.width, set.channels,
+        "{} {} to train on, {} held out; {} parameters; {} steps", data_.train_indices.size(), rows,
         validator_ ? data_.validation_indices.size() : 0, turns_.parameters(), pace_.total_steps));
   }
 

@@ -237,6 +237,28 @@ TEST_CASE("models have the parameters, the loss and the gradient that they shoul
   }
 }
 
+TEST_CASE("models of pictures refuse vectors by name") {
+  for (const char* name : {"vae", "clip", "classifier"}) {
+    Model model = make_model(name);
+    DataShape shape{.height = 1,
+                    .width = 1,
+                    .channels = 8,
+                    .num_classes = 2,
+                    .real = true,
+                    .vocab_size = 300,
+                    .source = "points.h5"};
+    std::string said;
+    try {
+      model.fit(shape);
+    } catch (const UsageError&) {
+      said = "misuse";
+    } catch (const Error& error) {
+      said = error.what();
+    }
+    CHECK(said == fmt::format("points.h5: holds vectors, but {} is a model of pictures", name));
+  }
+}
+
 TEST_CASE("what a model offers has the shapes that tools rely on") {
   for (const Row& row : kRows) {
     INFO(std::string(row.model));

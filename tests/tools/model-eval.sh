@@ -142,6 +142,7 @@ test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
 one.h5 --reference test.h5 --bootstrap 0|one.h5: distances need at least 2 rows, found 1
 real.h5 --reference train.h5|real.h5: expected kind vectors, found kind images
 test.h5 --reference real.h5|test.h5: expected kind images, found kind vectors
+train.h5 --modes test.h5|test.h5: /config describes no toy; data-pack --synthetic ring and its like make some
 T
   status 2 model-eval test.h5 --reference train.h5 --features pixels
   stderr_has '--features goes with pictures, train.h5 holds vectors'
@@ -150,6 +151,40 @@ T
 else
   echo 'skipped: vectors: eval_test is not built'
 fi
+
+# ---- modes of toys
+ring=(data-pack -q --synthetic ring --synthetic-radius 1 --synthetic-std 0.1)
+"${ring[@]}" --synthetic-count 10k -o ring.h5
+"${ring[@]}" --synthetic-count 4k --synthetic-seed 1 -o points.h5
+data-pack -q --synthetic swiss-roll --synthetic-count 2k -o roll.h5
+status 0 model-eval points.h5 --modes ring.h5 --plot points.svg
+cp stdout modes.out
+stdout_has '^toy: ring$'
+stdout_has '^rows: 4000$'
+stdout_has '^reference_rows: 10000$'
+stdout_has '^modes_covered: 8$'
+status 0 test "$(cut -d: -f1 modes.out | paste -sd ' ')" = 'toy rows reference_rows modes modes_covered good_fraction basin_min basin_max basin_0 basin_1 basin_2 basin_3 basin_4 basin_5 basin_6 basin_7 sliced_wasserstein sliced_wasserstein_real'
+# Four standard errors of a share of 4000, the rest as the same of any two samples.
+is "$(value good_fraction modes.out) > 0.98889 - 0.0067 && $(value good_fraction modes.out) < 0.98889 + 0.0067"
+is "$(value basin_min modes.out) > 0.125 - 0.021 && $(value basin_max modes.out) < 0.125 + 0.021"
+is "$(value sliced_wasserstein modes.out) < 4 * $(value sliced_wasserstein_real modes.out)"
+check 'the drawing has eight circles' test "$(grep -c '<circle' points.svg)" = 8
+status 0 python3 -c 'import xml.dom.minidom as x; x.parse("points.svg")'
+status 0 bash -c 'cat points.h5 | model-eval - --modes ring.h5 -j 3'
+stdout_is "$(cat modes.out)\n"
+status 0 bash -c 'model-eval points.h5 --modes ring.h5 --json >modes.json'
+status 0 python3 -c 'import json; d = json.load(open("modes.json")); assert d["modes_covered"] == 8 and d["toy"] == "ring"'
+# Points of another place are far from all of it.
+data-pack -q --synthetic grid --synthetic-count 4k -o grid.h5
+status 1 model-eval grid.h5 --modes ring.h5 --fail-below modes_covered=8,good_fraction=0.9 --fail-above sliced_wasserstein=0.1,basin_max=0.9
+stderr_has 'modes_covered 0 is below 8'
+stderr_has 'good_fraction 0 is below 0.9'
+stderr_has ' is above 0.1'
+status 0 test "$(wc -l <stderr)" = 3
+status 0 model-eval points.h5 --modes ring.h5 --mode-points 100000
+stdout_has '^modes_covered: 0$'
+status 0 model-eval roll.h5 --modes roll.h5
+stdout_is 'toy: swiss-roll\nrows: 2000\nreference_rows: 2000\nsliced_wasserstein: 0\nsliced_wasserstein_real: '"$(value sliced_wasserstein_real stdout)"'\n'
 
 # ---- bad input: one line, no files
 data-pack -q real.h5 --limit 1 -o single.h5
@@ -169,6 +204,10 @@ unseen.h5 --reference real.h5 --features missing.h5|missing.h5: cannot open
 unseen.h5 --reference real.h5 --features real.h5|real.h5: expected kind checkpoint, found kind images
 unseen.h5 --reference vae.h5|vae.h5: expected kind images, found kind checkpoint
 noise.h5 --probe noise.h5|a probe needs labels, there are none
+points.h5 --modes real.h5|real.h5: expected kind vectors, found kind images
+real.h5 --modes ring.h5|real.h5: expected kind vectors, found kind images
+points.h5 --baselines|points.h5: expected kind images, found kind vectors
+points.h5 --likelihood vae.h5|points.h5: expected kind images, found kind vectors
 T
 status 0 model-eval three.h5 --reference real.h5 --bootstrap 0
 stderr_has 'warning: 3 rows for 64 features: the covariance is singular'
@@ -192,6 +231,13 @@ unseen.h5 --probe real.h5 --neighbors 0|--neighbors '0': expected at least 1
 unseen.h5 --reference real.h5 --nearest -|'-': figures go to standard output
 unseen.h5 --reference real.h5 --nearest real.h5|would replace what is read
 unseen.h5 --save-stats unseen.h5|would replace what is read
+points.h5 --modes ring.h5 --probe ring.h5|exclude each other
+points.h5 --modes ring.h5 --plot ring.png|--plot 'ring.png': expected a name ending in .svg
+points.h5 --modes ring.h5 --plot -|'-': figures go to standard output
+points.h5 --modes ring.h5 --mode-points 0|--mode-points '0': expected at least 1
+unseen.h5 --reference real.h5 --mode-points 3|--mode-points does not go with what is asked for
+unseen.h5 --reference real.h5 --plot x.svg|--plot does not go with what is asked for
+- --modes -|'-' twice: standard input can be read once
 T
 
 # ---- skipped pictures, full disks, readers that went away

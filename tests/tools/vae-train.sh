@@ -118,6 +118,8 @@ stderr_has 'would replace what is read'
 status 1 vae-train missing.h5 --steps 5 -o x.h5
 stderr_has 'missing.h5: '
 status 1 vae-train one.h5 --steps 5 -o x.h5
+status 2 vae-train --synthetic ring --steps 5 -o x.h5
+stderr_has '--synthetic ring: draws vectors, expected pictures: noise or shapes'
 status 0 test ! -e x.h5
 head -c 1000 shapes.h5 >cut.h5
 status 1 vae-train cut.h5 --steps 5 -o x.h5
