@@ -10,6 +10,7 @@
 #include "data/dataset.h"
 #include "infer/infer.h"
 #include "io/picture_sink.h"
+#include "io/vector_sink.h"
 
 using namespace atelier;
 
@@ -68,15 +69,45 @@ std::vector<std::int32_t> seeds_of(const Options& o) {
   return seeds;
 }
 
+VectorSinkOptions vector_sink_options(const Options& o) {
+  return {.output = o.output.empty() ? "-" : o.output, .format = o.format, .force = o.force};
+}
+
+SampleArgs sample_args(const Options& o) {
+  return {.batch_size = o.batch_size, .label = o.label, .truncation = o.truncation};
+}
+
+// Of models of vectors: rows whose ids are the seeds.
+void draw_vectors(Loaded& loaded, const Options& o) {
+  std::vector<std::int32_t> seeds = listed_seeds(o);
+  Vectors about;
+  about.dim = loaded.data_shape().channels;
+  about.metric = "l2";
+  about.model = loaded.model().name;
+  about.config = {{"model", loaded.model().name}};
+  VectorSink sink(vector_sink_options(o), about, false);
+  loaded.sample_values(
+      seeds,
+      [&](std::int64_t i, std::span<const float> row) {
+        std::string id = std::to_string(seeds[std::size_t(i)]);
+        VectorRow vector{.values = row, .id = id};
+        sink.add({&vector, 1});
+      },
+      sample_args(o));
+  sink.finish(about);
+}
+
 void draw(Loaded& loaded, const Options& o) {
+  if (loaded.data_shape().real) return draw_vectors(loaded, o);
   std::vector<std::int32_t> seeds = seeds_of(o);
   DataShape shape = loaded.data_shape();
   PictureSink sink(sink_options(o, loaded.model().name), shape.height, shape.width, shape.channels);
-  loaded.sample(seeds,
-                [&](std::int64_t i, std::span<const std::uint8_t> picture) {
-                  sink.add(picture, seeds[std::size_t(i)]);
-                },
-                {.batch_size = o.batch_size, .label = o.label, .truncation = o.truncation});
+  loaded.sample(
+      seeds,
+      [&](std::int64_t i, std::span<const std::uint8_t> picture) {
+        sink.add(picture, seeds[std::size_t(i)]);
+      },
+      sample_args(o));
   sink.finish();
 }
 
@@ -112,6 +143,20 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   return data.skipped;
 }
 
+// Whether the model draws pictures or vectors is not known yet.
+void require_format(const Options& o) {
+  try {
+    format_of(sink_options(o, ""));
+  } catch (const UsageError&) {
+    try {
+      format_of(vector_sink_options(o));
+      return;
+    } catch (const UsageError&) {
+    }
+    throw;
+  }
+}
+
 // Refuses what cannot be meant, before the model is read.
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
@@ -119,7 +164,7 @@ void check(const Options& o, const Tool& tool) {
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);
-  format_of(sink_options(o, ""));
+  require_format(o);
   const std::string inputs[] = {o.model, o.reconstruct};
   refuse_overwriting(o.output, inputs);
   if (tool.typed("split-by") && o.held_out == 0)
@@ -138,7 +183,7 @@ void check(const Options& o, const Tool& tool) {
   for (const BoundField& field : ReadOptions().fields()) {
     if (tool.typed(field.flag())) throw UsageError(field.flag() + " goes with --reconstruct");
   }
-  seeds_of(o);
+  listed_seeds(o);
 }
 
 }  // namespace
@@ -155,8 +200,8 @@ int main(int argc, char** argv) {
               "factor of the latents; below 1: nearer to the middle, and more alike");
   tool.option("-o,--output", o.output, "FILE",
               "file to write, - for standard output (also if not given)");
-  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},
-              "png: one grid, ppm: one after another; by the suffix");
+  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
+              "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
   tool.option("--grid", o.grid, "WxH", "columns and rows of a png grid; nearly square");
   tool.option("--reconstruct", o.reconstruct, "DATA",
               "pairs of these pictures and what the model makes of them");
