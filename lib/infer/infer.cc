@@ -8,6 +8,7 @@
 
 #include "data/pixels.h"
 #include "data/prepare.h"
+#include "infer/diffuse.h"
 #include "infer/rows.h"
 #include "nn/optimizers.h"
 
@@ -243,6 +244,7 @@ bool Loaded::sample_values(
     const std::function<void(std::int64_t index, std::span<const float>)>& give,
     const SampleArgs& args, const std::function<bool()>& stop) {
   Impl& self = *impl_;
+  if (self.model.denoise) return diffuse(*this, seeds, give, args, stop);
   std::string reason = !self.model.draw      ? "this model cannot draw samples"
                        : self.model.no_prior ? self.model.no_prior()
                                              : "";

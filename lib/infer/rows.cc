@@ -62,7 +62,7 @@ void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std
 }
 
 bool draws_classes(const Loaded& model) {
-  return model.model().draw && model.data_shape().num_classes > 0;
+  return (model.model().draw || model.model().denoise) && model.data_shape().num_classes > 0;
 }
 
 std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "diffusion/prediction.h"
 #include "nn/objective.h"
 #include "nn/scope.h"
 
@@ -46,6 +47,13 @@ struct DrawArgs {
   std::int64_t rows = 1;
   Expr label = {};  // i32 [rows]: their classes, for models that data_shape() says draw classes
   double truncation = 1;  // factor of the latents: below 1 nearer to the middle, and more alike
+};
+
+// What samplers of diffusion/ need to know of a model that tells noise from pictures.
+struct DiffusionSpec {
+  NoiseSchedule schedule;
+  PredictionType prediction_type = PredictionType::epsilon;
+  VarianceType variance_type = VarianceType::fixed_large;
 };
 
 // A named choice of field values, of the model and of its training ("learning_rate"): what
@@ -95,6 +103,12 @@ struct Model {
   // Why this configuration has no prior, so that draw, prior and log_weight throw; empty: it has
   // one.
   std::function<std::string()> no_prior;
+
+  // In the place of draw: what is seen of noised pictures, f32 [N,H,W,C] of -1..1 or vectors as
+  // they are; timestep f32 [N]; label i32 [N] of models that data_shape() says draw classes, the
+  // number of classes being none. -> as Denoiser.
+  std::function<Expr(const Scope&, Expr noised, Expr timestep, Expr label)> denoise;
+  std::function<DiffusionSpec()> diffusion;
 
   std::function<Expr(const Scope&, Expr tokens)> encode_text;  // i32 [N,T] -> f32 [N,D]
   std::function<std::int64_t()> context_length;                // T: tokens of a caption
