@@ -21,6 +21,7 @@ struct Options {
               split_by = "name";
   std::int64_t num = -1, batch_size = 64, label = -1;
   double held_out = 0, truncation = 1;
+  SampleArgs diffusion;
   bool force = false;
   ReadOptions reading;
 };
@@ -74,7 +75,11 @@ VectorSinkOptions vector_sink_options(const Options& o) {
 }
 
 SampleArgs sample_args(const Options& o) {
-  return {.batch_size = o.batch_size, .label = o.label, .truncation = o.truncation};
+  SampleArgs args = o.diffusion;
+  args.batch_size = o.batch_size;
+  args.label = o.label;
+  args.truncation = o.truncation;
+  return args;
 }
 
 // Of models of vectors: rows whose ids are the seeds.
@@ -186,6 +191,37 @@ void check(const Options& o, const Tool& tool) {
   listed_seeds(o);
 }
 
+// Of diffusion models alone.
+Fields diffusion_fields(SampleArgs& args) {
+  return {
+      bind(args.sampler, {"sampler",
+                          "ancestral, DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step",
+                          "Song et al. 2021",
+                          {"ddpm", "ddim", "dpm2m", "heun"}}),
+      bind(args.sample_steps,
+           {.name = "sample_steps", .help = "timesteps that are visited; 0: all", .low = 0}),
+      bind(args.timestep_spacing, {"timestep_spacing",
+                                   "which ones: from the clean end, both ends, or the noisy end",
+                                   "Lin et al. 2023",
+                                   {"leading", "linspace", "trailing"}}),
+      bind(args.eta, {.name = "eta",
+                      .help = "ddim: share of ddpm's noise that is added in each step",
+                      .low = 0,
+                      .high = 1}),
+      bind(args.guidance_scale,
+           {.name = "guidance_scale",
+            .help = "how far predictions are moved on from no class through the class; 1: not",
+            .origin = "Ho and Salimans 2022, whose w is this less 1"}),
+      bind(args.clip, {"clip", "clipping predicted pictures to the range of pixels"}),
+      bind(args.threshold_quantile,
+           {.name = "threshold_quantile",
+            .help = "dynamic thresholding at this quantile of each prediction; 0: none",
+            .origin = "Saharia et al. 2022 have 0.995",
+            .low = 0,
+            .high = 1}),
+  };
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -213,6 +249,9 @@ int main(int argc, char** argv) {
               "weights: auto (the first average if there is one), none, or its number");
   tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
   tool.flag("--force", o.force, "write to a terminal all the same");
+  Fields diffusion;
+  for (const BoundField& field : diffusion_fields(o.diffusion)) diffusion.push_back(field);
+  tool.fields(diffusion, "Diffusion");
   tool.fields(o.reading.fields(), "Reading");
   tool.config_file();
 
