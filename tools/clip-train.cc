@@ -55,12 +55,23 @@ void require_fitting(const Tool& tool, const Fields& fields, const std::string& 
   }
 }
 
+// A picture is told apart from the others of its batch; the sigmoid loss has a pair's own term.
+void require_others(const std::string& loss, const TrainConfig& config, const TrainSets& sets) {
+  if (loss != "clip") return;
+  if (config.batch_size == 1)
+    throw UsageError("--batch-size 1: --loss clip needs others to tell a picture from");
+  if (sets.data.train_indices.size() < 2)
+    throw Error(sets.train.source + ": expected at least 2 pictures to tell apart, found 1");
+}
+
 // Of held-out pictures from another source, too, and of the same classes.
 void require_labels(const TrainSets& sets) {
   for (const Dataset* data : {&sets.train, &sets.held_out}) {
     if (data->size > 0 && data->labels.empty())
       throw Error(data->source + ": expected labels (--targets labels), found none");
   }
+  if (sets.train.num_classes() < 2)
+    throw Error(sets.train.source + ": expected labels of at least 2 classes, found 1");
   if (sets.held_out.size == 0) return;
   if (sets.held_out.label_names != sets.train.label_names)
     throw Error(sets.held_out.source + ": its classes are not those of " + sets.train.source);
@@ -107,6 +118,7 @@ int main(int argc, char** argv) {
         if (const BoundField* given = field_of(clip.fields, field.name)) field.set(given->value());
       }
     } else {
+      require_others(to_text(field_of(clip.fields, "loss")->value()), config, sets);
       read_train_captions(captions, value_of(clip.fields, "vocab_size"),
                           value_of(clip.fields, "context_length"), reading.on_error, config, sets);
     }

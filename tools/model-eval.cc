@@ -11,6 +11,7 @@
 #include "cli/tool.h"
 #include "eval/baseline_figures.h"
 #include "eval/class_scores.h"
+#include "eval/figure_names.h"
 #include "eval/importance.h"
 #include "eval/judge.h"
 #include "eval/modes.h"
@@ -18,7 +19,6 @@
 #include "eval/zero_shot.h"
 #include "infer/infer.h"
 #include "infer/score.h"
-#include "io/file_kind.h"
 #include "io/picture_sink.h"
 
 using namespace atelier;
@@ -47,16 +47,12 @@ struct Report {
     for (const std::string& remark : comparison.remarks) logging::warning(remark);
   }
   void add(const Figures& more) { figures.insert(figures.end(), more.begin(), more.end()); }
-  JudgedSet read(const Options& o) {
-    JudgedSet set = read_pictures(o.sources, o.reading);
+  JudgedSet read(SetInput input, bool of_vectors) {
+    JudgedSet set = read_set(std::move(input), of_vectors);
     skipped += set.pictures.skipped;
     return set;
   }
-  JudgedSet read(const Options& o, const std::string& other, bool of_vectors) {
-    JudgedSet set = read_other(other, of_vectors, o.reading);
-    skipped += set.pictures.skipped;
-    return set;
-  }
+  JudgedSet read(const Options& o) { return read(recognise(o.sources, o.reading), false); }
 };
 
 std::vector<std::int64_t> all_rows(std::int64_t count) {
@@ -105,17 +101,6 @@ FeatureSpace space_for(const JudgedSet& reference, const LoadedModel& encoder, c
 
 // ---- jobs
 
-bool holds_vectors(const std::string& source) { return kind_of_file(source) == "vectors"; }
-bool holds_vectors(const std::vector<std::string>& sources) {
-  return !sources.empty() && holds_vectors(sources.front());
-}
-
-JudgedSet read_judged(const Options& o, bool of_vectors, Report& report) {
-  if (!of_vectors) return report.read(o);
-  if (o.sources.size() != 1) throw UsageError("vectors: expected one file or stream");
-  return read_vector_set(o.sources[0]);
-}
-
 void save_stats(const Options& o, const JudgedSet& set, const Reference& reference) {
   write_stats(o.save_stats, stats_of(reference.frechet.moments, reference.space, set.pictures));
 }
@@ -123,6 +108,7 @@ void save_stats(const Options& o, const JudgedSet& set, const Reference& referen
 // What a classifier says of one set, under keys with this suffix.
 void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& set,
                   const std::string& suffix, Report& report) {
+  if (suffix.empty()) report.add({{"classifier", name_of(classifier)}});
   if (set.of_vectors) throw UsageError("--classifier goes with pictures");
   Logits logits = classify(classifier, set.pictures, all_rows(set.size()), o.batch_size);
   to_probabilities(logits.values, logits.classes);
@@ -130,15 +116,18 @@ void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& s
   report.add({{"class_score" + suffix, class_score(logits.values, logits.classes), name}});
   if (set.labels().empty()) return;
   report.add({{"class_accuracy" + suffix,
-               class_accuracy(logits.values, logits.classes, set.labels()), name}});
+               class_accuracy(logits.values, logits.classes, labels_for(classifier, set.pictures)),
+               name}});
 }
 
 void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedModel& classifier,
                   Report& report) {
-  std::string kind = kind_of_file(o.reference);
-  bool by_stats = kind == "stats";
-  bool of_vectors = kind == "vectors" || (by_stats && holds_vectors(o.sources));
-  JudgedSet judged = read_judged(o, of_vectors, report);
+  SetInput data = recognise(o.sources, o.reading);
+  SetInput other = recognise_other(o.reference, o.reading);
+  bool by_stats = other.kind == "stats";
+  if (!by_stats) require_one_kind(data, other);
+  bool of_vectors = data.of_vectors();
+  JudgedSet judged = report.read(std::move(data), of_vectors);
   if (by_stats || of_vectors) {
     for (auto& [given, flag] :
          {std::pair(o.control, "--control"), {!o.nearest.empty(), "--nearest"}}) {
@@ -150,18 +139,19 @@ void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedMode
   if (by_stats) {
     if (!o.unseen.empty() || !o.save_stats.empty())
       throw UsageError("--unseen and --save-stats go with a reference that has rows");
-    reference = read_reference(o.reference, judged, space_for(judged, encoder, o, "pixels"));
+    reference = read_reference(take_hdf5(std::move(other.inputs.front())), judged,
+                               space_for(judged, encoder, o, "pixels"));
     if (!o.features.empty() && !reference->space.pca.components.empty())
       throw UsageError("--features: " + o.reference + " has its own, " + reference->space.name);
   } else {
-    JudgedSet set = report.read(o, o.reference, of_vectors);
+    JudgedSet set = report.read(std::move(other), of_vectors);
     require_alike(judged, set);
     FeatureSpace space = space_for(set, encoder, o, "pca:64");
     reference = make_reference(std::move(set), std::move(space));
     if (!o.save_stats.empty()) save_stats(o, *reference->set, *reference);
   }
   if (!o.unseen.empty()) {
-    unseen = report.read(o, o.unseen, of_vectors);
+    unseen = report.read(recognise_other(o.unseen, o.reading), of_vectors);
     require_alike(*unseen, judged);
   }
   report.add(judge(judged, *reference, unseen,
@@ -175,25 +165,29 @@ void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedMode
 }
 
 void probe_sets(const Options& o, const LoadedModel& encoder, Report& report) {
-  bool of_vectors = holds_vectors(o.probe);
-  JudgedSet test = read_judged(o, of_vectors, report);
-  JudgedSet train = report.read(o, o.probe, of_vectors);
+  SetInput data = recognise(o.sources, o.reading);
+  SetInput other = recognise_other(o.probe, o.reading);
+  require_one_kind(data, other);
+  bool of_vectors = other.of_vectors();
+  JudgedSet test = report.read(std::move(data), of_vectors);
+  JudgedSet train = report.read(std::move(other), of_vectors);
   FeatureSpace space = space_for(train, encoder, o, "pixels");
   report.add(probe(train, test, space, {.neighbors = o.neighbors, .l2 = o.l2}));
 }
 
 void name_classes(const Options& o, const LoadedModel& encoder, Report& report) {
-  // A stream says too late what it is.
-  bool of_vectors =
-      holds_vectors(o.sources) || (!encoder && o.sources == std::vector{std::string("-")});
+  SetInput data = recognise(o.sources, o.reading);
+  bool of_vectors = data.of_vectors();
   if (!of_vectors && !encoder)
     throw UsageError("--zero-shot: pictures need --features CHECKPOINT, that of the texts");
-  JudgedSet set = read_judged(o, of_vectors, report);
+  JudgedSet set = report.read(std::move(data), of_vectors);
   report.add(zero_shot(set, space_for(set, encoder, o, ""), read_vector_set(o.zero_shot)));
 }
 
 void save_only(const Options& o, const LoadedModel& encoder, Report& report) {
-  JudgedSet set = read_judged(o, holds_vectors(o.sources), report);
+  SetInput data = recognise(o.sources, o.reading);
+  bool of_vectors = data.of_vectors();
+  JudgedSet set = report.read(std::move(data), of_vectors);
   FeatureSpace space = space_for(set, encoder, o, "pca:64");
   auto reference = make_reference(std::move(set), std::move(space));
   save_stats(o, *reference->set, *reference);
@@ -266,7 +260,7 @@ void say_baselines(const Options& o, Report& report) {
   if (o.held_out > 0) split = split_dataset(data, o.held_out, o.split_by);
   if (o.held_out > 0 && split.held_out.empty())
     throw Error(data.source + ": no pictures are held out");
-  if (!o.unseen.empty()) unseen = report.read(o, o.unseen, false);
+  if (!o.unseen.empty()) unseen = report.read(recognise_other(o.unseen, o.reading), false);
   const Dataset& judged = unseen ? unseen->pictures : data;
   std::vector<std::int64_t> rows = unseen           ? all_rows(judged.size)
                                    : o.held_out > 0 ? split.held_out
@@ -274,6 +268,26 @@ void say_baselines(const Options& o, Report& report) {
   report.add(
       {{"train_rows", std::int64_t(split.train.size())}, {"rows", std::int64_t(rows.size())}});
   report.add(baseline_figures(data, split.train, judged, rows));
+}
+
+// What may be printed, as far as that is known before anything is read.
+std::vector<std::string> figures_expected(const Options& o) {
+  const std::pair<bool, Job> jobs[] = {{!o.reference.empty(), Job::compare},
+                                       {o.control, Job::control},
+                                       {!o.probe.empty(), Job::probe},
+                                       {!o.retrieval.empty(), Job::retrieve},
+                                       {!o.zero_shot.empty(), Job::zero_shot},
+                                       {!o.reconstruct.empty(), Job::reconstruct},
+                                       {o.baselines, Job::baselines},
+                                       {!o.classifier.empty(), Job::classify},
+                                       {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
+  std::vector<std::string> names;
+  if (!o.likelihood.empty()) return names;  // those are of the model
+  for (const auto& [asked, job] : jobs) {
+    std::vector<std::string> more = asked ? figure_names(job) : std::vector<std::string>();
+    names.insert(names.end(), more.begin(), more.end());
+  }
+  return names;
 }
 
 // ---- the command line
@@ -334,6 +348,8 @@ void check(const Options& o, const Tool& tool) {
   for (const std::string& output : {o.nearest, o.save_stats, o.plot}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }
+  if (!o.nearest.empty() && o.nearest == o.save_stats)
+    throw UsageError("--nearest and --save-stats both want " + o.nearest);
   if (!o.nearest.empty())
     format_of({.output = o.nearest,
                .format = {},
@@ -355,10 +371,12 @@ void work(Options& o, const Tool& tool, Report& report) {
   if (o.reference.empty() && classifier) classify_set(*classifier, o, report.read(o), "", report);
   if (!o.probe.empty()) probe_sets(o, encoder, report);
   if (!o.retrieval.empty())
-    report.add(retrieve(read_judged(o, true, report), read_vector_set(o.retrieval)));
+    report.add(
+        retrieve(report.read(recognise(o.sources, o.reading), true), read_vector_set(o.retrieval)));
   if (!o.zero_shot.empty()) name_classes(o, encoder, report);
   if (!o.modes.empty())
-    report.add(judge_modes(read_judged(o, true, report), read_vector_set(o.modes),
+    report.add(judge_modes(report.read(recognise(o.sources, o.reading), true),
+                           read_vector_set(o.modes),
                            {.least_points = o.mode_points, .plot = o.plot}));
   if (!o.reconstruct.empty()) reconstruct(o, tool, report);
   if (!o.likelihood.empty()) score_likelihood(o, tool, report);
@@ -449,6 +467,7 @@ int main(int argc, char** argv) {
       }
     }
     check(o, tool);
+    require_known(bars, figures_expected(o));
     Report report;
     work(o, tool, report);
     write_all(1, o.json ? to_json(report.figures) : to_lines(report.figures), "standard output");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -37,8 +38,32 @@ void CaptionTable::add(std::string_view key, std::string_view caption, bool from
   sorted_ = false;
 }
 
-void CaptionTable::add_tsv(std::string_view text, std::string_view folder,
-                           const std::string& name) {
+// Of the entries from `first` on, which the table `name` has in these lines.
+std::int64_t CaptionTable::refuse_repeated(std::size_t first, std::span<const int> lines,
+                                           const std::string& name, bool skip) {
+  std::vector<std::uint32_t> rows(lines.size());
+  std::iota(rows.begin(), rows.end(), 0U);
+  auto key = [&](std::uint32_t row) { return key_of(entries_[first + row]); };
+  std::ranges::stable_sort(rows, {}, key);
+  std::int64_t skipped = 0;
+  for (std::size_t i = 1, kept = 0; i < rows.size(); ++i) {
+    if (key(rows[i]) != key(rows[kept])) {
+      kept = i;
+      continue;
+    }
+    std::string message = fmt::format("{}: line {}: a second title of {}, which has one in line {}",
+                                      name, lines[rows[i]], key(rows[i]), lines[rows[kept]]);
+    if (!skip) throw Error(message);
+    logging::warning(message + " (skipped)");
+    ++skipped;
+  }
+  return skipped;
+}
+
+std::int64_t CaptionTable::add_tsv(std::string_view text, std::string_view folder,
+                                   const std::string& name, bool skip) {
+  const std::size_t first = entries_.size();
+  std::vector<int> lines;
   std::size_t path_column = kNone, title_column = kNone;
   std::string path;
   text_.reserve(text_.size() + text.size());
@@ -59,10 +84,12 @@ void CaptionTable::add_tsv(std::string_view text, std::string_view folder,
     if (path.starts_with("./")) path.erase(0, 2);
     if (!folder.empty()) path = fmt::format("{}/{}", folder, path);
     add(path, one_line(cells[title_column]), /*from_table=*/true);
+    lines.push_back(line);
   });
   if (path_column == kNone) {
     throw Error(name + ": line 1: expected the header filepath<TAB>title");
   }
+  return refuse_repeated(first, lines, name, skip);
 }
 
 void CaptionTable::add_text(std::string_view path, std::string_view text, const std::string& name) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,10 @@ class CaptionTable {
  public:
   // A table with the header filepath<TAB>title (the columns may stand in any order among others);
   // paths are relative to `folder`. Throws Error("captions.tsv: ...") with the line: a row without
-  // path or title, quotes that do not fit, a title that is not UTF-8.
-  void add_tsv(std::string_view text, std::string_view folder, const std::string& name);
+  // path or title, quotes that do not fit, a title that is not UTF-8, a second row for a picture:
+  // with `skip` the first one counts, and the others are warned of. Returns how many were skipped.
+  std::int64_t add_tsv(std::string_view text, std::string_view folder, const std::string& name,
+                       bool skip = false);
   // The text of the file `name` beside the picture of the same stem. Throws Error("a.txt: line 2:
   // ...") if it is not UTF-8.
   void add_text(std::string_view path, std::string_view text, const std::string& name);
@@ -32,6 +35,8 @@ class CaptionTable {
     std::uint32_t key, caption;  // lengths; the caption follows the key
     bool from_table, used;
   };
+  std::int64_t refuse_repeated(std::size_t first, std::span<const int> lines,
+                               const std::string& name, bool skip);
   std::string_view key_of(const Entry& entry) const;
   std::string_view find_key(std::string_view key) const;
   std::string text_;

@@ -108,7 +108,10 @@ std::string Dataset::name_of(std::int64_t index) const {
 }
 
 Dataset read_dataset(std::span<const std::string> sources, const ReadOptions& options) {
-  std::vector<Input> inputs = identify_all(sources, options);
+  return read_dataset(identify_all(sources, options), options);
+}
+
+Dataset read_dataset(std::vector<Input> inputs, const ReadOptions& options) {
   std::size_t count = inputs.size();
   std::string source = inputs[0].source;
   std::optional<Dataset> direct = read_direct(inputs, options);

@@ -66,13 +66,15 @@ struct PictureReader::Impl {
 
 PictureReader::PictureReader(std::span<const std::string> sources, const ReadOptions& options,
                              ItemRange range)
-    : impl_(new Impl{PreparedItems(identify_all(sources, options), options, range)}) {}
+    : PictureReader(identify_all(sources, options), options, range) {}
+PictureReader::PictureReader(std::vector<Input> inputs, const ReadOptions& options, ItemRange range)
+    : impl_(new Impl{PreparedItems(std::move(inputs), options, range)}) {}
 PictureReader::~PictureReader() = default;
 
 bool PictureReader::next(Item& item) {
   if (!impl_->items.next(item)) return false;
   const std::string& source = impl_->items.source();
-  if (item.name == file_name_of(source)) item.name = as_utf8(source);
+  if (item.name == as_utf8(file_name_of(source))) item.name = as_utf8(source);
   return true;
 }
 std::int64_t PictureReader::place() const { return impl_->items.place(); }

@@ -11,6 +11,8 @@
 
 namespace atelier {
 
+struct Input;  // data/input.h
+
 // Block `index` of `count` blocks, from 1, as `split --number=K/N` has them.
 struct Shard {
   std::int64_t index = 1, count = 1;
@@ -26,6 +28,7 @@ class PictureReader {
  public:
   PictureReader(std::span<const std::string> sources, const ReadOptions& options,
                 ItemRange range = {});
+  PictureReader(std::vector<Input> inputs, const ReadOptions& options, ItemRange range = {});
   ~PictureReader();
 
   // The next picture, prepared as the options say; false at the end. A file that was named itself

@@ -13,31 +13,11 @@
 #include "base/file.h"
 #include "data/byte_reader.h"
 #include "data/dataset.h"
+#include "data/input.h"
 #include "data/label_file.h"
 #include "io/hdf5.h"
 
 namespace atelier {
-
-enum class SourceFormat : std::uint8_t { folder, tar, idx, hdf5, pictures, synthetic };
-
-// A source told apart by its content and not yet read.
-struct Input {
-  std::string source;  // as the user wrote it, for messages: "photos/", "standard input"
-  SourceFormat format = SourceFormat::folder;
-  // Of a pipe only; files are opened when their turn comes, so that thousands may be given.
-  Descriptor file = {};                     // tar, idx, HDF5: seekable, at its start
-  std::unique_ptr<ByteReader> reader = {};  // pictures
-  std::vector<Hdf5Reader> hdf5 = {};        // HDF5, once opened
-  // Why it cannot be read, where bad items are skipped: it then counts as one of them.
-  std::string fault = {};
-};
-
-// Recognises a source; a pipe that needs seeking is copied to a spool. Throws Error for what is
-// missing or of no known kind.
-Input identify(const std::string& source, const ReadOptions& options);
-// One input each; the synthetic one if no sources are given. UsageError if that makes no sense.
-// With on_error skip, a source among several that cannot be read is an Input with a fault.
-std::vector<Input> identify_all(std::span<const std::string> sources, const ReadOptions& options);
 
 // A reader of one format: finds items and loads them, and leaves to next() what all formats share:
 // naming the culprit, skipping, and labels from --labels.

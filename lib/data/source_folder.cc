@@ -120,7 +120,8 @@ class FolderSource final : public CheckedSource {
     classes_ = FolderClasses(std::move(walk.listing.directories));
     for (const std::string& table : walk.listing.tables) {
       std::string path = source() + "/" + table;
-      captions_.add_tsv(read_text(path, std::size_t{1} << 32), parent_of(table), path);
+      skipped += captions_.add_tsv(read_text(path, std::size_t{1} << 32), parent_of(table), path,
+                                   options.on_error == "skip");
     }
     read_texts(std::move(walk.listing.texts));
   }

@@ -159,7 +159,9 @@ class TarSource final : public CheckedSource {
       } else if (is_table || is_text || is_class) {
         tar.read(bytes);
         std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        if (is_table) captions_.add_tsv(text, parent_of(path), source() + "/" + path);
+        if (is_table)
+          skipped += captions_.add_tsv(text, parent_of(path), source() + "/" + path,
+                                       options().on_error == "skip");
         if (is_text) captions_.add_text(path, text, source() + "/" + path);
         if (is_class) numbers_.add_text(path, text, source() + "/" + path);
       }

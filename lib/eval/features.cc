@@ -19,6 +19,31 @@ std::string shape_text(std::int64_t height, std::int64_t width, std::int64_t cha
   return fmt::format("{}x{}x{}", height, width, channels);
 }
 
+std::string shape_text(const Dataset& data) {
+  return shape_text(data.height, data.width, data.channels);
+}
+
+void require_shape(const Dataset& data, const std::string& shape) {
+  std::string found = shape_text(data);
+  if (found == shape) return;
+  throw Error(
+      fmt::format("{}: pictures of {}, but the reference has {}", data.source, found, shape));
+}
+
+// As /preprocess of a file of stats has it, whose components are of so many columns; or empty.
+std::string recorded_shape(const Attributes& preprocess, std::int64_t columns) {
+  std::int64_t sides[3], product = 1;
+  const char* const names[3] = {"image_height", "image_width", "channels"};
+  for (int i = 0; i < 3; ++i) {
+    const Scalar* value = find(preprocess, names[i]);
+    if (!value || !std::holds_alternative<std::int64_t>(*value)) return "";
+    sides[i] = std::get<std::int64_t>(*value);
+    if (sides[i] < 1 || sides[i] > columns) return "";
+    product *= sides[i];
+  }
+  return product == columns ? shape_text(sides[0], sides[1], sides[2]) : "";
+}
+
 std::string hashed(const std::string& name, std::uint64_t hash) {
   return fmt::format("{}@{:016x}", name, hash);
 }
@@ -47,17 +72,16 @@ Table table_of_values(std::vector<float> values, std::int64_t columns) {
 FeatureSpace pixel_features(std::int64_t height, std::int64_t width, std::int64_t channels) {
   std::string shape = shape_text(height, width, channels);
   return {hashed("pixels", xxh3(std::as_bytes(std::span(shape)))), [shape](const Dataset& data) {
-            std::string found = shape_text(data.height, data.width, data.channels);
-            if (found == shape) return pixels_of(data);
-            throw Error(fmt::format("{}: pictures of {}, but the reference has {}", data.source,
-                                    found, shape));
+            require_shape(data, shape);
+            return pixels_of(data);
           }};
 }
 
-FeatureSpace pca_features(Pca pca) {
+FeatureSpace pca_features(Pca pca, const std::string& shape) {
   std::uint64_t hash = xxh3(std::as_bytes(std::span(pca.mean)));
   hash = xxh3(std::as_bytes(std::span(pca.components)), hash);
-  auto project_all = [pca](const Dataset& data) {
+  auto project_all = [pca, shape](const Dataset& data) {
+    if (!shape.empty()) require_shape(data, shape);
     Table pixels = pixels_of(data);
     if (pixels.columns != pca.columns) {
       throw Error(fmt::format("{}: pictures of {} numbers, but the principal components are of {}",
@@ -77,7 +101,7 @@ FeatureSpace pca_features(const Dataset& reference, std::int64_t count) {
     throw Error(
         fmt::format("{}: expected at least 2 pictures, found {}", reference.source, pixels.rows));
   }
-  return pca_features(fit_pca(pixels, std::min(count, most)));
+  return pca_features(fit_pca(pixels, std::min(count, most)), shape_text(reference));
 }
 
 Stats stats_of(const Moments& moments, const FeatureSpace& space, const Dataset& data) {
@@ -102,7 +126,8 @@ FeatureSpace features_of(const Stats& stats, const std::string& file) {
   pca.count = stats.dim();
   pca.mean = stats.centre;
   pca.components = stats.components;
-  FeatureSpace space = pca_features(std::move(pca));
+  std::string shape = recorded_shape(stats.preprocess, pca.columns);
+  FeatureSpace space = pca_features(std::move(pca), shape);
   if (space.name != stats.features) {
     throw Error(fmt::format("{}: /components are {}, but features says {}", file, space.name,
                             stats.features));

@@ -22,8 +22,9 @@ struct FeatureSpace {
 
 // The numbers 0..1 themselves, of pictures of this shape.
 FeatureSpace pixel_features(std::int64_t height, std::int64_t width, std::int64_t channels);
-// Coordinates along the first principal components of a reference: "pca:64".
-FeatureSpace pca_features(Pca pca);
+// Coordinates along the first principal components of a reference: "pca:64". `shape`: of the
+// pictures that they are of, "28x28x1"; empty if that is not known, then any of that many numbers.
+FeatureSpace pca_features(Pca pca, const std::string& shape);
 // Fitted to the pictures of `reference`; count is at most its rows and columns (fewer are taken).
 FeatureSpace pca_features(const Dataset& reference, std::int64_t count);
 
@@ -33,7 +34,8 @@ Table table_of_values(std::vector<float> values, std::int64_t columns);
 // Of a set in a space, and back.
 Stats stats_of(const Moments& moments, const FeatureSpace& space, const Dataset& data);
 Moments moments_of(const Stats& stats);
-// The space of a file of stats, if it holds principal components; otherwise without `rows`.
+// The space of a file of stats, if it holds principal components; otherwise without `rows`. Its
+// pictures have the shape that /preprocess says, if it says one.
 FeatureSpace features_of(const Stats& stats, const std::string& file);
 
 // Pictures u8 as `like` has them, from rows 0..1 [count, H*W*C].

@@ -73,11 +73,12 @@ std::vector<std::string> broken_bars(std::span<const Figure> figures, std::span<
     }
     if (!found) throw UsageError(fmt::format("no figure '{}': there are {}", bar.key, known));
     bool kept = bar.above ? *found <= bar.value : *found >= bar.value;
-    if (kept && std::isfinite(*found)) continue;
+    bool counts = std::isfinite(*found) || *found > 0;
+    if (kept && counts) continue;
     broken.push_back(fmt::format("{} {:.6g} is {} {:.6g}", bar.key, *found,
-                                 !std::isfinite(*found) ? "not within"
-                                 : bar.above            ? "above"
-                                                        : "below",
+                                 !counts     ? "not within"
+                                 : bar.above ? "above"
+                                             : "below",
                                  bar.value));
   }
   return broken;

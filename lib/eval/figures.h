@@ -30,8 +30,9 @@ struct Bar {
 // A list with commas; UsageError, which names the flag, for what is no KEY=VALUE.
 std::vector<Bar> parse_bars(const std::string& text, std::string_view flag, bool above);
 
-// "frechet 0.31 is above 0.1", one a bar that is not kept; figures that are not finite keep none.
-// UsageError for a key that no figure of numbers has, listing those that do.
+// "frechet 0.31 is above 0.1", one a bar that is not kept. Infinity is above any bar, as the psnr
+// of equal pictures; what is no number, or infinity below 0, keeps none. UsageError for a key that
+// no figure of numbers has, listing those that do.
 std::vector<std::string> broken_bars(std::span<const Figure> figures, std::span<const Bar> bars);
 
 }  // namespace atelier

@@ -104,9 +104,10 @@ std::unique_ptr<Reference> make_reference(JudgedSet set, FeatureSpace space) {
   return reference;
 }
 
-std::unique_ptr<Reference> read_reference(const std::string& file, const JudgedSet& judged,
+std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const JudgedSet& judged,
                                           FeatureSpace own) {
-  Stats stats = read_stats(Hdf5Reader(std::filesystem::path(file)));
+  const std::string& file = reader.name();
+  Stats stats = read_stats(reader);
   FeatureSpace space = features_of(stats, file);
   if (judged.of_vectors || !space.rows) {
     if (own.name != space.name) {
@@ -156,6 +157,10 @@ Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpa
     throw Error(
         fmt::format("{}: classes have other names than those of {}", test.source, train.source));
   }
+  if (train.size() < 2) {
+    throw Error(
+        fmt::format("{}: a probe needs at least 2 rows, found {}", train.source, train.size()));
+  }
   std::vector<std::int32_t> classes = occurring(labels_of(train), labels_of(test));
   std::vector<std::int32_t> train_labels = renumbered(train.labels(), classes),
                             test_labels = renumbered(test.labels(), classes);
@@ -173,7 +178,13 @@ Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpa
   std::int64_t k = std::min(args.neighbors, train.size());
   figures.push_back(
       {"knn_accuracy", agreement(knn_labels(near, asked, k), judged.labels), space.name});
-  say_linear("ridge", fit_ridge(fitted, args.l2), fitted, judged, space.name, figures);
+  LinearProbe ridge;
+  try {
+    ridge = fit_ridge(fitted, args.l2);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", train.source, error.what()));
+  }
+  say_linear("ridge", ridge, fitted, judged, space.name, figures);
   LinearProbe logistic = fit_logistic(fitted, args.l2);
   say_linear("logistic", logistic, fitted, judged, space.name, figures);
   if (!logistic.converged) {

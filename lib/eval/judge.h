@@ -22,7 +22,7 @@ struct Reference {
 // principal components, or else equal `own`, that which `judged` can be brought to: Error
 // otherwise.
 std::unique_ptr<Reference> make_reference(JudgedSet set, FeatureSpace space);
-std::unique_ptr<Reference> read_reference(const std::string& stats, const JudgedSet& judged,
+std::unique_ptr<Reference> read_reference(const Hdf5Reader& stats, const JudgedSet& judged,
                                           FeatureSpace own);
 
 struct JudgeArgs {

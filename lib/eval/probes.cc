@@ -119,7 +119,12 @@ LinearProbe fit_ridge(const LabelledRows& train, double l2) {
   Eigen::LDLT<Eigen::MatrixXd> solver{Eigen::MatrixXd(products)};
   double least = solver.vectorD().cwiseAbs().minCoeff(), top = solver.vectorD().maxCoeff();
   if (solver.info() != Eigen::Success || least <= 1e-14 * top) {
-    throw Error("ridge: columns are dependent, give a penalty above 0");
+    if (l2 == 0) throw Error("ridge: columns are dependent, give a penalty above 0");
+    throw Error(
+        fmt::format("ridge: columns are dependent, and beside variances as large as {:.3g} a "
+                    "penalty of {:g} is "
+                    "nothing: scale the numbers, or give a larger one",
+                    products.diagonal().maxCoeff() / double(train.rows.rows), l2));
   }
   Matrix weight = solver.solve(Eigen::MatrixXd(targets));
   Eigen::VectorXd bias = shares - weight.transpose() * mean;

@@ -31,7 +31,7 @@ struct LinearProbe {
 };
 
 // Least squares to one-hot targets with l2 |W|^2, closed form; the bias is free. Throws Error if
-// l2 is 0 and the columns are dependent.
+// the columns are dependent and l2 is 0, or nothing beside their squares.
 LinearProbe fit_ridge(const LabelledRows& train, double l2);
 
 // Multinomial logistic regression by L-BFGS: sum of cross-entropies + l2/2 |W|^2, for columns

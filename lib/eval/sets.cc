@@ -9,8 +9,6 @@
 namespace atelier {
 namespace {
 
-std::string shown(const std::string& source) { return source == "-" ? "standard input" : source; }
-
 std::int64_t components_of(const std::string& features) {
   try {
     if (features.starts_with("pca:")) {
@@ -26,26 +24,50 @@ std::int64_t components_of(const std::string& features) {
 
 }  // namespace
 
-JudgedSet read_pictures(const std::vector<std::string>& sources, const ReadOptions& reading) {
+SetInput recognise(const std::vector<std::string>& sources, const ReadOptions& reading) {
+  SetInput input{identify_all(sources, reading), reading, {}};
+  input.kind = kind_of(input.inputs.front());
+  return input;
+}
+
+SetInput recognise_other(const std::string& source, ReadOptions reading) {
+  reading.labels.clear();
+  reading.synthetic.clear();
+  return recognise({source}, reading);
+}
+
+void require_one_kind(const SetInput& a, const SetInput& b) {
+  if (a.of_vectors() == b.of_vectors()) return;
+  auto held = [](const SetInput& set) -> std::string {
+    if (set.kind == "checkpoint") return "a checkpoint";
+    return set.of_vectors() || set.kind == "stats" ? set.kind : "pictures";
+  };
+  throw Error(fmt::format("{}: holds {}, but {} holds {}", a.inputs.front().source, held(a),
+                          b.inputs.front().source, held(b)));
+}
+
+JudgedSet read_set(SetInput input, bool of_vectors) {
+  const Input& first = input.inputs.front();
+  bool drawn = first.format == SourceFormat::synthetic;
+  if (of_vectors && (drawn || input.inputs.size() != 1))
+    throw UsageError("vectors: expected one file or stream");
   JudgedSet set;
-  set.source = sources.empty() ? "synthetic pictures" : shown(sources.front());
-  set.pictures = read_dataset(sources, reading);
+  set.source = drawn ? "synthetic pictures" : first.source;
+  set.of_vectors = of_vectors;
+  if (of_vectors) {
+    set.vectors = take_vectors(std::move(input.inputs.front()));
+  } else {
+    set.pictures = read_dataset(std::move(input.inputs), input.reading);
+  }
   return set;
 }
 
 JudgedSet read_vector_set(const std::string& input) {
   JudgedSet set;
-  set.source = shown(input);
+  set.source = input == "-" ? "standard input" : input;
   set.of_vectors = true;
   set.vectors = read_all_vectors(input);
   return set;
-}
-
-JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions reading) {
-  if (of_vectors) return read_vector_set(source);
-  reading.labels.clear();
-  reading.synthetic.clear();
-  return read_pictures({source}, reading);
 }
 
 std::string maker_of(const Vectors& vectors) {
@@ -55,36 +77,45 @@ std::string maker_of(const Vectors& vectors) {
 
 namespace {
 
-// Rows of one encoder are still different things if only one set has them at length 1, or of
-// another pooling or layer, as far as both say.
-void require_same_form(const JudgedSet& a, const JudgedSet& b) {
-  auto form = [](const JudgedSet& set, const char* field) {
-    const Scalar* value = find(set.vectors.config, field);
-    return value ? to_text(*value) : std::string();
-  };
-  auto say = [](const JudgedSet& set) { return set.vectors.normalized ? "" : " not"; };
-  if (a.vectors.normalized != b.vectors.normalized) {
-    throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", a.source, say(a),
-                            b.source, say(b)));
-  }
+// What /config says of rows, in words. Pictures in a space are pooled as the model was trained to
+// give them, and so are texts, which have no other way.
+std::string form_of(const JudgedSet& set, const char* field) {
+  const Scalar* value = find(set.vectors.config, field);
+  if (value) return to_text(*value);
+  const Scalar* program = find(set.vectors.config, "program");
+  bool given = !set.of_vectors || (program && to_text(*program) == "txt2vec");
+  return given && std::string_view(field) == "pool" ? "auto" : "";
+}
+
+// Rows of one encoder are still different things if they are of another pooling or layer, as far
+// as both say.
+void require_same_pooling(const JudgedSet& a, const JudgedSet& b) {
   for (const char* field : {"pool", "layer"}) {
-    std::string of_a = form(a, field), of_b = form(b, field);
+    std::string of_a = form_of(a, field), of_b = form_of(b, field);
     if (of_a == of_b || of_a.empty() || of_b.empty()) continue;
     throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", a.source, field,
                             of_a, b.source, of_b));
   }
 }
 
+void require_same_length(const JudgedSet& a, const JudgedSet& b) {
+  auto say = [](const JudgedSet& set) { return set.vectors.normalized ? "" : " not"; };
+  if (a.vectors.normalized == b.vectors.normalized) return;
+  throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", a.source, say(a),
+                          b.source, say(b)));
+}
+
 }  // namespace
 
 void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
-  if (!a.of_vectors || !b.of_vectors) return;
+  if (!a.of_vectors && !b.of_vectors) return;
+  if (!a.of_vectors || !b.of_vectors) return require_same_pooling(a, b);
   std::string of_a = maker_of(a.vectors), of_b = maker_of(b.vectors);
   bool by_name = of_a == a.vectors.model || of_b == b.vectors.model;
   bool same = by_name ? a.vectors.model == b.vectors.model : of_a == of_b;
   if (a.vectors.dim == b.vectors.dim && same) {
-    if (!by_direction) require_same_form(a, b);
-    return;
+    if (!by_direction) require_same_length(a, b);
+    return require_same_pooling(a, b);
   }
   throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
                           a.vectors.dim, by_name ? a.vectors.model : of_a, b.source, b.vectors.dim,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/input.h"
 #include "eval/features.h"
 #include "io/vectors.h"
 
@@ -27,21 +28,32 @@ struct JudgedSet {
   }
 };
 
-// Vectors are one file or stream, "-" is standard input; pictures any sources.
-JudgedSet read_pictures(const std::vector<std::string>& sources, const ReadOptions& reading);
-JudgedSet read_vector_set(const std::string& input);
+// What a set is read from: recognised, and not yet read.
+struct SetInput {
+  std::vector<Input> inputs;
+  ReadOptions reading;
+  std::string kind;  // of the first: "images", "vectors", "stats"; empty for pictures elsewhere
+
+  bool of_vectors() const { return kind == "vectors"; }
+};
+SetInput recognise(const std::vector<std::string>& sources, const ReadOptions& reading);
 // Of another set than the one that `reading` is about: what it says of labels and of drawing
 // pictures does not hold.
-JudgedSet read_other(const std::string& source, bool of_vectors, ReadOptions reading);
+SetInput recognise_other(const std::string& source, ReadOptions reading);
+// Throws Error("a.h5: holds pictures, but b.h5 holds vectors") if only one of them does.
+void require_one_kind(const SetInput& a, const SetInput& b);
+// Throws UsageError for vectors of more than one file or stream, Error for what is not of the kind.
+JudgedSet read_set(SetInput input, bool of_vectors);
+JudgedSet read_vector_set(const std::string& input);  // one file, "-" is standard input
 
 // What made vectors, as figures name it: "clip@0123456789abcdef", the digest of its weights behind
 // the @ if the file has it.
 std::string maker_of(const Vectors& vectors);
 
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models, or of different weights as far as both say; and unless only directions are
-// compared, if one set alone is normalized, or of another pooling or layer. Pictures are compared
-// by their features' space.
+// widths or models, or of different weights, another pooling or another layer as far as both say;
+// and unless only directions are compared, if one set alone is normalized. Texts, and pictures that
+// are encoded here, are of pooling auto; otherwise pictures are compared by their features' space.
 void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction = false);
 
 // Vectors as they are, pictures in the space. The set must outlive the table.

@@ -22,20 +22,50 @@ std::string folded(std::string name) {
   return name;
 }
 
+// The text that has the name of a class: exactly, or else the only one that is as people say it;
+// without one, the number of texts. Throws Error if several are.
+std::int64_t text_called(const std::string& name, const JudgedSet& set, const JudgedSet& texts) {
+  const std::vector<std::string>& ids = texts.vectors.ids;
+  auto exact = std::ranges::find(ids, name);
+  if (exact != ids.end()) return exact - ids.begin();
+  auto alike = [&](const std::string& id) { return folded(id) == folded(name); };
+  auto found = std::ranges::find_if(ids, alike);
+  if (found == ids.end()) return std::int64_t(ids.size());
+  auto other = std::find_if(found + 1, ids.end(),
+                            [&](const std::string& id) { return id != *found && alike(id); });
+  if (other == ids.end()) return found - ids.begin();
+  throw Error(fmt::format("{}: the class '{}' of {} may be the text '{}' or '{}'", texts.source,
+                          name, set.source, *found, *other));
+}
+
+// Two classes of one text would lose every tie.
+void require_texts_of_their_own(const std::vector<std::int64_t>& rows, const JudgedSet& set,
+                                const JudgedSet& texts) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto other = std::find(rows.begin() + std::ptrdiff_t(i) + 1, rows.end(), rows[i]);
+    if (other == rows.end()) continue;
+    throw Error(fmt::format("{}: the classes '{}' and '{}' of {} have one text, '{}'", texts.source,
+                            set.label_names()[i],
+                            set.label_names()[std::size_t(other - rows.begin())], set.source,
+                            texts.vectors.ids[std::size_t(rows[i])]));
+  }
+}
+
 // The row of the text of each class.
 std::vector<std::int64_t> text_of_class(const JudgedSet& set, const JudgedSet& texts,
                                         std::vector<std::string>& remarks) {
   const std::vector<std::string>& names = set.label_names();
-  std::vector<std::string> ids = texts.vectors.ids;
-  for (std::string& id : ids) id = folded(id);
+  const std::vector<std::string>& ids = texts.vectors.ids;
   std::vector<std::int64_t> rows;
   std::string named, unnamed;  // a class that a text has the name of, and one that none has
   for (const std::string& name : names) {
-    auto found = std::ranges::find(ids, folded(name));
-    (found == ids.end() ? unnamed : named) = name;
-    rows.push_back(found - ids.begin());
+    rows.push_back(text_called(name, set, texts));
+    (rows.back() == std::int64_t(ids.size()) ? unnamed : named) = name;
   }
-  if (!names.empty() && unnamed.empty()) return rows;
+  if (!names.empty() && unnamed.empty()) {
+    require_texts_of_their_own(rows, set, texts);
+    return rows;
+  }
   if (!named.empty()) {
     throw Error(fmt::format("{}: a text is called '{}', as a class of {}, but none is called '{}'",
                             texts.source, named, set.source, unnamed));

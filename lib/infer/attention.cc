@@ -22,17 +22,6 @@ std::string layer_name(std::size_t layer) { return fmt::format("layer{}", layer)
 
 }  // namespace
 
-PatchGrid grid_of(const DataShape& shape, std::int64_t tokens) {
-  for (std::int64_t side = 1; side <= std::min(shape.height, shape.width); ++side) {
-    if (shape.height % side != 0 || shape.width % side != 0) continue;
-    PatchGrid grid{shape.height / side, shape.width / side, side, 0};
-    grid.before = tokens - grid.rows * grid.columns;
-    if (grid.before >= 0) return grid;
-  }
-  throw UsageError(fmt::format("{} tokens are no grid of squares on {}x{} pixels", tokens,
-                               shape.height, shape.width));
-}
-
 AttentionMeter::AttentionMeter(const Loaded& model) : model_(model) {
   try {
     if (!model.model().attention) throw UsageError(kNone);
@@ -40,7 +29,8 @@ AttentionMeter::AttentionMeter(const Loaded& model) : model_(model) {
     Shape weights = model.shape(1, [&](const Scope& scope) { return build(scope, 1); });
     heads_ = weights[1];
     tokens_ = weights[2];
-    grid_ = grid_of(model.data_shape(), tokens_);
+    grid_ = model.model().token_grid();
+    before_ = tokens_ - grid_.rows * grid_.columns;
   } catch (const UsageError& error) {
     throw Error(fmt::format("{}: {}", model.name(), error.what()));
   }
@@ -76,7 +66,7 @@ void AttentionMeter::prepare(std::int64_t rows) {
 // Adds the distances of the first `rows` pictures, each on its own, so that batches do not matter.
 void AttentionMeter::measure(std::span<const float> weights, std::int64_t layer,
                              std::int64_t rows) {
-  std::int64_t patches = grid_.rows * grid_.columns, before = grid_.before;
+  std::int64_t patches = grid_.rows * grid_.columns, before = before_;
   for (std::int64_t i = 0; i < rows * heads_; ++i) {
     double sum = 0;
     std::int64_t seeing = 0;  // patches that look at the grid at all
@@ -99,7 +89,7 @@ void AttentionMeter::measure(std::span<const float> weights, std::int64_t layer,
 
 void AttentionMeter::map(std::span<const float> weights, std::int64_t row,
                          std::span<float> into) const {
-  std::int64_t patches = grid_.rows * grid_.columns, before = grid_.before;
+  std::int64_t patches = grid_.rows * grid_.columns, before = before_;
   std::int64_t last = before > 0 ? 1 : tokens_;
   std::vector<double> sum(std::size_t(patches), 0);
   for (std::int64_t head = 0; head < heads_; ++head) {

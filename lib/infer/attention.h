@@ -13,14 +13,6 @@
 
 namespace atelier {
 
-// Squares of pixels, row by row, behind `before` tokens that lie nowhere.
-struct PatchGrid {
-  std::int64_t rows = 0, columns = 0, patch_size = 0, before = 0;
-};
-// Of the largest number of equal squares that tile the picture and are no more than the tokens.
-// UsageError if there is none.
-PatchGrid grid_of(const DataShape& shape, std::int64_t tokens);
-
 // The mean attention distance (Dosovitskiy et al. 2020, arXiv:2010.11929, appendix D.7): the
 // distance in pixels from a patch to what it looks at, weighted by how much it does, averaged over
 // patches and pictures. Tokens that lie nowhere are left out and the other weights scaled up to 1.
@@ -30,7 +22,7 @@ class AttentionMeter {
   AttentionMeter(const Loaded& model);
   std::int64_t layers() const { return std::int64_t(sums_.size()); }
   std::int64_t heads() const { return heads_; }
-  const PatchGrid& grid() const { return grid_; }
+  const TokenGrid& grid() const { return grid_; }
 
   // `maps`, if asked for, takes one map a layer of each item, [layers, rows, columns], 0..1: what
   // the first token before the grid looks at, or without one what the patches do on average; mean
@@ -49,7 +41,8 @@ class AttentionMeter {
   const Loaded& model_;
   std::optional<Plan> plan_;
   std::int64_t rows_ = 0, heads_ = 0, tokens_ = 0, pictures_ = 0;
-  PatchGrid grid_;
+  TokenGrid grid_;
+  std::int64_t before_ = 0;                // tokens that lie nowhere, before those of the grid
   std::vector<double> lengths_;            // [grid, grid], pixels
   std::vector<std::vector<double>> sums_;  // [layers][heads]
 };

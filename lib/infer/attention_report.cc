@@ -51,7 +51,7 @@ AttentionReport::~AttentionReport() = default;
 // transparency to pictures, so that maps are opaque there.
 void AttentionReport::Impl::show(const Item& item, std::span<const float> drawn) {
   DataShape shape = model.data_shape();
-  const PatchGrid& grid = meter.grid();
+  const TokenGrid& grid = meter.grid();
   if (!sink) {
     std::string cells = fmt::format("{}x{}", meter.layers() + 1, kPicturesShown);
     sink.emplace(

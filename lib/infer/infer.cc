@@ -10,6 +10,7 @@
 #include "data/prepare.h"
 #include "infer/diffuse.h"
 #include "infer/rows.h"
+#include "infer/score.h"
 #include "nn/optimizers.h"
 
 namespace atelier {
@@ -180,6 +181,8 @@ void Loaded::for_each_row(
     if (data.num_classes() > 0) batch.label = graph.input("label", DType::i32, {rows});
     return build(scope, batch);
   });
+  std::vector<std::int32_t> known;
+  if (made.has_input("label")) known = labels_for(*this, data);
   for (std::size_t first = 0; first < indices.size(); first += std::size_t(rows)) {
     std::size_t count = std::min(std::size_t(rows), indices.size() - first);
     std::vector<std::int64_t> batch(std::size_t(rows), indices[first]);
@@ -187,7 +190,7 @@ void Loaded::for_each_row(
     reader.read(batch, made.input("image"));
     if (made.has_input("label")) {
       auto labels = made.input<std::int32_t>("label");
-      for (std::size_t i = 0; i < batch.size(); ++i) labels[i] = data.labels[std::size_t(batch[i])];
+      for (std::size_t i = 0; i < batch.size(); ++i) labels[i] = known[std::size_t(batch[i])];
     }
     std::vector<std::int32_t> ids(batch.begin(), batch.end());
     write_noise(made, ids, seed);

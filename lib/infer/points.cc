@@ -6,10 +6,10 @@
 #include <span>
 
 #include "base/error.h"
+#include "data/input.h"
 #include "data/picture_reader.h"
 #include "infer/encode.h"
 #include "infer/latents.h"
-#include "io/file_kind.h"
 #include "io/vectors.h"
 
 namespace atelier {
@@ -33,6 +33,20 @@ void require_latents(const Loaded& model, const Vectors& v, const std::string& n
 
 }  // namespace
 
+namespace {
+
+std::vector<float> row_of_vectors(const Loaded& model, Input input, std::int64_t index) {
+  std::int64_t size = latent_size(model);
+  std::string source = input.source;
+  Vectors v = take_vectors(std::move(input));
+  require_latents(model, v, source);
+  if (index >= v.size())
+    throw Error(fmt::format("{}: has no vector {}, it holds {} from 0", source, index, v.size()));
+  return {v.values.begin() + index * size, v.values.begin() + (index + 1) * size};
+}
+
+}  // namespace
+
 std::vector<float> latents_of_vectors(const Loaded& model, const std::string& input) {
   Vectors v = read_all_vectors(input);
   require_latents(model, v, input == "-" ? "standard input" : input);
@@ -42,19 +56,15 @@ std::vector<float> latents_of_vectors(const Loaded& model, const std::string& in
 std::vector<float> latent_of_file(const Loaded& model, const std::string& source,
                                   std::int64_t index, const ReadOptions& reading) {
   std::int64_t size = latent_size(model);
-  if (kind_of_file(source) == "vectors") {
-    std::vector<float> all = latents_of_vectors(model, source);
-    std::int64_t rows = std::int64_t(all.size()) / size;
-    if (index >= rows)
-      throw Error(fmt::format("{}: has no vector {}, it holds {} from 0", source, index, rows));
-    return {all.begin() + index * size, all.begin() + (index + 1) * size};
-  }
+  std::vector<Input> inputs = identify_all({&source, 1}, reading);
+  if (inputs.size() == 1 && kind_of(inputs[0]) == "vectors")
+    return row_of_vectors(model, std::move(inputs[0]), index);
   Encoder encoder(model);
   if (encoder.dim() != size) {
     throw Error(fmt::format("{}: its encoder gives {} numbers and its decoder takes {}",
                             model.name(), encoder.dim(), size));
   }
-  PictureReader reader({&source, 1}, reading, {index, index + 1});
+  PictureReader reader(std::move(inputs), reading, {index, index + 1});
   Item item;
   if (!reader.next(item)) throw Error(fmt::format("{}: has no picture {}", source, index));
   const Picture& picture = item.picture;

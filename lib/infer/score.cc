@@ -4,10 +4,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 
 namespace atelier {
+
+std::vector<std::int32_t> labels_for(const Loaded& loaded, const Dataset& data) {
+  std::vector<std::int32_t> labels = data.labels;
+  std::int64_t classes = loaded.data_shape().num_classes;
+  if (labels.empty() || classes == 0) return labels;
+  const std::vector<std::string>& known = loaded.checkpoint().label_names;
+  bool by_name = !known.empty() && !data.label_names.empty();
+  for (std::int32_t& label : labels) {
+    std::string name = by_name ? data.label_names[std::size_t(label)] : std::to_string(label);
+    std::int64_t place = by_name ? std::ranges::find(known, name) - known.begin() : label;
+    if (place < 0 || place >= classes) {
+      throw Error(fmt::format("{}: has the class {}, which {} does not know", data.source, name,
+                              loaded.name()));
+    }
+    label = std::int32_t(place);
+  }
+  return labels;
+}
+
 std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& data,
                                          std::span<const std::int64_t> indices,
                                          std::int64_t batch_size, std::int64_t seed) {
@@ -15,6 +35,14 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
   if (!model.validation) {
     throw Error(fmt::format("{}: this model has no terms of validation", loaded.name()));
   }
+  if (model.context_length) {
+    throw Error(
+        fmt::format("{}: this model compares pictures with texts, it has no likelihood of "
+                    "pictures",
+                    loaded.name()));
+  }
+  if (model.classify && data.labels.empty())
+    throw Error(fmt::format("{}: expected labels for {}, found none", data.source, loaded.name()));
   std::vector<ScoredTerm> result;
   loaded.for_each_row(
       data, indices, batch_size,
@@ -45,6 +73,10 @@ Logits classify(const Loaded& loaded, const Dataset& data, std::span<const std::
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) { return model.classify(scope, batch.image); },
       [&](std::int64_t, std::span<const float> row) {
+        if (!std::ranges::all_of(row, [](float v) { return std::isfinite(v); })) {
+          throw Error(
+              fmt::format("{}: its logits of {} are not finite", loaded.name(), data.source));
+        }
         logits.classes = std::int64_t(row.size());
         logits.values.insert(logits.values.end(), row.begin(), row.end());
       });

@@ -17,13 +17,21 @@ struct ScoredTerm {
   TermRole role = TermRole::other;
 };
 
+// The labels of a data set as the model numbers its classes: by their names where both have them,
+// else as they are; of a model without classes, as they are. Error naming both files for a class
+// that the model does not know.
+std::vector<std::int32_t> labels_for(const Loaded& loaded, const Dataset& data);
+
 // Means of the model's validation terms; noise by the row's index and `seed`. The result does not
-// depend on batch_size. Throws Error("x.h5: this model has no terms of validation") if so.
+// depend on batch_size. Throws Error("x.h5: this model has no terms of validation") if so, for
+// models of texts, which the pictures alone have no likelihood under, and for labels that a model
+// with classes needs and the data lack.
 std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& data,
                                          std::span<const std::int64_t> indices,
                                          std::int64_t batch_size = 64, std::int64_t seed = 0);
 
-// Logits f32 [indices, classes]. Throws Error("x.h5: this model has no classes") if so.
+// Logits f32 [indices, classes]. Throws Error("x.h5: this model has no classes") if so, and for
+// logits that are not finite.
 struct Logits {
   std::int64_t classes = 0;
   std::vector<float> values;

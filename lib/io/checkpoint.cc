@@ -21,6 +21,9 @@ constexpr Group kGroups[] = {{"/config", &Checkpoint::config},
                              {"/inputs", &Checkpoint::inputs}};
 
 constexpr const char *kTokenizer = "/tokenizer", *kTokenizerType = "sentencepiece";
+constexpr const char* kLabelNames = "/meta/label_names";
+// On /config, beside the fields: another tokenizer of as many tokens would go unnoticed otherwise.
+constexpr const char* kTokenizerDigest = "tokenizer_xxh3";
 
 std::string path_of(const std::string& name) {
   return name.find('/') == name.npos ? "/model/" + name : "/" + name;
@@ -160,6 +163,19 @@ std::vector<std::byte> read_tokenizer(const Hdf5Reader& file) {
   return {bytes.bytes().begin(), bytes.bytes().end()};
 }
 
+// Takes the digest out of what was read of /config, which holds fields.
+void require_own_tokenizer(const Hdf5Reader& file, Checkpoint& checkpoint) {
+  const Scalar* digest = find(checkpoint.config, kTokenizerDigest);
+  if (!digest) return;  // of an older version
+  std::string wanted = to_text(*digest);
+  std::erase_if(checkpoint.config, [](const auto& a) { return a.first == kTokenizerDigest; });
+  if (checkpoint.tokenizer.empty() || xxh3_hex(checkpoint.tokenizer) == wanted) return;
+  throw Error(
+      fmt::format("{}: {}: is not the one that the model was trained with: expected {}, "
+                  "found {}",
+                  file.name(), kTokenizer, wanted, xxh3_hex(checkpoint.tokenizer)));
+}
+
 }  // namespace
 
 std::string Checkpoint::model() const {
@@ -188,7 +204,10 @@ void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, c
     const std::int64_t dims[] = {std::int64_t(checkpoint.tokenizer.size())};
     file.dataset(kTokenizer, FileType::u8, dims, checkpoint.tokenizer);
     file.attribute(kTokenizer, "type", std::string(kTokenizerType));
+    if (!checkpoint.config.empty())
+      file.attribute("/config", kTokenizerDigest, xxh3_hex(checkpoint.tokenizer));
   }
+  if (!checkpoint.label_names.empty()) file.strings(kLabelNames, checkpoint.label_names);
   // By name: the order of creation differs between a first run and a resumed one.
   std::vector<std::string> names = store.names();
   std::sort(names.begin(), names.end());
@@ -211,6 +230,11 @@ Checkpoint read_checkpoint_attributes(const Hdf5Reader& file) {
     if (file.is_group(group.path)) checkpoint.*group.member = file.attributes(group.path);
   }
   checkpoint.tokenizer = read_tokenizer(file);
+  if (file.has(kLabelNames)) {
+    file.verify(kLabelNames);
+    checkpoint.label_names = file.read_strings(kLabelNames);
+  }
+  require_own_tokenizer(file, checkpoint);
   if (checkpoint.model().empty())
     throw Error(fmt::format("{}: /config names no model", file.name()));
   return checkpoint;

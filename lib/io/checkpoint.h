@@ -22,7 +22,10 @@ struct Checkpoint {
   Attributes state;       // /state: step, epoch, seed, loader position, best; empty likewise
   Attributes inputs;      // /inputs: digests of the data and of --init
   // /tokenizer: a model file of SentencePiece (data/tokenizer.h); empty: the model reads no text.
+  // Its digest is written to /config and compared when it is read.
   std::vector<std::byte> tokenizer = {};
+  // /meta/label_names: of the classes that the model tells apart; empty: they are numbers.
+  std::vector<std::string> label_names = {};
 
   std::string model() const;  // config attribute `model`
 };

@@ -172,7 +172,9 @@ class Hdf5Stream {
   std::vector<std::byte> pending_;
 };
 
-// Opens "-" (standard input, which must hold one image and nothing else) or a path.
+// The image of an open file or pipe, from where it stands, which must hold it and nothing else.
+Hdf5Reader only_image(int file, const std::string& name);
+// The same of "-" (standard input) or a path, which may be that of a pipe.
 Hdf5Reader open_hdf5(const std::string& input);
 
 std::string hdf5_version();  // of libhdf5, as "1.10.8"

@@ -149,12 +149,20 @@ std::optional<Hdf5Reader> Hdf5Stream::next() {
   return Hdf5Reader(std::move(spool), label);
 }
 
-Hdf5Reader open_hdf5(const std::string& input) {
-  if (input != "-") return Hdf5Reader(std::filesystem::path(input));
-  Hdf5Stream stream(STDIN_FILENO, "standard input");
+Hdf5Reader only_image(int file, const std::string& name) {
+  Hdf5Stream stream(file, name);
   Hdf5Reader first = std::move(*stream.next());
-  if (!stream.ended()) throw Error("standard input: expected one HDF5 image, found more behind it");
+  if (!stream.ended()) throw Error(name + ": expected one HDF5 image, found more behind it");
   return first;
+}
+
+Hdf5Reader open_hdf5(const std::string& input) {
+  struct stat status {};
+  bool named = input != "-";
+  bool piped = !named || (::stat(input.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
+  if (!piped) return Hdf5Reader(std::filesystem::path(input));
+  Descriptor opened = named ? open_read(input) : Descriptor();
+  return only_image(named ? opened.get() : STDIN_FILENO, named ? input : "standard input");
 }
 
 }  // namespace atelier

@@ -137,8 +137,14 @@ Vectors read_vectors(const Hdf5Reader& file) {
 
 void for_each_vectors(const std::string& input,
                       const std::function<void(const std::string& name, Vectors part)>& give) {
-  Descriptor file = input == "-" ? Descriptor() : open_read(input);
-  Hdf5Stream stream(file ? file.get() : STDIN_FILENO, input == "-" ? "standard input" : input);
+  if (input == "-") return for_each_vectors(STDIN_FILENO, "standard input", give);
+  Descriptor file = open_read(input);
+  for_each_vectors(file.get(), input, give);
+}
+
+void for_each_vectors(int file, const std::string& name,
+                      const std::function<void(const std::string& name, Vectors part)>& give) {
+  Hdf5Stream stream(file, name);
   while (std::optional<Hdf5Reader> image = stream.next()) give(image->name(), read_vectors(*image));
 }
 
@@ -218,8 +224,14 @@ void join_vectors(Vectors& all, Vectors& part, const std::string& name) {
 }
 
 Vectors read_all_vectors(const std::string& input) {
+  if (input == "-") return read_all_vectors(STDIN_FILENO, "standard input");
+  Descriptor file = open_read(input);
+  return read_all_vectors(file.get(), input);
+}
+
+Vectors read_all_vectors(int file, const std::string& source) {
   Vectors all;
-  for_each_vectors(input, [&](const std::string& name, Vectors part) {
+  for_each_vectors(file, source, [&](const std::string& name, Vectors part) {
     bool first = all.dim == 0;
     if (!first &&
         (part.labels.empty() != all.labels.empty() || part.ids.empty() != all.ids.empty()) &&

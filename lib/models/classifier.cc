@@ -109,6 +109,7 @@ Model make_classifier() {
   };
   model.classify = [c](const Scope& s, Expr image) { return classifier_logits(*c, s, image); };
   model.attention = [c](const Scope& s, Expr image) { return tower_attention(c->tower, s, image); };
+  model.token_grid = [c] { return tower_grid(c->tower); };
   model.data_shape = [c] {
     DataShape shape = c->tower.shape();
     shape.num_classes = c->num_classes;

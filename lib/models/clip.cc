@@ -254,6 +254,7 @@ Model make_clip() {
   model.attention = [c](const Scope& s, Expr image) {
     return tower_attention(c->tower, s / "visual", image);
   };
+  model.token_grid = [c] { return tower_grid(c->tower); };
   model.data_shape = [c] { return c->tower.shape(); };
   return model;
 }

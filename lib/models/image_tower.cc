@@ -133,7 +133,16 @@ void ImageTower::take(const DataShape& shape) {
     if (!(std > 0)) throw UsageError("--image-std: expected numbers above 0");
   }
   if (net == "conv") {
-    widths_of(channels);
+    std::size_t stages = widths_of(channels).size();
+    bool one_pixel = stages > 30 || std::max(image_height, image_width) <= std::int64_t(1)
+                                                                               << stages;
+    if (one_pixel && shape.least_rows == 1) {
+      throw UsageError(fmt::format(
+          "{}: the batch norm of --net conv needs two values a channel, but pictures of {}x{} "
+          "leave one "
+          "pixel, and --batch-size a batch of one picture: expected another --batch-size",
+          shape.source, image_height, image_width));
+    }
     return;
   }
   if (embed_dim % num_heads != 0)
@@ -188,6 +197,11 @@ Expr tower_features(const ImageTower& tower, const Scope& scope, Expr image,
 std::vector<Expr> tower_attention(const ImageTower& tower, const Scope& scope, Expr image) {
   if (tower.net == "conv") throw UsageError("this model has no attention");
   return vision_attention(scope, normalised(tower, image), tower.transformer());
+}
+
+TokenGrid tower_grid(const ImageTower& tower) {
+  PatchGrid grid = patch_grid(tower.image_height, tower.image_width, tower.patch_size);
+  return {grid.rows, grid.columns, tower.patch_size};
 }
 
 }  // namespace atelier

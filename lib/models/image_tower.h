@@ -40,5 +40,6 @@ Expr tower_features(const ImageTower& tower, const Scope& scope, Expr image,
 
 // As Model::attention. UsageError for a convolutional tower.
 std::vector<Expr> tower_attention(const ImageTower& tower, const Scope& scope, Expr image);
+TokenGrid tower_grid(const ImageTower& tower);
 
 }  // namespace atelier

@@ -56,6 +56,12 @@ struct DiffusionSpec {
   VarianceType variance_type = VarianceType::fixed_large;
 };
 
+// Squares of so many pixels that a picture is cut into, from its upper left corner; those at the
+// right and lower edge may reach beyond it.
+struct TokenGrid {
+  std::int64_t rows = 0, columns = 0, patch_size = 0;
+};
+
 // A named choice of field values, of the model and of its training ("learning_rate"): what
 // `--preset` starts from.
 struct Preset {
@@ -114,9 +120,10 @@ struct Model {
   std::function<std::int64_t()> context_length;                // T: tokens of a caption
   std::function<Expr(const Scope&, Expr image)> classify;      // -> logits f32 [N, classes]
   // Weights with which tokens look at tokens, one f32 [N, heads, T, T] a block, rows (the third
-  // axis) summing to 1. The last places of T are the grid of patches, row by row; what lies before
+  // axis) summing to 1. The last places of T are those of token_grid, row by row; what lies before
   // them, such as a class token, belongs to no place in the picture.
   std::function<std::vector<Expr>(const Scope&, Expr image)> attention;
+  std::function<TokenGrid()> token_grid;
 
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
 };

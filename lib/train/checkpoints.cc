@@ -215,6 +215,10 @@ void Checkpoints::settle_weights(const std::set<std::string>& net) {
   }
   init_digest_ = fmt::format("{:016x}", digest);
   std::size_t used = taken_.size() - dropped.size();
+  if (used == 0) {
+    throw Error(fmt::format("{}: none of its {} tensors has the name of one of this model",
+                            config_.init == "-" ? "standard input" : config_.init, taken_.size()));
+  }
   logging::note(fmt::format("{}: {} tensors taken, {} initialised anew{}{}", config_.init, used,
                             net.size() - used,
                             dropped.empty() ? "" : ", left out: ", fmt::join(dropped, ", ")));
@@ -227,6 +231,7 @@ Checkpoint Checkpoints::describe() const {
   c.config = task_.config;
   c.preprocess = task_.preprocess;
   c.tokenizer = task_.tokenizer;
+  c.label_names = task_.label_names;
   c.training = to_attributes(TrainConfig(config_).training_fields());
   c.training.insert(c.training.end(), task_.training.begin(), task_.training.end());
   c.inputs = {{"train_digest", fmt::format("{:016x}", data_.train->digest)},

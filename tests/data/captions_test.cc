@@ -38,8 +38,8 @@ TEST_CASE("quotes and line breaks of a caption table are those of csv writers") 
         Texts{" a 5\" nail ", "", ""});
   CHECK(pictures.captions("\xef\xbb\xbf\"filepath\"\t\"title\"\na.png\t\xc3\xa9t\xc3\xa9\n") ==
         Texts{"\xc3\xa9t\xc3\xa9", "", ""});
-  // A row behind one of several lines is a row, and the first of two for one picture counts.
-  CHECK(pictures.captions("filepath\ttitle\na.png\t\"1\n2\n3\"\nb.png\tfour\nb.png\tfive\n") ==
+  // A row behind one of several lines is a row.
+  CHECK(pictures.captions("filepath\ttitle\na.png\t\"1\n2\n3\"\nb.png\tfour\n") ==
         Texts{"1 2 3", "four", ""});
 }
 
@@ -55,6 +55,15 @@ TEST_CASE("rows of a caption table that do not fit are named by the line they be
                  "line 4: its last quote is not closed"));
   CHECK(contains(pictures.refused(head + "b.png\tcaf\xe9\n"), "line 4: expected a title in UTF-8"));
   CHECK(contains(pictures.refused(""), "line 1: expected the header filepath<TAB>title"));
+  const std::string twice = head + "b.png\tfour\n./b.png\tfive\n";
+  CHECK(contains(pictures.refused(twice),
+                 "captions.tsv: line 5: a second title of b.png, which has one in line 4"));
+  pictures.write("captions.tsv", twice);
+  ReadOptions skipping;
+  skipping.on_error = "skip";
+  Dataset set = read(pictures.path(), skipping);
+  CHECK(set.captions[1] == "four");
+  CHECK(set.skipped == 1);
   CHECK(contains(pictures.refused("filepath\na.png\n"), "line 1: expected the header"));
 }
 

@@ -35,7 +35,12 @@ TEST_CASE("figures are lines and JSON, and bars are kept or not") {
   CHECK(broken("frechet=0.5,copies_exact=2", true).empty());
   CHECK(broken("frechet=0.3", true) == std::vector<std::string>{"frechet 0.333333 is above 0.3"});
   CHECK(broken("copies_exact=3", false) == std::vector<std::string>{"copies_exact 2 is below 3"});
-  CHECK(broken("psnr=30", false).size() == 1);
+  CHECK(broken("psnr=30", false).empty());
+  CHECK(broken("psnr=30", true) == std::vector<std::string>{"psnr inf is above 30"});
+  figures[3].value = std::numeric_limits<double>::quiet_NaN();
+  CHECK(broken("psnr=30", false) == std::vector<std::string>{"psnr nan is not within 30"});
+  figures[3].value = -std::numeric_limits<double>::infinity();
+  CHECK(broken("psnr=30", true) == std::vector<std::string>{"psnr -inf is not within 30"});
   CHECK_THROWS_WITH_AS(broken("fid=3", true),
                        "no figure 'fid': there are frechet, copies_exact, psnr", UsageError);
   CHECK_THROWS_WITH_AS(parse_bars("frechet", "--fail", true),

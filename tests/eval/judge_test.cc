@@ -185,20 +185,34 @@ TEST_CASE("stats from a file stand for the set that they are of") {
   std::string path =
       fmt::format("{}/judge_test.{}.h5", std::filesystem::temp_directory_path().string(), getpid());
   write_stats(path, stats_of(reference->frechet.moments, reference->space, real.pictures));
-  auto read = read_reference(path, made, {});
+  auto read = read_reference(Hdf5Reader(std::filesystem::path(path)), made, {});
   CHECK(read->space.name == reference->space.name);
   CHECK(values_of(judge(made, *read, {}, {.bootstrap = 0}))["frechet"] == direct["frechet"]);
   FeatureSpace pixels = make_space(real, "pixels");
   auto whole = make_reference(real, pixels);
   write_stats(path, stats_of(whole->frechet.moments, whole->space, real.pictures));
-  CHECK(read_reference(path, made, pixels)->space.name == pixels.name);
-  CHECK_THROWS_AS(read_reference(path, made, {"vae@1", pixels.rows}), Error);
+  CHECK(read_reference(Hdf5Reader(std::filesystem::path(path)), made, pixels)->space.name ==
+        pixels.name);
+  CHECK_THROWS_AS(
+      read_reference(Hdf5Reader(std::filesystem::path(path)), made, {"vae@1", pixels.rows}), Error);
   std::filesystem::remove(path);
   shape.height = 2;
   shape.width = 8;
   JudgedSet wide = set_of(pictures_of(b, shape, "wide"), "wide");
   CHECK_THROWS_WITH_AS(rows_of(wide, pixels),
                        "wide: pictures of 2x8x3, but the reference has 4x4x3", Error);
+  // Principal components are of pictures, not of so many numbers: those of the file as well, unless
+  // it does not say their shape.
+  CHECK_THROWS_WITH_AS(rows_of(wide, reference->space),
+                       "wide: pictures of 2x8x3, but the reference has 4x4x3", Error);
+  Stats stats = stats_of(reference->frechet.moments, reference->space, real.pictures);
+  CHECK(features_of(stats, "x.h5").rows(wide.pictures).columns == 5);
+  stats.preprocess = {{"channels", std::int64_t{3}},
+                      {"image_height", std::int64_t{4}},
+                      {"image_width", std::int64_t{4}}};
+  CHECK_THROWS_WITH_AS(features_of(stats, "x.h5").rows(wide.pictures),
+                       "wide: pictures of 2x8x3, but the reference has 4x4x3", Error);
+  CHECK(features_of(stats, "x.h5").rows(made.pictures).columns == 5);
   CHECK_THROWS_WITH_AS(make_space(real, "pca:none"),
                        "--features 'pca:none': expected pixels, pca:K or a checkpoint", UsageError);
 }

@@ -107,6 +107,23 @@ TEST_CASE("texts are matched to classes by name, or else in their order with a r
         "texts.h5: texts are taken in the order of the classes: 'class 0' is class 'the class 6'");
 }
 
+TEST_CASE("names that are one to people are told apart if a text has each, or refused") {
+  JudgedSet texts = axes(), rows = rows_with({0});
+  rows.vectors.label_names = texts.vectors.ids;
+  rows.vectors.label_names[0] = texts.vectors.ids[0] = "a-b";
+  rows.vectors.label_names[1] = texts.vectors.ids[1] = "a_b";
+  CHECK(value(zero_shot(rows, {"toy", {}}, texts), "zero_shot_accuracy") == 1);
+  JudgedSet said = texts;
+  said.vectors.ids[0] = "a b", said.vectors.ids[1] = "c";
+  CHECK_THROWS_WITH_AS(zero_shot(rows, {"toy", {}}, said),
+                       "texts.h5: the classes 'a-b' and 'a_b' of pictures.h5 have one text, 'a b'",
+                       Error);
+  rows.vectors.label_names[1] = "A b";
+  CHECK_THROWS_WITH_AS(zero_shot(rows, {"toy", {}}, texts),
+                       "texts.h5: the class 'A b' of pictures.h5 may be the text 'a-b' or 'a_b'",
+                       Error);
+}
+
 TEST_CASE("what cannot be judged by texts is refused") {
   JudgedSet texts = axes(), rows = rows_with({0});
   auto refused = [&](const JudgedSet& set) {
@@ -131,6 +148,18 @@ TEST_CASE("what cannot be judged by texts is refused") {
   JudgedSet foreign = rows;
   foreign.vectors.model = "other";
   CHECK(refused(foreign) == "pictures.h5: vectors [8] of 'other', but texts.h5 has [8] of 'toy'");
+  // Tokens are not in the space that pictures and texts share.
+  JudgedSet pooled = rows;
+  pooled.vectors.config = {{"pool", std::string("mean")}, {"layer", std::int64_t{-1}}};
+  texts.vectors.config = {{"program", std::string("txt2vec")}};
+  CHECK(refused(pooled) == "pictures.h5: vectors of pool mean, but those of texts.h5 are of auto");
+  JudgedSet pictures;
+  pictures.source = "pictures.h5";
+  pictures.pictures.labels = {0};
+  texts.vectors.config = {{"pool", std::string("mean")}};
+  CHECK(refused(pictures) ==
+        "pictures.h5: vectors of pool auto, but those of texts.h5 are of mean");
+  texts.vectors.config.clear();
   JudgedSet unlabelled = rows;
   unlabelled.vectors.labels.assign(unlabelled.vectors.labels.size(), -1);
   CHECK(refused(unlabelled).find("no row has a class") != std::string::npos);

@@ -65,6 +65,7 @@ Model attending(const DataShape& shape,
   model.name = "attending";
   model.data_shape = [shape] { return shape; };
   model.attention = [blocks](const Scope&, Expr image) { return blocks(image, image.shape()[0]); };
+  model.token_grid = [] { return TokenGrid{2, 3, 4}; };
   return model;
 }
 
@@ -229,19 +230,6 @@ TEST_CASE("ways go through their points, straight or in arcs, round and beyond")
   }
 }
 
-TEST_CASE("the grid of patches is found behind the tokens that lie nowhere") {
-  PatchGrid grid = grid_of({32, 32, 3, 0}, 65);
-  CHECK(grid.rows * 8 + grid.columns == 72);
-  CHECK(grid.patch_size == 4);
-  CHECK(grid.before == 1);
-  CHECK(grid_of({224, 224, 3, 0}, 197).before == 1);
-  CHECK(grid_of({224, 224, 3, 0}, 50).patch_size == 32);
-  CHECK(grid_of({48, 80, 1, 0}, 15).columns == 5);
-  CHECK(message_of([] {
-          grid_of({48, 80, 1, 0}, 14);
-        }) == "14 tokens are no grid of squares on 48x80 pixels");
-}
-
 TEST_CASE("attention to oneself is near, to everything as far as the grid, whatever is before it") {
   Store store;
   Loaded loaded(attending(kPatched, two_heads), store, "");
@@ -257,7 +245,6 @@ TEST_CASE("attention to oneself is near, to everything as far as the grid, whate
   CHECK(drawn == 6);
   CHECK(meter.layers() == 2);
   CHECK(meter.heads() == 2);
-  CHECK(meter.grid().before == 1);
   double expected = 0;
   for (int a = 0; a < 6; ++a) {
     for (int b = 0; b < 6; ++b) expected += 4 * std::hypot(a / 3 - b / 3, a % 3 - b % 3) / 36;
@@ -279,6 +266,40 @@ TEST_CASE("attention to oneself is near, to everything as far as the grid, whate
                    store, "");
   CHECK(message_of([&] { AttentionMeter none(sometimes); }) ==
         "attending: this model has no attention");
+}
+
+TEST_CASE("attention is measured on the model's own patches, also where they reach over the edge") {
+  const DataShape pictures{8, 10, 1, 3};
+  Model model = make_model("classifier");
+  for (const BoundField& field : model.fields) {
+    if (field.name == "patch_size") field.set(Scalar(std::int64_t{3}));
+    if (field.name == "embed_dim") field.set(Scalar(std::int64_t{8}));
+    if (field.name == "depth") field.set(Scalar(std::int64_t{1}));
+    if (field.name == "num_heads") field.set(Scalar(std::int64_t{2}));
+  }
+  model.fit(pictures);
+  Store store(3);
+  {
+    Graph graph;
+    Scope scope(graph, store, Mode::eval);
+    model.classify(scope, graph.input("image", DType::f32, {1, 8, 10, 1}));
+  }
+  // Without queries and keys every token looks at all alike.
+  for (const std::string& name : store.names()) {
+    if (name.find("qkv") != name.npos) std::ranges::fill(store.values(name), 0.0f);
+  }
+  Loaded loaded(model, store, "");
+  AttentionMeter meter(loaded);
+  CHECK(meter.grid().rows == 3);
+  CHECK(meter.grid().columns == 4);
+  CHECK(meter.grid().patch_size == 3);
+  std::vector<Item> items = random_items(2, pictures);
+  meter.add(items, testing::identity_order(2));
+  double expected = 0;
+  for (int a = 0; a < 12; ++a) {
+    for (int b = 0; b < 12; ++b) expected += 3 * std::hypot(a / 4 - b / 4, a % 4 - b % 4) / 144;
+  }
+  CHECK(meter.distance(0) == doctest::Approx(expected).epsilon(1e-6));
 }
 
 TEST_CASE("what attention does becomes a table and a picture, whatever the batches") {

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <limits>
 
-#include "io/file_kind.h"
 #include "io/vectors.h"
 #include "support.h"
 
@@ -44,7 +43,6 @@ TEST_CASE("stats come back as they were") {
   Folder folder;
   std::string path = folder.path("s.h5");
   write_stats(path, example());
-  CHECK(kind_of_file(path) == "stats");
   Stats s = read_stats(Hdf5Reader(std::filesystem::path(path)));
   CHECK(s.features == example().features);
   CHECK(s.count == 7);
@@ -104,5 +102,4 @@ TEST_CASE("images of vectors back to back are one set") {
                 found);
   found = message_of([&] { read_all_vectors(folder.path()); });
   CHECK_MESSAGE(contains(found, "Is a directory"), found);
-  CHECK(kind_of_file(folder.path()).empty());
 }

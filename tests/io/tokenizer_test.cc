@@ -51,6 +51,16 @@ TEST_CASE("a tokenizer comes back byte for byte, and is no tensor") {
   CHECK(read_checkpoint_attributes(bare).tokenizer.empty());
 }
 
+TEST_CASE("a checkpoint keeps the digest of its tokenizer, beside the fields") {
+  Folder folder;
+  const std::string path = folder.path("c.h5");
+  write_checkpoint(path, with_tokenizer("any bytes at all"), Store());
+  Hdf5Reader file{std::filesystem::path(path)};
+  CHECK(to_text(*find(file.attributes("/config"), "tokenizer_xxh3")) ==
+        xxh3_hex(bytes_of("any bytes at all")));
+  CHECK(read_checkpoint_attributes(file).config.size() == 1);
+}
+
 TEST_CASE("a tokenizer that is damaged or of another kind is refused by name") {
   Folder folder;
   const std::string path = folder.path("c.h5");

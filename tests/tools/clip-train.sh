@@ -83,6 +83,15 @@ done
 as=()
 refused 'expected labels' clip-train --synthetic noise --synthetic-count 9 --image-size 16 --targets labels -o x.h5
 data-pack -q --synthetic noise --synthetic-count 9 --image-size 16 -o noise.h5
+printf '%s\n' 0 0 0 0 0 0 0 0 0 >same.txt && data-pack -q noise.h5 --labels same.txt -o one-class.h5
+refused 'one-class.h5: expected labels of at least 2 classes, found 1' clip-train one-class.h5 --targets labels -o x.h5
+status 2 clip-train shapes.h5 "${vit[@]}" "${words[@]}" --batch-size 1 --steps 1 -o x.h5
+stderr_has '--batch-size 1: --loss clip needs others to tell a picture from'
+status 0 clip-train -q shapes.h5 "${vit[@]}" "${words[@]}" --batch-size 1 --loss sigmoid --steps 1 -o x.h5
+status 2 clip-train shapes.h5 --targets labels --net conv --channels '8,8,8,8' --batch-size 1 --steps 1 -o x.h5
+stderr_has 'the batch norm of --net conv needs two values a channel'
+refused 'shapes.h5: expected at least 2 pictures to tell apart, found 1' clip-train shapes.h5 --limit 1 "${small[@]}" --steps 1 -o x.h5
+refused 'conv.h5: none of its ' clip-train shapes.h5 "${small[@]}" --steps 1 --init conv.h5 -o x.h5
 refused 'noise.h5: expected labels' clip-train shapes.h5 --targets labels --val-data noise.h5 -o x.h5
 printf '%s\n' 0 1 2 3 4 5 6 7 8 >many.txt && data-pack -q noise.h5 --labels many.txt -o many.h5
 refused 'many.h5: its classes are not those of shapes.h5' clip-train shapes.h5 --targets labels --val-data many.h5 -o x.h5
@@ -92,6 +101,9 @@ refused 'caption' clip-train --synthetic noise --synthetic-count 9 --image-size 
 mkdir pictures && for i in 1 2 3; do { printf 'P6\n8 8\n255\n' && head -c 192 /dev/zero; } >pictures/$i.ppm; done
 printf 'filepath\ttitle\n1.ppm\ta red thing\n2.ppm\ta blue thing\n' >pictures/captions.tsv
 refused '3.ppm' clip-train pictures "${small[@]}" --steps 1 -o x.h5
+status 3 clip-train pictures "${small[@]}" --steps 1 --on-error skip -o x.h5
+printf 'filepath\ttitle\n1.ppm\ta red thing\n2.ppm\tblue\n3.ppm\tgreen\n2.ppm\tpink\n' >pictures/captions.tsv
+refused 'captions.tsv: line 5: a second title of 2.ppm, which has one in line 3' clip-train pictures "${small[@]}" --steps 1 -o x.h5
 status 3 clip-train pictures "${small[@]}" --steps 1 --on-error skip -o x.h5
 printf 'filepath\ttitle\n1.ppm\ta red thing\n2.ppm\t \n3.ppm\tgreen\n' >pictures/captions.tsv
 refused '2.ppm' clip-train pictures "${small[@]}" --steps 1 -o x.h5

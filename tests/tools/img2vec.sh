@@ -326,4 +326,12 @@ if command -v script >/dev/null; then
   status 2 script -qec 'img2vec -q -m vae.h5 shapes.h5' /dev/null
   stdout_has 'img2vec: standard output is a terminal; give -o FILE'
 fi
+
+# ---- folders of names that are no UTF-8 stay in their ids
+mkdir -p odd/a && cp "$(find . -name '*.ppm' | head -n 1)" odd/a/$'\xff.ppm'
+status 0 img2vec -q -m vae.h5 odd/a/$'\xff.ppm' --format jsonl
+stdout_has '"odd/a/%FF.ppm"'
+printf 'odd/a/\377.ppm\n' >odd.list
+status 0 img2vec -q -m vae.h5 --files-from odd.list --format jsonl
+stdout_has '"odd/a/%FF.ppm"'
 finish

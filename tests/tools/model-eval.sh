@@ -112,10 +112,104 @@ status 2 model-eval unseen.h5 --reference real.h5 --nearest nearest.jpg
 stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 or .tar (see"
 status 1 model-eval unseen.h5 --classifier vae.h5
 stderr_has 'vae.h5: this model has no classes'
+status 0 clip-train -q real.h5 --targets labels --net conv --channels 4,8 --steps 2 -o cls.h5
+status 0 model-eval unseen.h5 --classifier cls.h5 --json
+stdout_has '^\{"classifier":"classifier@[0-9a-f]{16}","class_score":[0-9.]+,"class_accuracy":[0-9.]+\}$'
+status 0 model-eval unseen.h5 --classifier cls.h5 --reference real.h5 "${quick[@]}"
+stdout_has '^classifier: classifier@[0-9a-f]{16}$'
+status 0 python3 - <<'P'
+import h5py, shutil
+shutil.copy("cls.h5", "huge.h5")
+with h5py.File("huge.h5", "r+") as f:
+    for name, w in f["model"].items():
+        if w.ndim > 1:
+            w[...] = 1e30
+            del w.attrs["xxh3"]
+P
+refused 'huge.h5: its logits of unseen.h5 are not finite' model-eval unseen.h5 --classifier huge.h5
+{ printf 'P6\n16 16\n255\n' && head -c 768 /dev/zero; } >black.ppm
+mkdir -p black && for i in 1 2 3 4 5 6; do cp black.ppm black/$i.ppm; done
+status 0 model-eval --baselines black --fail-below pca_2_psnr=20
+stdout_has '^pca_2_psnr: inf dB$'
+status 1 model-eval --baselines black --fail-above pca_2_psnr=20
+
+# ---- a bar on what is never printed is refused before any work, no bar on what is
+while IFS='|' read -r job what; do
+  # shellcheck disable=SC2086  # words are meant
+  status 0 model-eval unseen.h5 $job
+  sed -n 's/^\([a-z_0-9]*\): [-0-9.ein]*\( .*\)\{0,1\}$/\1/p' stdout >names
+  check "figures of $job" test "$(wc -l <names)" -ge "$what"
+  # shellcheck disable=SC2086
+  status 1 model-eval none.h5 $job --fail-above "$(sed 's/$/=1e30/' names | paste -sd ,)"
+  stderr_has 'none.h5: cannot open'
+  # shellcheck disable=SC2086
+  status 2 model-eval none.h5 $job --fail-below typo=5
+  stderr_has "no figure 'typo': there are $(head -n 1 names)"
+done <<'T'
+--reference real.h5 --bootstrap 3 --features pca:8 --control --classifier cls.h5|30
+--probe real.h5|8
+--reconstruct vae.h5|5
+--baselines|20
+--classifier cls.h5|2
+--save-stats bars.h5|1
+T
+status 2 model-eval unseen.h5 --reference real.h5 --nearest same.h5 --save-stats same.h5
+stderr_has '--nearest and --save-stats both want same.h5'
+
+# ---- classes are those of the model by their names, and by their numbers where one side has none
+clip-train -q real.h5 --targets labels --net conv --channels 8,8 --epochs 3 -o classes.h5
+status 0 model-eval real.h5 --classifier classes.h5
+cp stdout whole.out
+stdout_has '^class_accuracy: [0-9.]+ classifier@[0-9a-f]{16}$'
+mkdir -p some/disc some/triangle
+python3 - <<'P' || echo 'skipped: pictures of two classes: python3-h5py is not installed'
+import h5py
+with h5py.File("real.h5") as file:
+    names = [name.decode().rstrip("\0") for name in file["meta/label_names"][:]]
+    kept = [0, 0, 0]
+    for picture, label in zip(file["images"][:], file["labels"][:]):
+        name, kept[label] = names[label], kept[label] + 1
+        if name in ("disc", "triangle") and kept[label] <= 40:
+            with open(f"some/{name}/{kept[label]}.ppm", "wb") as out:
+                out.write(b"P6 16 16 255\n" + picture.tobytes())
+P
+if [ -e some/disc/1.ppm ]; then
+  status 0 model-eval some --classifier classes.h5
+  cp stdout some.out
+  # Without the squares, whatever number the triangles have here.
+  status 0 model-eval some/disc --classifier classes.h5
+  is "$(value class_accuracy some.out) >= $(value class_accuracy whole.out) - 0.35"
+  status 0 model-eval some --likelihood classes.h5
+  is "$(value accuracy stdout) == $(value class_accuracy some.out)"
+  mv some/triangle some/zebra
+  status 1 model-eval some --classifier classes.h5
+  stderr_has 'model-eval: some: has the class zebra, which classes.h5 does not know'
+fi
+seq 200 | sed 's/.*/9/' >nines.txt
+for job in --classifier --likelihood; do
+  status 1 model-eval noise.h5 --labels nines.txt $job classes.h5
+  stderr_has 'model-eval: noise.h5: has the class 9, which classes.h5 does not know'
+done
+status 1 model-eval noise.h5 --likelihood classes.h5
+stderr_has 'model-eval: noise.h5: expected labels for classes.h5, found none'
+status 0 img2vec -q -m classes.h5 noise.h5 --labels nines.txt -o nines.h5
+
+# ---- a model of pictures and texts has no likelihood of pictures
+clip-train -q real.h5 --net conv --channels 8,8 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 \
+  --projection-dim 8 --vocab-size 300 --steps 2 -o clip.h5
+status 1 model-eval unseen.h5 --likelihood clip.h5
+stderr_has 'model-eval: clip.h5: this model compares pictures with texts, it has no likelihood of pictures'
 
 # ---- vectors, of which the test of the library writes some
 if [ -x "$build/eval_test" ]; then
   status 0 env ATELIER_WRITE_VECTORS="$PWD" "$build/eval_test" -tc='vectors are probed*'
+  status 0 python3 - <<'P'
+import h5py, shutil
+shutil.copy("train.h5", "large.h5")
+with h5py.File("large.h5", "r+") as f:
+    f["vectors"][0, 0] = 1e38
+    del f["vectors"].attrs["xxh3"]
+P
   status 0 model-eval test.h5 --probe train.h5
   stdout_has '^knn_accuracy: (1|0\.9[0-9]+) toy@0000000000000001$'
   cp stdout probe.out
@@ -137,11 +231,16 @@ if [ -x "$build/eval_test" ]; then
   done <<'T'
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
+test.h5 --probe one.h5|one.h5: a probe needs at least 2 rows, found 1
+test.h5 --probe large.h5|large.h5: ridge: columns are dependent, and beside variances as large as 
 test.h5 --retrieval train.h5|test.h5: 300 rows have no partners in the 600 of train.h5
 test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
 one.h5 --reference test.h5 --bootstrap 0|one.h5: distances need at least 2 rows, found 1
-real.h5 --reference train.h5|real.h5: expected kind vectors, found kind images
-test.h5 --reference real.h5|test.h5: expected kind images, found kind vectors
+real.h5 --reference train.h5|real.h5: holds pictures, but train.h5 holds vectors
+test.h5 --reference real.h5|test.h5: holds vectors, but real.h5 holds pictures
+test.h5 --probe real.h5|test.h5: holds vectors, but real.h5 holds pictures
+test.h5 --reference train.h5 --unseen real.h5|real.h5: expected kind vectors, found kind images
+test.h5 --reference vae.h5|test.h5: holds vectors, but vae.h5 holds a checkpoint
 train.h5 --modes test.h5|test.h5: /config describes no toy; data-pack --synthetic ring and its like make some
 T
   status 2 model-eval test.h5 --reference train.h5 --features pixels
@@ -190,13 +289,19 @@ stdout_is 'toy: swiss-roll\nrows: 2000\nreference_rows: 2000\nsliced_wasserstein
 data-pack -q real.h5 --limit 1 -o single.h5
 data-pack -q real.h5 --limit 3 -o three.h5
 data-pack -q --synthetic noise --synthetic-count 30 --image-size 8 -o small.h5
+# As many numbers as the pictures of real.h5 have, in another shape.
+data-pack -q --synthetic noise --synthetic-count 30 --image-height 16 --image-width 48 --image-channels 1 -o long.h5
 while IFS='|' read -r words message; do
   # shellcheck disable=SC2086  # words are meant
   refused "$message" model-eval $words
 done <<'T'
 unseen.h5 --reference single.h5|single.h5: expected at least 2 pictures, found 1
 unseen.h5 --reference single.h5 --features pixels|single.h5: a reference needs at least 2 rows, found 1
-small.h5 --reference real.h5|small.h5: pictures of 192 numbers, but the principal components are of 768
+small.h5 --reference real.h5|small.h5: pictures of 8x8x3, but the reference has 16x16x3
+long.h5 --reference real.h5|long.h5: pictures of 16x48x1, but the reference has 16x16x3
+long.h5 --reference real.h5 --nearest x.h5|long.h5: pictures of 16x48x1, but the reference has 16x16x3
+long.h5 --reference stats.h5|long.h5: pictures of 16x48x1, but the reference has 16x16x3
+small.h5 --reference stats.h5|small.h5: pictures of 8x8x3, but the reference has 16x16x3
 small.h5 --reference real.h5 --features pixels|small.h5: pictures of 8x8x3, but the reference has 16x16x3
 small.h5 --reconstruct vae.h5 --image-size 8|small.h5: pictures of 8x8x3, but vae.h5 takes 16x16x3
 unseen.h5 --reference missing.h5|missing.h5: cannot open: No such file or directory

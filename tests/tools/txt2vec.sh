@@ -102,8 +102,18 @@ status 0 bash -c 'img2vec -q -m clip.h5 classed | model-eval - --zero-shot class
 check 'vectors in a pipe say the same' cmp direct stdout
 status 0 bash -c 'txt2vec -q --model clip.h5 --template "a {}" --template "{}" hat hair | model-eval classed --features clip.h5 --zero-shot -'
 check 'so do texts in a pipe' cmp direct stdout
+status 0 bash -c 'model-eval <(img2vec -q -m clip.h5 classed) --zero-shot <(cat classes.h5)'
+check 'so do pipes with names' cmp direct stdout
 status 2 model-eval classed --zero-shot classes.h5
 stderr_has '--zero-shot: pictures need --features CHECKPOINT, that of the texts'
+# Tokens are not in the space that pictures and texts share, however wide they are.
+# Tokens of 8 numbers: so many has the space now, too, in place of 6.
+status 0 clip-train -q set -o wide.h5 "${sizes[@]/#6/8}" --steps 1 --batch-size 6
+status 0 txt2vec -q --model wide.h5 hat hair -o wide-texts.h5
+status 0 img2vec -q -m wide.h5 classed --pool mean -o tokens.h5
+refused 'tokens.h5: vectors of pool mean, but those of wide-texts.h5 are of auto' model-eval tokens.h5 --zero-shot wide-texts.h5
+status 0 img2vec -q -m wide.h5 classed --limit 2 --pool cls -o tokens.h5
+refused 'tokens.h5: vectors of pool cls, but those of wide-texts.h5 are of auto' model-eval tokens.h5 --retrieval wide-texts.h5
 refused 'zero-shot accuracy needs labels, there are none' model-eval set --features clip.h5 --zero-shot classes.h5
 status 0 txt2vec -q --model clip.h5 hat -o one.h5
 refused "one.h5: a text is called 'hat', as a class of classed, but none is called 'hair'" model-eval classed --features clip.h5 --zero-shot one.h5
@@ -111,6 +121,19 @@ status 0 txt2vec -q --model clip.h5 cap -o one.h5
 refused 'one.h5: 1 texts for the 2 classes of classed' model-eval classed --features clip.h5 --zero-shot one.h5
 status 0 vae-train -q classed -o small.h5 --net fc --hidden-dim 8 --latent-dim 6 --steps 1
 refused "classes.h5: vectors of 'clip@" model-eval classed --features small.h5 --zero-shot classes.h5
+
+# ---- another model's tokenizer is not taken for the own one
+cp -r set others && sed -i 's/pixel avatar with/quite other words about a/' others/captions.tsv
+status 0 clip-train -q others -o others.h5 "${sizes[@]}" --steps 1 --batch-size 6
+status 0 python3 - <<'P'
+import h5py, shutil
+shutil.copy("clip.h5", "foreign.h5")
+with h5py.File("foreign.h5", "r+") as f, h5py.File("others.h5") as o:
+    del f["tokenizer"]
+    f["tokenizer"] = o["tokenizer"][:]
+    f["tokenizer"].attrs["type"] = o["tokenizer"].attrs["type"]
+P
+refused 'foreign.h5: /tokenizer: is not the one that the model was trained with: expected ' txt2vec --model foreign.h5 -o x.h5 'a hat'
 
 # ---- statuses
 status 3 txt2vec --model clip.h5 --on-error skip --format csv 'a hat' ''
@@ -147,6 +170,7 @@ python3 - <<'P'
 import h5py, numpy
 with h5py.File("before.h5", "r+") as f:
     f["tokenizer"].attrs["type"] = numpy.bytes_("sentencepiece")
+    del f["config"].attrs["tokenizer_xxh3"]  # as of an older version
 P
 refused 'before.h5: /tokenizer: holds no tokenizer of SentencePiece' txt2vec --model before.h5 -o x.h5 'a hat'
 refused 'operands.h5: expected kind checkpoint, found kind vectors' txt2vec --model operands.h5 -o x.h5 'a hat'

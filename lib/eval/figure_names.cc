@@ -1,0 +1,87 @@
+// The list, which tests/tools/model-eval.sh compares with what is printed.
+#include "eval/figure_names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace atelier {
+namespace {
+
+const std::vector<std::string> kDistances = {
+    "frechet",   "frechet_low", "frechet_high", "frechet_limit", "kernel", "kernel_standard_error",
+    "precision", "recall",      "density",      "coverage"};
+
+std::vector<std::string> compared() {
+  std::vector<std::string> names = {"rows", "reference_rows"};
+  names.insert(names.end(), kDistances.begin(), kDistances.end());
+  for (const char* name : {"nearest", "nearest_real", "nearer_prob", "copying_z", "copies",
+                           "copies_real", "copies_exact"})
+    names.emplace_back(name);
+  return names;
+}
+
+std::vector<std::string> of_control() {
+  std::vector<std::string> names;
+  for (const std::string& name : kDistances) names.push_back("control_" + name);
+  return names;
+}
+
+std::vector<std::string> of_baselines() {
+  std::vector<std::string> names = {"train_rows", "rows"};
+  for (int k : {2, 8, 16, 32, 64}) {
+    names.push_back(fmt::format("pca_{}_squared_error", k));
+    names.push_back(fmt::format("pca_{}_psnr", k));
+  }
+  for (const char* name : {"bernoulli_nll", "mixture_nll", "histogram_bits", "place_histogram_bits",
+                           "context_histogram_bits", "gaussian_bits", "wiener_linear_epsilon",
+                           "wiener_linear_v", "wiener_cosine_epsilon", "wiener_cosine_v"})
+    names.emplace_back(name);
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> figure_names(Job job) {
+  switch (job) {
+    case Job::compare:
+      return compared();
+    case Job::control:
+      return of_control();
+    case Job::probe:
+      return {
+          "rows",           "train_rows",           "majority_accuracy", "knn_accuracy",
+          "ridge_accuracy", "ridge_train_accuracy", "logistic_accuracy", "logistic_train_accuracy"};
+    case Job::retrieve:
+      return {"pairs",         "forward_at_1",  "forward_at_5",  "forward_at_10",
+              "backward_at_1", "backward_at_5", "backward_at_10"};
+    case Job::zero_shot:
+      return {"rows",
+              "classes",
+              "majority_accuracy",
+              "zero_shot_accuracy",
+              "zero_shot_class_accuracy",
+              "zero_shot_top_5"};
+    case Job::reconstruct:
+      return {"rows", "squared_error", "mse", "psnr", "ssim"};
+    case Job::baselines:
+      return of_baselines();
+    case Job::classify:
+      return {"class_score", "class_accuracy", "class_score_real", "class_accuracy_real"};
+    case Job::stats:
+      return {"rows"};
+  }
+  return {};
+}
+
+void require_known(std::span<const Bar> bars, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  for (const Bar& bar : bars) {
+    if (std::ranges::find(names, bar.key) != names.end()) continue;
+    throw UsageError(fmt::format("no figure '{}': there are {}", bar.key, fmt::join(names, ", ")));
+  }
+}
+
+}  // namespace atelier
