@@ -212,7 +212,7 @@ Fields diffusion_fields(SampleArgs& args) {
            {.name = "guidance_scale",
             .help = "how far predictions are moved on from no class through the class; 1: not",
             .origin = "Ho and Salimans 2022, whose w is this less 1"}),
-      bind(args.clip, {"clip", "clipping predicted pictures to the range of pixels"}),
+      bind(args.clip, {"clip_x0", "clipping predicted pictures to the range of pixels"}),
       bind(args.threshold_quantile,
            {.name = "threshold_quantile",
             .help = "dynamic thresholding at this quantile of each prediction; 0: none",

@@ -1,0 +1,81 @@
+#!/bin/bash
+# ddpm-train: networks and objectives, equal bytes, resumption, samplers, bad input.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+data-pack -q --synthetic shapes --synthetic-count 61 --image-size 8 -o shapes.h5
+data-pack -q --synthetic ring --synthetic-count 200 -o ring.h5
+unet=(--base-channels 4 --channel-mult '1,2' --attention-sizes 4 --batch-size 8)
+dit=(--net dit --patch-size 4 --embed-dim 8 --depth 1 --num-heads 2 --batch-size 8)
+
+# ---- equal bytes: two runs, any number of threads, both levels
+same_bytes ddpm-train shapes.h5 "${unet[@]}" --steps 3 --ema-decay 0.9
+same_bytes ddpm-train shapes.h5 "${dit[@]}" --steps 3 --class-conditional
+
+# ---- schedules, predictions, variances, objectives
+while read -r options; do
+  # shellcheck disable=SC2086  # words are meant
+  status 0 ddpm-train -q shapes.h5 "${dit[@]}" $options --steps 2 --val-split 0.3 -o d.h5
+  status 0 sample -q d.h5 -n 2 --sample-steps 3 -o d.png
+done <<'T'
+--beta-schedule cosine --prediction-type v
+--beta-schedule sigmoid --prediction-type x0 --min-snr-gamma 5
+--beta-schedule scaled-linear --variance-type fixed-small
+--zero-terminal-snr --prediction-type v
+--variance-type learned-range --loss hybrid
+--variance-type learned-range --loss vlb --timestep-sampler loss-second-moment
+--num-timesteps 100
+T
+
+# ---- a new network tells nothing: its error is that of the noise
+status 0 ddpm-train -q shapes.h5 --base-channels 4 --batch-size 61 --steps 1 --learning-rate 0 --log-every 1 --metrics m.jsonl -o zero.h5
+check 'the first error is 1' python3 -c 'import json, sys
+loss = [json.loads(line)["loss"] for line in open("m.jsonl") if "\"loss\"" in line and "epoch" in line][0]
+sys.exit(abs(loss - 1) > 0.03)'
+
+# ---- resumption: stopped after each step, with a history of losses, the end is the same file
+full=(shapes.h5 "${unet[@]}" --steps 7 --grad-accum-steps 2 --ema-decay 0.9 --val-split 0.2 --val-every 3
+  --variance-type learned-range --loss vlb --timestep-sampler loss-second-moment --num-timesteps 30)
+status 0 ddpm-train "${full[@]}" --run-dir straight -o straight.h5
+for attempt in $(seq 40); do
+  ddpm-train "${full[@]}" --run-dir broken --resume --max-time 0.0001s -o broken.h5 2>stderr && break
+done
+status 0 test "$attempt" -ge 7
+status 0 cmp straight.h5 broken.h5
+status 0 cmp straight/step-00000007.h5 broken/step-00000007.h5
+status 1 grep -q timesteps <(h5ls -r straight/step-00000007.h5)
+
+# ---- every sampler gives a seed its picture, whatever the batch
+status 0 ddpm-train -q shapes.h5 "${unet[@]}" --class-conditional --steps 3 -o classes.h5
+for sampler in ddpm ddim dpm2m heun; do
+  how=(--sampler "$sampler" --sample-steps 4 --guidance-scale 2)
+  status 0 sample -q classes.h5 --seeds 0-6 "${how[@]}" --batch-size 3 -o seven.h5
+  status 0 sample -q classes.h5 --seeds 5 "${how[@]}" -o fifth.h5
+  check "$sampler: seed 5 is picture 5 of seven" python3 -c 'import h5py, sys
+seven, one = h5py.File("seven.h5")["images"][5], h5py.File("fifth.h5")["images"][0]
+sys.exit(not (seven == one).all())'
+done
+status 0 sample -q classes.h5 -n 2 --sampler ddim --eta 1 --sample-steps 4 --timestep-spacing leading --threshold-quantile 0.9 -o t.png
+status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 3 -o points.h5
+status 0 sample -q points.h5 -n 40 --sample-steps 5 -o drawn.h5
+status 0 model-eval drawn.h5 --modes ring.h5
+
+# ---- what cannot be meant
+while IFS='|' read -r options text; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 ddpm-train shapes.h5 $options --steps 1 -o x.h5
+  stderr_has "$text"
+done <<'T'
+--loss hybrid|hybrid
+--zero-terminal-snr|epsilon
+--min-snr-gamma 5 --variance-type learned-range --loss vlb|min_snr_gamma with the loss vlb
+--channel-mult 1,2,2,2,2|too small for 4 halvings
+--num-heads 3|--num-heads 3: does not divide
+--channel-mult 1,|--channel-mult '1,': expected numbers
+T
+status 1 sample straight.h5 --guidance-scale 2 -o x.png
+stderr_has 'straight.h5: --guidance-scale 2: this model knows no classes to guide to'
+status 2 sample classes.h5 --sampler dpm2m --eta 0.5 -o x.png
+status 2 sample classes.h5 --sample-steps 2000 -o x.png
+check 'nothing was written' test ! -e x.h5 -a ! -e x.png
+finish

@@ -1,0 +1,87 @@
+#!/bin/bash
+# gan-train: losses and penalties, equal bytes, resumption in the middle of cycles, samples, bad input.
+# shellcheck source=tests/tools/harness.sh
+. "${0%/*}/harness.sh"
+
+data-pack -q --synthetic shapes --synthetic-count 61 --image-size 16 -o shapes.h5
+data-pack -q --synthetic ring --synthetic-count 200 -o ring.h5
+net=(--base-channels 4 --latent-dim 6 --batch-size 8)
+small=("${net[@]}" --val-samples 0)
+
+# ---- equal bytes: two runs, any number of threads, both levels
+same_bytes gan-train shapes.h5 "${small[@]}" --steps 4 --ema-decay 0.9 --discriminator-steps 2 --penalty gradient
+
+# ---- every loss with every penalty that suits it
+for loss in minimax non-saturating least-squares hinge wasserstein; do
+  for penalty in none gradient dragan r1; do
+    status 0 gan-train -q shapes.h5 "${small[@]}" --loss $loss --penalty $penalty --steps 2 --log-every 1 --metrics m.jsonl -o g.h5
+    rm -f m.jsonl.old
+    check "$loss, $penalty: finite losses of both" \
+      python3 -c 'import json, math, sys
+records = [json.loads(line) for line in open("m.jsonl")]
+told = [r for r in records if "discriminator_loss" in r]
+sys.exit(len(told) != 2 or not all(math.isfinite(r["discriminator_loss"]) and math.isfinite(r["loss"]) for r in told))'
+    rm m.jsonl
+  done
+done
+status 0 gan-train -q shapes.h5 "${small[@]}" --loss wasserstein --weight-clip 0.01 --optimizer rmsprop --steps 3 -o clipped.h5
+status 0 gan-train -q shapes.h5 "${small[@]}" --discriminator-norm layer --unroll-steps 2 --steps 3 -o ahead.h5
+status 0 gan-train -q shapes.h5 "${small[@]}" --instance-noise 0.5 --instance-noise-steps 2 --label-smoothing 0.1 --discriminator-learning-rate 1e-4 --steps 3 -o noisy.h5
+
+# ---- resumption: stopped after each few steps, in cycles of three updates that look ahead, the end is
+# the same file
+full=(shapes.h5 "${net[@]}" --steps 9 --discriminator-steps 2 --discriminator-norm layer --unroll-steps 1
+  --ema-decay 0.9 --val-samples 16 --val-every 4 --instance-noise 0.3 --instance-noise-steps 20)
+status 0 gan-train "${full[@]}" --run-dir straight -o straight.h5
+for attempt in $(seq 40); do
+  gan-train "${full[@]}" --run-dir broken --resume --max-time 0.0001s -o broken.h5 2>stderr && break
+done
+status 0 test "$attempt" -ge 9
+status 0 cmp straight.h5 broken.h5
+status 0 cmp straight/step-00000009.h5 broken/step-00000009.h5
+status 0 cmp straight/best.h5 broken/best.h5
+
+# ---- what is made: the same picture for a seed, whatever the batch; classes go round
+status 0 sample -q straight.h5 --seeds 7 --format ppm -o one.ppm
+status 0 sample -q straight.h5 --seeds 0-9 --batch-size 3 --format hdf5 -o ten.h5
+status 0 sample -q straight.h5 --seeds 7 --format hdf5 -o seventh.h5
+check 'seed 7 is picture 7 of ten' python3 -c 'import h5py, sys
+ten, one = h5py.File("ten.h5")["images"][7], h5py.File("seventh.h5")["images"][0]
+sys.exit(not (ten == one).all())'
+status 0 gan-train -q shapes.h5 "${small[@]}" --class-conditional --steps 2 -o classes.h5
+status 0 sample -q classes.h5 -n 6 --class 2 --truncation 0.7 -o c.png
+status 1 sample classes.h5 --class 3 -o c.png
+stderr_has 'classes.h5: no class 3, it has 0 to 2'
+status 1 sample straight.h5 --class 0 -o c.png
+stderr_has 'straight.h5: this model draws no classes'
+status 0 interpolate straight.h5 --seeds 1,2 --frames 4 -o strip.png
+
+# ---- vectors
+status 0 gan-train -q ring.h5 --hidden-dim 8,8 --latent-dim 2 --loss wasserstein --penalty gradient --steps 3 -o points.h5
+status 0 sample -q points.h5 -n 40 -o drawn.h5
+status 0 model-eval drawn.h5 --modes ring.h5
+stdout_has '^rows: 40$'
+status 0 sample points.h5 -n 3 -o drawn.csv
+status 2 sample points.h5 -n 3 -o drawn.xyz
+status 2 sample straight.h5 -n 3 -o drawn.csv
+
+# ---- what cannot be meant
+while IFS='|' read -r options text; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 gan-train shapes.h5 $options --steps 1 -o x.h5
+  stderr_has "$text"
+done <<'T'
+--penalty gradient --discriminator-norm batch|with --discriminator-norm batch a row's slope depends on the others
+--label-smoothing 0.1 --loss hinge|--loss hinge has no labels
+--weight-clip 0.01 --penalty r1|--penalty r1 bounds the slopes already
+--instance-noise-steps 5|--instance-noise-steps: needs --instance-noise
+--one-sided-penalty|--penalty none has no sides
+--loss wgan|--loss 'wgan': expected
+--hidden-dim 0 --net mlp|--hidden-dim '0': expected widths
+T
+data-pack -q --synthetic noise --synthetic-count 9 --image-size 8 -o noise.h5
+status 2 gan-train noise.h5 --class-conditional --steps 1 -o x.h5
+stderr_has '--class-conditional: the pictures have no labels'
+status 2 gan-train ring.h5 --hflip --steps 1 -o x.h5
+check 'nothing was written' test ! -e x.h5
+finish
