@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "eval/sample_quality.h"
 #include "train/signals.h"
 #include "train/train_plans.h"
@@ -36,8 +37,28 @@ struct AdversaryConfig {
     };
   }
 
+  // UsageError for what cannot be meant.
+  void check(const Model& model, const TrainConfig& config) const {
+    if (discriminator_learning_rate > 0 && !(config.learning_rate > 0))
+      throw UsageError("--discriminator-learning-rate: --learning-rate 0 has no schedule to share");
+    Attributes fields = to_attributes(model.fields);
+    const std::string& own =
+        discriminator_optimizer == "auto" ? optimizer : discriminator_optimizer;
+    bool clips = std::get<double>(*find(fields, "weight_clip")) > 0;
+    if (clips && own == "adam" && config.adam_beta1 > 0)
+      throw UsageError(
+          "--weight-clip: momentum drives weights into the bound and keeps them there (Arjovsky et "
+          "al. "
+          "2017); expected --discriminator-optimizer rmsprop or --adam-beta1 0");
+    if (std::get<std::int64_t>(*find(fields, "unroll_steps")) > 0 &&
+        to_text(*find(fields, "loss")) == "non-saturating")
+      logging::warning(
+          "--unroll-steps: with --loss non-saturating looking ahead has done harm; the paper has "
+          "minimax");
+  }
+
   TrainedPlayer player(const Player& of_model, const TrainConfig& config) const {
-    bool generator = of_model.averaged;
+    bool generator = of_model.name == "generator";
     TrainedPlayer player{of_model};
     player.adam = {config.adam_beta1, config.adam_beta2, config.adam_eps, config.weight_decay};
     if (!generator && discriminator_learning_rate > 0)
@@ -57,6 +78,12 @@ struct AdversaryConfig {
 struct AssessConfig {
   std::int64_t val_samples = 2048;
 
+  // Figures of few samples choose by chance.
+  void check() const {
+    if (val_samples == 0 || val_samples >= 16) return;
+    throw UsageError("--val-samples " + std::to_string(val_samples) +
+                     ": expected 0 or at least 16");
+  }
   Fields fields() {
     return {bind(val_samples,
                  {.name = "val_samples",
@@ -104,6 +131,8 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
     install_signal_handlers();
+    adversaries.check(model, config);
+    assessment.check();
     check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
@@ -118,6 +147,7 @@ int main(int argc, char** argv) {
     Task task = task_of(model, tool, "gan-train", sets.train);
     task.started = started;
     task.training = to_attributes(adversaries.fields());
+    for (const auto& entry : to_attributes(assessment.fields())) task.training.push_back(entry);
     for (const Player& player : model.players())
       task.players.push_back(adversaries.player(player, config));
     if (!sets.train.real)

@@ -188,6 +188,8 @@ void check(const Options& o, const Tool& tool) {
   for (const BoundField& field : ReadOptions().fields()) {
     if (tool.typed(field.flag())) throw UsageError(field.flag() + " goes with --reconstruct");
   }
+  if (tool.typed("class") && o.label < 0)
+    throw UsageError("--class " + std::to_string(o.label) + ": expected a class, from 0");
   listed_seeds(o);
 }
 
@@ -220,6 +222,16 @@ Fields diffusion_fields(SampleArgs& args) {
             .low = 0,
             .high = 1}),
   };
+}
+
+// Options that would have no effect.
+void refuse_diffusion(const Tool& tool, const Loaded& loaded, Options& o) {
+  if (loaded.model().diffusion && o.reconstruct.empty()) return;
+  for (const BoundField& field : diffusion_fields(o.diffusion)) {
+    if (tool.typed(field.flag()))
+      throw UsageError(field.flag() + " is about samples of diffusion models, " + loaded.name() +
+                       " is none or is not drawn from");
+  }
 }
 
 }  // namespace
@@ -259,6 +271,7 @@ int main(int argc, char** argv) {
     check(o, tool);
     Loaded loaded(o.model, o.average);
     loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
+    refuse_diffusion(tool, loaded, o);
     if (!o.reconstruct.empty()) return reconstruct(loaded, o) > 0 ? kExitSkipped : kExitDone;
     draw(loaded, o);
     return kExitDone;

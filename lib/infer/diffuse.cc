@@ -24,6 +24,15 @@ class Diffusion {
       throw Error(fmt::format("{}: --guidance-scale {}: this model knows no classes to guide to",
                               model.name(), args.guidance_scale));
     }
+    if (guided_ && !spec_.knows_none) {
+      throw Error(
+          fmt::format("{}: --guidance-scale {}: this model never saw pictures without their "
+                      "class (label_dropout 0)",
+                      model.name(), args.guidance_scale));
+    }
+    if (args.truncation != 1)
+      throw UsageError(fmt::format("--truncation {}: pictures of this model have no one latent",
+                                   args.truncation));
     bool clips = args.clip && !data.real;
     NoiseSchedule visited =
         visited_schedule(spec_.schedule, {.sample_steps = args.sample_steps,
@@ -44,8 +53,10 @@ class Diffusion {
     step_.emplace(model.plan(rows, [&](const Scope& s) { return build(s); }));
   }
 
-  // x of the rows' seeds; valid until the next call. Nothing is allocated between steps.
-  std::span<const float> run(std::span<const std::int32_t> seeds) {
+  // x of the rows' seeds; valid until the next call, empty if `stop` said so. Nothing is allocated
+  // between steps.
+  std::span<const float> run(std::span<const std::int32_t> seeds,
+                             const std::function<bool()>& stop) {
     write_noise(*start_, seeds);
     start_->run();
     std::span<float> x = step_->input("x");
@@ -54,6 +65,7 @@ class Diffusion {
     if (memo) std::ranges::fill(step_->input("memo"), 0.0f);
     if (step_->has_input("label")) fill_labels(seeds);
     for (std::size_t k = 0; k < steps_.size(); ++k) {
+      if (stop && stop()) return {};
       write_noise(*step_, seeds);
       if (step_->has_input("clock")) step_->input<std::int32_t>("clock")[2] = std::int32_t(k);
       std::ranges::copy(step_coefficients(steps_[k]), step_->input("coefficients").begin());
@@ -113,11 +125,11 @@ bool diffuse(const Loaded& model, std::span<const std::int32_t> seeds,
   bool real = model.data_shape().real;
   std::vector<float> picture;
   for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
-    if (stop && stop()) return false;
     std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
     std::vector<std::int32_t> ids(std::size_t(rows), seeds[first]);
     std::copy_n(seeds.begin() + std::ptrdiff_t(first), count, ids.begin());
-    std::span<const float> y = diffusion.run(ids);
+    std::span<const float> y = diffusion.run(ids, stop);
+    if (y.empty()) return false;
     std::size_t row = y.size() / std::size_t(rows);
     for (std::size_t i = 0; i < count; ++i) {
       auto values = y.subspan(i * row, row);

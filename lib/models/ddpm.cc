@@ -58,7 +58,6 @@ struct Losses {
   DiffusionLosses of_rows;
   Expr timestep;  // i32 [N], index
   Expr weight;    // f32 [N] by which the mean over rows is unbiased; absent: 1
-  Expr probabilities;
 };
 
 Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label) {
@@ -68,8 +67,9 @@ Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label
   Expr table = scope.table("timesteps", {count, kTableColumns}, timestep_table(schedule, args));
   Losses result;
   if (scope.training() && c.timestep_sampler == "loss-second-moment") {
-    LossHistory history{scope.state("loss_history", {count, kLossHistory}, 0),
-                        scope.state("loss_counts", {count}, 0)};
+    // A '/' marks what is no part of the model itself.
+    LossHistory history{scope.state("train/loss_history", {count, kLossHistory}, 0),
+                        scope.state("train/loss_counts", {count}, 0)};
     TimestepDraw draw =
         draw_timesteps(timestep_probabilities(history), scope.uniform("timestep", {rows, count}));
     result.timestep = draw.timestep;
@@ -84,8 +84,8 @@ Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label
   result.of_rows = diffusion_losses(args, network, table, x0, result.timestep,
                                     scope.normal("noise", x0.shape()));
   if (result.weight) {
-    LossHistory history{scope.state("loss_history", {count, kLossHistory}, 0),
-                        scope.state("loss_counts", {count}, 0)};
+    LossHistory history{scope.state("train/loss_history", {count, kLossHistory}, 0),
+                        scope.state("train/loss_counts", {count}, 0)};
     LossHistory next = record_losses(history, result.timestep, stop_gradient(result.of_rows.loss));
     scope.update(history.values, next.values);
     scope.update(history.counts, next.counts);
@@ -94,10 +94,18 @@ Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label
 }
 
 const char* unit_of(const DdpmConfig& c) {
-  return c.loss == "vlb" ? "bits/dimension x timesteps" : "mean square";
+  if (c.loss == "vlb") return "bits/dimension x timesteps";
+  if (c.loss == "hybrid") return "mean square + bits/dimension x timesteps/1000";
+  return c.min_snr_gamma > 0 ? "weighted mean square" : "mean square";
 }
 
-// Mean error of the rows in each quarter of the timesteps; of none, 0.
+// A value a row, as unbiased over the timesteps as their draw allows.
+Expr weighted(const Losses& losses, Expr rows) {
+  return losses.weight ? rows * losses.weight : rows;
+}
+
+// Mean error in each quarter of the timesteps: of the rows there, over the share that they are on
+// average.
 void add_quarters(const DdpmConfig& c, const Losses& losses, std::vector<Term>& terms) {
   for (int quarter = 0; quarter < kQuarters; ++quarter) {
     Expr at = losses.timestep;
@@ -105,20 +113,23 @@ void add_quarters(const DdpmConfig& c, const Losses& losses, std::vector<Term>& 
     Expr ones = broadcast(at.graph->constant(1), at.shape());
     Expr low = where(less(at, edge(quarter)), 0.0, ones);
     Expr inside = quarter + 1 == kQuarters ? low : where(less(at, edge(quarter + 1)), low, 0.0);
-    Expr total = reshape(sum(inside * losses.of_rows.mse), {});
-    Expr count = max(reshape(sum(inside), {}), 1.0);
-    terms.push_back({fmt::format("mse_q{}", quarter + 1), "mean square", total / count});
+    double share =
+        (quarter + 1 == kQuarters ? double(c.num_timesteps) : edge(quarter + 1)) - edge(quarter);
+    if (share == 0) continue;
+    Expr told = weighted(losses, inside * losses.of_rows.mse);
+    terms.push_back({fmt::format("mse_q{}", quarter + 1), "mean square",
+                     mean_of_rows(told) * (double(c.num_timesteps) / share)});
   }
 }
 
 Objective objective(const DdpmConfig& c, const Scope& scope, const Batch& batch) {
   Losses losses = losses_of(c, scope, batch.image, some_labels(c, scope, batch.label));
-  Expr loss = losses.of_rows.loss;
-  if (losses.weight) loss = loss * losses.weight;
-  Objective result{mean_of_rows(loss), unit_of(c), {}};
-  result.terms.push_back({"mse", "mean square", mean_of_rows(losses.of_rows.mse)});
+  Objective result{mean_of_rows(weighted(losses, losses.of_rows.loss)), unit_of(c), {}};
+  result.terms.push_back(
+      {"mse", "mean square", mean_of_rows(weighted(losses, losses.of_rows.mse))});
   if (c.loss != "simple" || c.variance_type == "learned-range")
-    result.terms.push_back({"vlb", "bits/dimension a timestep", mean_of_rows(losses.of_rows.vlb)});
+    result.terms.push_back(
+        {"vlb", "bits/dimension a timestep", mean_of_rows(weighted(losses, losses.of_rows.vlb))});
   add_quarters(c, losses, result.terms);
   return result;
 }
@@ -251,6 +262,9 @@ void DdpmConfig::check() const {
     throw UsageError("--class-conditional: the pictures have no labels");
   if (net == "unet") unet.check(image_height, image_width);
   if (net == "dit") dit.check();
+  if (variance_type == "learned-range" && loss == "simple")
+    throw UsageError(
+        "--variance-type learned-range: --loss simple does not train it, expected hybrid or vlb");
   timestep_table(schedule(), diffusion());  // refuses what does not fit
 }
 
@@ -303,7 +317,8 @@ Model make_ddpm() {
   };
   model.diffusion = [c] {
     DiffusionArgs args = c->diffusion();
-    return DiffusionSpec{c->schedule(), args.prediction_type, args.variance_type};
+    return DiffusionSpec{c->schedule(), args.prediction_type, args.variance_type,
+                         c->class_conditional && c->label_dropout > 0};
   };
   model.data_shape = [c] {
     return DataShape{.height = c->image_height,

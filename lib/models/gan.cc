@@ -60,6 +60,19 @@ Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake, 
   return {c.gradient_penalty_weight * value, mean_of_rows(slope)};
 }
 
+// A critic of slope s says s times the distance: the quotient is in units of the data. Where rows
+// see each other, by batch norm, there is no slope of a row.
+void add_estimates(const GanConfig& c, const Scope& root, Expr real, Expr fake, Expr difference,
+                   Expr label, std::vector<Term>& terms) {
+  terms.push_back({"wasserstein_estimate", "logit", difference});
+  if (c.discriminator_norm == "batch") return;
+  Scope scope = (root / kDiscriminator).frozen();
+  Discriminator discriminate = [&](Expr x) { return gan_discriminate(c, scope, x, label); };
+  Expr slope = mean_of_rows(slopes(discriminate, between_points(root / "penalty", real, fake)));
+  terms.push_back({"distance_estimate", c.real ? "units of the vectors" : "pixels in -1..1",
+                   difference / max(slope, 1e-12)});
+}
+
 Objective discriminator_objective(const GanConfig& c, const Scope& root, const Batch& batch) {
   AdversarialLoss kind = parse_adversarial_loss(c.loss);
   std::int64_t rows = batch.image.shape()[0];
@@ -78,9 +91,9 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
   Objective result{loss, unit_of(kind), {}};
   result.terms.push_back({"real_logit", "logit", mean_of_rows(real_logits)});
   result.terms.push_back({"fake_logit", "logit", mean_of_rows(fake_logits)});
-  Expr difference = mean_of_rows(real_logits - fake_logits);
   if (kind == AdversarialLoss::wasserstein)
-    result.terms.push_back({"wasserstein_estimate", "logit", difference});
+    add_estimates(c, root, real, fake, mean_of_rows(real_logits - fake_logits), batch.label,
+                  result.terms);
   if (c.penalty == "none") return result;
   Penalty penalty = penalty_of(c, root, real, fake, batch.label);
   result.loss = loss + penalty.value;
@@ -89,11 +102,6 @@ Objective discriminator_objective(const GanConfig& c, const Scope& root, const B
       {"mean_slope",
        c.real ? "logit per unit of the vectors" : "logit per unit of a pixel in -1..1",
        penalty.slope});
-  // A critic of slope s says s times the distance: the quotient is in units of the data.
-  if (kind == AdversarialLoss::wasserstein)
-    result.terms.push_back({"distance_estimate",
-                            c.real ? "units of the vectors" : "pixels in -1..1",
-                            difference / (penalty.slope + 1e-12)});
   return result;
 }
 
@@ -139,6 +147,14 @@ std::vector<Preset> presets() {
 
 void GanConfig::check() const {
   widths();
+  if (net == "dcgan" && (real || channels().empty())) {
+    throw UsageError(fmt::format("--net dcgan: {} of {}x{} cannot be halved, expected --net mlp",
+                                 real ? "vectors" : "pictures", image_height, image_width));
+  }
+  if (net == "mlp" && discriminator_norm != "none") {
+    throw UsageError(
+        fmt::format("--discriminator-norm {} has no effect with --net mlp", discriminator_norm));
+  }
   if (class_conditional && num_classes == 0)
     throw UsageError("--class-conditional: the pictures have no labels");
   bool with_label = loss == "minimax" || loss == "non-saturating" || loss == "least-squares";

@@ -255,8 +255,8 @@ void GanConfig::choose(const DataShape& shape) {
   bool halves = std::min(image_height, image_width) >= 2 * kLeastSide;
   if (net == "auto") net = halves ? "dcgan" : "mlp";
   if (weight_init == "auto") weight_init = net == "dcgan" ? "normal" : "default";
-  if (net == "mlp") discriminator_norm = "none";
-  if (discriminator_norm == "auto") discriminator_norm = penalty == "none" ? "batch" : "layer";
+  if (discriminator_norm == "auto")
+    discriminator_norm = net == "mlp" ? "none" : penalty == "none" ? "batch" : "layer";
 }
 
 Expr gan_generate(const GanConfig& c, const Scope& scope, Expr latent, Expr label) {

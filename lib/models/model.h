@@ -54,6 +54,7 @@ struct DiffusionSpec {
   NoiseSchedule schedule;
   PredictionType prediction_type = PredictionType::epsilon;
   VarianceType variance_type = VarianceType::fixed_large;
+  bool knows_none = false;  // trained with labels left out: guidance has where to start from
 };
 
 // Squares of so many pixels that a picture is cut into, from its upper left corner; those at the

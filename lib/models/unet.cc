@@ -23,7 +23,11 @@ Conv2dArgs conv_args(std::int64_t kernel, bool zero = false) {
 }
 const LinearArgs kLinear{.weight_init = xavier_uniform(), .bias_init = zeros()};
 
-std::int64_t groups_of(std::int64_t channels) { return std::gcd(channels, std::int64_t{32}); }
+// At most 32, of 4 channels or more: of one channel a group would take away what a timestep adds,
+// which is the same at all pixels.
+std::int64_t groups_of(std::int64_t channels) {
+  return std::gcd(channels, std::clamp(channels / 4, std::int64_t{1}, std::int64_t{32}));
+}
 
 Expr norm(const Scope& scope, Expr x) { return group_norm(scope, x, groups_of(x.shape()[-1])); }
 

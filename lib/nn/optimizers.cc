@@ -104,6 +104,7 @@ Expr bounded(const Scope& root, const std::string& name, Expr value, Where where
 void average_states(const Scope& root, std::span<const Expr> keeps, Where where) {
   Graph& graph = root.graph();
   for (const Scope::StateUpdate& state : root.state_updates()) {
+    if (state.name.find('/') != state.name.npos) continue;  // no part of the model
     for (std::size_t i = 0; i < keeps.size(); ++i) {
       std::string name = ema_prefix(int(i)) + state.name;
       Expr average =

@@ -150,6 +150,11 @@ Expr Scope::table(std::string_view name, Shape shape, std::span<const double> va
 
 void Scope::keep_within(Expr param, double low, double high) const {
   auto found = std::ranges::find(shared_->params, param, &Shared::Param::slot);
+  if (found == shared_->params.end() && values_) {
+    auto value = std::ranges::find_if(*values_, [&](const auto& v) { return v.second == param; });
+    if (value != values_->end())
+      found = std::ranges::find(shared_->params, value->first, &Shared::Param::name);
+  }
   if (found == shared_->params.end())
     graph_->refuse("keep_within", "this is no parameter of the scope", {&param, 1}, {});
   shared_->bounds[found->name] = {low, high};

@@ -76,8 +76,7 @@ class Trainer {
  private:
   // ---- before the first step
   void prepare() {
-    pace_ = settle_pace(task_, config_, data_,
-                        std::max<std::int64_t>(1, loader_.batches_per_epoch() / turns_.batches()));
+    pace_ = settle_pace(task_, config_, data_, {loader_.batches_per_epoch(), turns_.batches()});
     checkpoints_.emplace(task_, config_, data_, store_);
     std::string from = checkpoints_->resume_source();
     if (!from.empty()) {

@@ -57,11 +57,11 @@ std::size_t Turns::bytes(std::int64_t rows) {
   return plans_.back()->workspace_bytes() + packed;
 }
 
-// What several updates have written before one of them fails is taken back; one alone has its
+// What several updates have written before one of them fails is taken back. The last one has its
 // guard.
 void Turns::keep() {
-  for (auto& plans : plans_) {
-    for (const std::string& name : plans->written()) {
+  for (std::size_t i = 0; i + 1 < plans_.size(); ++i) {
+    for (const std::string& name : plans_[i]->written()) {
       const StoredTensor& tensor = store_.at(name);
       kept_[name].assign(tensor.data(), tensor.data() + tensor.bytes());
     }

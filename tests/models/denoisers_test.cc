@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -124,6 +125,44 @@ TEST_CASE("new networks of diffusion give exactly zero, for pictures of any side
       state.inputs["x"] = testing::dense_of(sides, x);
       state.inputs["t"] = testing::dense_of({sides[0]}, t);
       for (double v : testing::value_of(y, state)) CHECK(v == 0);
+    }
+  }
+}
+
+TEST_CASE("every level of a U-Net sees the timestep, whatever its width") {
+  // Of each level alone: the condition is the one way in, and the last convolution starts at zero.
+  for (std::int64_t base : {4, 8, 16, 32}) {
+    Graph graph;
+    Store store(5);
+    Scope scope(graph, store, Mode::eval);
+    UnetConfig c = small_unet("1,2", base, "");
+    Expr x = graph.input("x", DType::f32, {1, 8, 8, 1}), t = graph.input("t", DType::f32, {1});
+    Expr y = unet(c, scope, x, t, {}, 1);
+    for (const std::string& name : store.names()) {
+      auto values = store.values(name);
+      bool zero = std::ranges::all_of(values, [](float v) { return v == 0; });
+      RandomStream random(2, stream_of(name));
+      if (zero && values.size() > 1)
+        for (float& v : values) v = float(0.1 * random.normal());
+    }
+    Expr loss = reshape(sum(square(y)), {});
+    OracleState state = testing::state_of(store);
+    RandomStream random(1, stream_of("picture"));
+    std::vector<double> picture(64);
+    for (double& v : picture) v = random.normal();
+    state.inputs["x"] = testing::dense_of({1, 8, 8, 1}, picture);
+    state.inputs["t"] = testing::dense_of({1}, {300});
+    for (const char* block : {"down0.block0", "down1.block0", "middle.block0", "up0.block1"}) {
+      INFO("base ", base, ", ", std::string(block));
+      std::int64_t channels =
+          std::string_view(block).find('0') == 4 || block[0] == 'u' ? base : 2 * base;
+      std::string name = std::string(block) + ".time.weight";
+      if (block[0] == 'm') channels = 2 * base;
+      Expr weight = graph.slot(name, {DType::f32, {4 * base, channels}});
+      double most = 0;
+      for (double v : testing::value_of(gradient(loss, weight), state))
+        most = std::max(most, std::abs(v));
+      CHECK(most > 1e-6);
     }
   }
 }

@@ -32,7 +32,7 @@ struct Run {
     sets.train = sets.validation = &data.set;
     sets.train_indices = first(20);
     if (held_out) sets.validation_indices = first(3);
-    return settle_pace(task, config, sets, kPerEpoch);
+    return settle_pace(task, config, sets, {kPerEpoch, 1});
   }
   std::string refusal() const {
     try {
