@@ -1,4 +1,6 @@
 // model-eval: judge pictures, vectors and models.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -102,17 +104,19 @@ FeatureSpace space_for(const JudgedSet& reference, const LoadedModel& encoder, c
 // ---- jobs
 
 void save_stats(const Options& o, const JudgedSet& set, const Reference& reference) {
-  write_stats(o.save_stats, stats_of(reference.frechet.moments, reference.space, set.pictures));
+  Stats stats = stats_of(reference.frechet.moments, reference.space, set.pictures);
+  stats.config = form_of(set);
+  write_stats(o.save_stats, stats);
 }
 
 // What a classifier says of one set, under keys with this suffix.
 void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& set,
                   const std::string& suffix, Report& report) {
-  if (suffix.empty()) report.add({{"classifier", name_of(classifier)}});
   if (set.of_vectors) throw UsageError("--classifier goes with pictures");
+  std::string name = name_of(classifier);
+  if (suffix.empty()) report.add({{"classifier", name}});
   Logits logits = classify(classifier, set.pictures, all_rows(set.size()), o.batch_size);
   to_probabilities(logits.values, logits.classes);
-  std::string name = name_of(classifier);
   report.add({{"class_score" + suffix, class_score(logits.values, logits.classes), name}});
   if (set.labels().empty()) return;
   report.add({{"class_accuracy" + suffix,
@@ -228,10 +232,23 @@ void reconstruct(Options& o, const Tool& tool, Report& report) {
               {"ssim", similarity}});
 }
 
-void score_likelihood(Options& o, const Tool& tool, Report& report) {
+constexpr const char* kImportance = "importance_nll";
+
+// The names of the terms are the model's: they are asked for with one row, before all are scored.
+void require_known_terms(const Options& o, const Loaded& model, const Dataset& data,
+                         std::span<const std::int64_t> rows, std::span<const Bar> bars) {
+  std::vector<std::string> names = {"rows"};
+  if (o.draws > 0) names.emplace_back(kImportance);
+  for (const ScoredTerm& term : validation_terms(model, data, rows.first(1), 1, o.seed))
+    names.push_back(term.name);
+  require_known(bars, names);
+}
+
+void score_likelihood(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
   LoadedModel model = load(o.likelihood, o, tool);
   JudgedSet set = report.read(o);
   std::vector<std::int64_t> rows = asked_rows(o, set.pictures);
+  if (!bars.empty()) require_known_terms(o, *model, set.pictures, rows, bars);
   report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
   for (const ScoredTerm& term : validation_terms(*model, set.pictures, rows, o.batch_size, o.seed))
     report.add({{term.name, term.value, term.unit}});
@@ -249,7 +266,11 @@ void score_likelihood(Options& o, const Tool& tool, Report& report) {
                       .seed = o.seed,
                       .store_prefix = model->store_prefix()});
   double mean = std::accumulate(nll.begin(), nll.end(), 0.0) / double(nll.size());
-  report.add({{"importance_nll", mean, "nats/image"}});
+  if (!std::isfinite(mean)) {
+    throw Error(
+        fmt::format("{}: its likelihood of {} is not finite", model->name(), set.pictures.source));
+  }
+  report.add({{kImportance, mean, "nats/image"}});
 }
 
 void say_baselines(const Options& o, Report& report) {
@@ -282,7 +303,7 @@ std::vector<std::string> figures_expected(const Options& o) {
                                        {!o.classifier.empty(), Job::classify},
                                        {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
   std::vector<std::string> names;
-  if (!o.likelihood.empty()) return names;  // those are of the model
+  if (!o.likelihood.empty()) return names;  // those are of the model, see require_known_terms
   for (const auto& [asked, job] : jobs) {
     std::vector<std::string> more = asked ? figure_names(job) : std::vector<std::string>();
     names.insert(names.end(), more.begin(), more.end());
@@ -364,7 +385,7 @@ void check(const Options& o, const Tool& tool) {
   refuse_overwriting(o.plot, inputs, "--plot");
 }
 
-void work(Options& o, const Tool& tool, Report& report) {
+void work(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
   LoadedModel classifier = o.classifier.empty() ? nullptr : load(o.classifier, o, tool);
   LoadedModel encoder = load_encoder(o, tool);
   if (!o.reference.empty()) compare_sets(o, encoder, classifier, report);
@@ -379,7 +400,7 @@ void work(Options& o, const Tool& tool, Report& report) {
                            read_vector_set(o.modes),
                            {.least_points = o.mode_points, .plot = o.plot}));
   if (!o.reconstruct.empty()) reconstruct(o, tool, report);
-  if (!o.likelihood.empty()) score_likelihood(o, tool, report);
+  if (!o.likelihood.empty()) score_likelihood(o, tool, bars, report);
   if (o.baselines) say_baselines(o, report);
   if (o.reference.empty() && !o.save_stats.empty()) save_only(o, encoder, report);
 }
@@ -469,7 +490,7 @@ int main(int argc, char** argv) {
     check(o, tool);
     require_known(bars, figures_expected(o));
     Report report;
-    work(o, tool, report);
+    work(o, tool, bars, report);
     write_all(1, o.json ? to_json(report.figures) : to_lines(report.figures), "standard output");
     std::vector<std::string> broken = broken_bars(report.figures, bars);
     for (const std::string& bar : broken) logging::error(bar);

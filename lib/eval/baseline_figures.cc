@@ -16,13 +16,12 @@ namespace atelier {
 namespace {
 
 constexpr std::int64_t kMostColumns = 4096;
-constexpr std::int64_t kComponents[] = {2, 8, 16, 32, 64};
 
 void say_components(const Table& fitted, const Table& judged, Figures& figures) {
   std::int64_t most = std::min(fitted.columns, fitted.rows - 1);
-  most = std::min(most, kComponents[std::size(kComponents) - 1]);
+  most = std::min(most, kBaselineComponents[std::size(kBaselineComponents) - 1]);
   Pca pca = fit_pca(fitted, most);
-  for (std::int64_t k : kComponents) {
+  for (std::int64_t k : kBaselineComponents) {
     if (k > most) break;
     double error = pca_error(pca, judged, k);
     figures.push_back({fmt::format("pca_{}_squared_error", k), error, "sum of squares/image"});

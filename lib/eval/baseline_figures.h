@@ -9,6 +9,9 @@
 
 namespace atelier {
 
+// Numbers of principal components that figures are told for.
+inline constexpr std::int64_t kBaselineComponents[] = {2, 8, 16, 32, 64};
+
 // Fitted to rows of `train`, judged on rows of `judged`:
 //   pca_2_squared_error .. pca_64_squared_error (sum of squares/image), pca_2_psnr .. (dB)
 //   bernoulli_nll, mixture_nll (nats/image, pixels from 128 on as 1; a mixture needs labels)

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "eval/baseline_figures.h"
 
 namespace atelier {
 namespace {
@@ -31,7 +32,7 @@ std::vector<std::string> of_control() {
 
 std::vector<std::string> of_baselines() {
   std::vector<std::string> names = {"train_rows", "rows"};
-  for (int k : {2, 8, 16, 32, 64}) {
+  for (std::int64_t k : kBaselineComponents) {
     names.push_back(fmt::format("pca_{}_squared_error", k));
     names.push_back(fmt::format("pca_{}_psnr", k));
   }

@@ -118,6 +118,7 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
       throw Error(fmt::format("{}: features of {} numbers, but {} has vectors of {}", file,
                               stats.dim(), judged.source, judged.vectors.dim));
     }
+    require_form(judged, stats.config, file);
     space = std::move(own);
   }
   return std::make_unique<Reference>(

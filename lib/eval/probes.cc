@@ -122,8 +122,7 @@ LinearProbe fit_ridge(const LabelledRows& train, double l2) {
     if (l2 == 0) throw Error("ridge: columns are dependent, give a penalty above 0");
     throw Error(
         fmt::format("ridge: columns are dependent, and beside variances as large as {:.3g} a "
-                    "penalty of {:g} is "
-                    "nothing: scale the numbers, or give a larger one",
+                    "penalty of {:g} is nothing: scale the numbers, or give a larger one",
                     products.diagonal().maxCoeff() / double(train.rows.rows), l2));
   }
   Matrix weight = solver.solve(Eigen::MatrixXd(targets));

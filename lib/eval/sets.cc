@@ -75,48 +75,45 @@ std::string maker_of(const Vectors& vectors) {
   return digest ? vectors.model + "@" + to_text(*digest) : vectors.model;
 }
 
-namespace {
-
-// What /config says of rows, in words. Pictures in a space are pooled as the model was trained to
-// give them, and so are texts, which have no other way.
-std::string form_of(const JudgedSet& set, const char* field) {
-  const Scalar* value = find(set.vectors.config, field);
-  if (value) return to_text(*value);
-  const Scalar* program = find(set.vectors.config, "program");
-  bool given = !set.of_vectors || (program && to_text(*program) == "txt2vec");
-  return given && std::string_view(field) == "pool" ? "auto" : "";
+Attributes form_of(const JudgedSet& set) {
+  Attributes form;
+  const Attributes& config = set.vectors.config;
+  for (const char* field : {"pool", "layer"}) {
+    if (const Scalar* value = find(config, field)) form.emplace_back(field, to_text(*value));
+  }
+  const Scalar* program = find(config, "program");
+  bool of_texts = program && to_text(*program) == "txt2vec";
+  // Neither pictures that are encoded here nor texts have another choice.
+  if (!find(form, "pool") && (of_texts || !set.of_vectors)) form.emplace_back("pool", "auto");
+  if (set.of_vectors) form.emplace_back("normalized", set.vectors.normalized);
+  return form;
 }
 
-// Rows of one encoder are still different things if they are of another pooling or layer, as far
-// as both say.
-void require_same_pooling(const JudgedSet& a, const JudgedSet& b) {
-  for (const char* field : {"pool", "layer"}) {
-    std::string of_a = form_of(a, field), of_b = form_of(b, field);
-    if (of_a == of_b || of_a.empty() || of_b.empty()) continue;
-    throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", a.source, field,
-                            of_a, b.source, of_b));
+void require_form(const JudgedSet& set, const Attributes& form, const std::string& source,
+                  bool by_direction) {
+  Attributes own = form_of(set);
+  for (const char* field : {"normalized", "pool", "layer"}) {
+    bool length = std::string_view(field) == "normalized";
+    const Scalar *a = find(own, field), *b = find(form, field);
+    if (!a || !b || *a == *b || (length && by_direction)) continue;
+    if (!length) {
+      throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
+                              to_text(*a), source, to_text(*b)));
+    }
+    bool unit = set.vectors.normalized;
+    throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", set.source,
+                            unit ? "" : " not", source, unit ? " not" : ""));
   }
 }
-
-void require_same_length(const JudgedSet& a, const JudgedSet& b) {
-  auto say = [](const JudgedSet& set) { return set.vectors.normalized ? "" : " not"; };
-  if (a.vectors.normalized == b.vectors.normalized) return;
-  throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", a.source, say(a),
-                          b.source, say(b)));
-}
-
-}  // namespace
 
 void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
   if (!a.of_vectors && !b.of_vectors) return;
-  if (!a.of_vectors || !b.of_vectors) return require_same_pooling(a, b);
+  if (!a.of_vectors || !b.of_vectors) return require_form(a, form_of(b), b.source, by_direction);
   std::string of_a = maker_of(a.vectors), of_b = maker_of(b.vectors);
   bool by_name = of_a == a.vectors.model || of_b == b.vectors.model;
   bool same = by_name ? a.vectors.model == b.vectors.model : of_a == of_b;
-  if (a.vectors.dim == b.vectors.dim && same) {
-    if (!by_direction) require_same_length(a, b);
-    return require_same_pooling(a, b);
-  }
+  if (a.vectors.dim == b.vectors.dim && same)
+    return require_form(a, form_of(b), b.source, by_direction);
   throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
                           a.vectors.dim, by_name ? a.vectors.model : of_a, b.source, b.vectors.dim,
                           by_name ? b.vectors.model : of_b));

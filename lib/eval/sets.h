@@ -50,10 +50,17 @@ JudgedSet read_vector_set(const std::string& input);  // one file, "-" is standa
 // the @ if the file has it.
 std::string maker_of(const Vectors& vectors);
 
+// How the rows of a set were made, as far as that is known: attributes pool and layer, texts, and
+// of vectors normalized. Pictures that are encoded here, and texts, are of pooling auto.
+Attributes form_of(const JudgedSet& set);
+// Throws Error naming `set` and `source`, whose rows are of `form`, if both say one of these and
+// not the same; `by_direction`: normalized does not matter.
+void require_form(const JudgedSet& set, const Attributes& form, const std::string& source,
+                  bool by_direction = false);
+
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models, or of different weights, another pooling or another layer as far as both say;
-// and unless only directions are compared, if one set alone is normalized. Texts, and pictures that
-// are encoded here, are of pooling auto; otherwise pictures are compared by their features' space.
+// widths or models, of different weights as far as both say, or of another form. Pictures are
+// otherwise compared by their features' space.
 void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction = false);
 
 // Vectors as they are, pictures in the space. The set must outlive the table.

@@ -31,10 +31,6 @@ void require_latents(const Loaded& model, const Vectors& v, const std::string& n
     refuse(fmt::format("vectors of other weights than those of {}", model.name()));
 }
 
-}  // namespace
-
-namespace {
-
 std::vector<float> row_of_vectors(const Loaded& model, Input input, std::int64_t index) {
   std::int64_t size = latent_size(model);
   std::string source = input.source;

@@ -17,11 +17,13 @@ std::vector<std::int32_t> labels_for(const Loaded& loaded, const Dataset& data) 
   const std::vector<std::string>& known = loaded.checkpoint().label_names;
   bool by_name = !known.empty() && !data.label_names.empty();
   for (std::int32_t& label : labels) {
-    std::string name = by_name ? data.label_names[std::size_t(label)] : std::to_string(label);
-    std::int64_t place = by_name ? std::ranges::find(known, name) - known.begin() : label;
+    std::int64_t place = label;
+    if (by_name)
+      place = std::ranges::find(known, data.label_names[std::size_t(label)]) - known.begin();
     if (place < 0 || place >= classes) {
-      throw Error(fmt::format("{}: has the class {}, which {} does not know", data.source, name,
-                              loaded.name()));
+      throw Error(fmt::format(
+          "{}: has the class {}, which {} does not know", data.source,
+          by_name ? data.label_names[std::size_t(label)] : std::to_string(label), loaded.name()));
     }
     label = std::int32_t(place);
   }
@@ -60,7 +62,12 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
         for (std::size_t t = 0; t < row.size(); ++t) result[t].value += double(row[t]);
       },
       seed);
-  for (ScoredTerm& term : result) term.value /= double(indices.size());
+  for (ScoredTerm& term : result) {
+    term.value /= double(indices.size());
+    if (std::isfinite(term.value)) continue;
+    throw Error(
+        fmt::format("{}: its {} of {} is not finite", loaded.name(), term.name, data.source));
+  }
   return result;
 }
 

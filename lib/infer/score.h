@@ -24,8 +24,8 @@ std::vector<std::int32_t> labels_for(const Loaded& loaded, const Dataset& data);
 
 // Means of the model's validation terms; noise by the row's index and `seed`. The result does not
 // depend on batch_size. Throws Error("x.h5: this model has no terms of validation") if so, for
-// models of texts, which the pictures alone have no likelihood under, and for labels that a model
-// with classes needs and the data lack.
+// models of texts, which the pictures alone have no likelihood under, for labels that a model with
+// classes needs and the data lack, and for terms that are not finite.
 std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& data,
                                          std::span<const std::int64_t> indices,
                                          std::int64_t batch_size = 64, std::int64_t seed = 0);

@@ -157,12 +157,12 @@ Hdf5Reader only_image(int file, const std::string& name) {
 }
 
 Hdf5Reader open_hdf5(const std::string& input) {
+  if (input == "-") return only_image(STDIN_FILENO, "standard input");
   struct stat status {};
-  bool named = input != "-";
-  bool piped = !named || (::stat(input.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
+  bool piped = ::stat(input.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
   if (!piped) return Hdf5Reader(std::filesystem::path(input));
-  Descriptor opened = named ? open_read(input) : Descriptor();
-  return only_image(named ? opened.get() : STDIN_FILENO, named ? input : "standard input");
+  Descriptor file = open_read(input);
+  return only_image(file.get(), input);
 }
 
 }  // namespace atelier

@@ -71,6 +71,7 @@ void write_stats(const std::string& output, const Stats& s, bool force) {
     file.group(path);
     file.attributes(path, values);
   };
+  group("/config", s.config);
   group("/preprocess", s.preprocess);
   group("/inputs", s.inputs);
   const std::int64_t square[] = {s.dim(), s.dim()};
@@ -90,6 +91,7 @@ Stats read_stats(const Hdf5Reader& file) {
   Attributes root = file.attributes("/");
   s.features = attribute<std::string>(file, root, "features");
   s.count = attribute<std::int64_t>(file, root, "count");
+  if (file.is_group("/config")) s.config = file.attributes("/config");
   if (file.is_group("/preprocess")) s.preprocess = file.attributes("/preprocess");
   if (file.is_group("/inputs")) s.inputs = file.attributes("/inputs");
   s.mu = read_numbers(file, "/mu", 1);

@@ -17,7 +17,7 @@ struct Stats {
   std::vector<double> mu, sigma;   // [D]; [D,D], symmetric
   std::vector<double> components;  // of principal components [D,W], about `centre` [W]; or empty
   std::vector<double> centre;
-  Attributes preprocess, inputs;  // the groups of these names; empty: none
+  Attributes config, preprocess, inputs;  // the groups of these names; empty: none
 
   std::int64_t dim() const { return std::int64_t(mu.size()); }
 };

@@ -134,13 +134,12 @@ void ImageTower::take(const DataShape& shape) {
   }
   if (net == "conv") {
     std::size_t stages = widths_of(channels).size();
-    bool one_pixel = stages > 30 || std::max(image_height, image_width) <= std::int64_t(1)
-                                                                               << stages;
+    std::int64_t side = std::max(image_height, image_width);
+    bool one_pixel = stages > 30 || (side - 1) >> stages == 0;  // each stage halves, rounding up
     if (one_pixel && shape.least_rows == 1) {
       throw UsageError(fmt::format(
           "{}: the batch norm of --net conv needs two values a channel, but pictures of {}x{} "
-          "leave one "
-          "pixel, and --batch-size a batch of one picture: expected another --batch-size",
+          "leave one pixel, and --batch-size a batch of one picture: expected another --batch-size",
           shape.source, image_height, image_width));
     }
     return;

@@ -84,10 +84,9 @@ struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
   Attributes preprocess;
-  Attributes training = {};               // options of the program's own that decide the bytes
-  std::vector<std::byte> tokenizer = {};  // of the captions (data/tokenizer.h); empty: none
-  std::vector<std::string> label_names =
-      {};  // of the classes that the model tells apart; may be empty
+  Attributes training = {};                   // options of the program's own that decide the bytes
+  std::vector<std::byte> tokenizer = {};      // of the captions (data/tokenizer.h); empty: none
+  std::vector<std::string> label_names = {};  // of the classes it tells apart; may be empty
   std::function<Objective(const Scope&, const Batch&)> objective;
   // Instead of the objective: parts that are trained in turns. A step is an update of the last one.
   std::vector<TrainedPlayer> players = {};

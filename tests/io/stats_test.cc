@@ -23,6 +23,7 @@ Stats example() {
   s.sigma = {2, 0.5, 0.5, 1};
   s.components = {1, 0, 0, 0, 1, 0};
   s.centre = {0.25, 0.5, 0.75};
+  s.config = {{"pool", std::string("cls")}, {"normalized", true}};
   s.preprocess = {{"channels", std::int64_t{1}}};
   s.inputs = {{"data", std::string("fedcba9876543210")}};
   return s;
@@ -50,6 +51,7 @@ TEST_CASE("stats come back as they were") {
   CHECK(s.sigma == example().sigma);
   CHECK(s.components == example().components);
   CHECK(s.centre == example().centre);
+  CHECK(s.config == example().config);
   CHECK(s.preprocess == example().preprocess);
   CHECK(s.inputs == example().inputs);
 }

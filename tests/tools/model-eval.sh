@@ -194,6 +194,22 @@ status 1 model-eval noise.h5 --likelihood classes.h5
 stderr_has 'model-eval: noise.h5: expected labels for classes.h5, found none'
 status 0 img2vec -q -m classes.h5 noise.h5 --labels nines.txt -o nines.h5
 
+# ---- terms of a model: bars on names that it does not have, and figures that are none
+status 2 model-eval unseen.h5 --likelihood vae.h5 --draws 2 --fail-above nonsense=3
+stderr_has "no figure 'nonsense': there are rows, importance_nll, "
+stdout_is ''
+status 1 model-eval unseen.h5 --likelihood vae.h5 --fail-above loss=1
+stdout_has '^loss: '
+python3 - <<'P'
+import h5py, shutil
+shutil.copy("vae.h5", "huge.h5")
+with h5py.File("huge.h5", "r+") as f:
+    name = next(n for n in f["model"] if n.startswith("encoder") and n.endswith("weight"))
+    f["model"][name][...] = 1e38
+    del f["model"][name].attrs["xxh3"]
+P
+refused 'huge.h5: its loss of unseen.h5 is not finite' model-eval unseen.h5 --likelihood huge.h5 --average none
+
 # ---- a model of pictures and texts has no likelihood of pictures
 clip-train -q real.h5 --net conv --channels 8,8 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 \
   --projection-dim 8 --vocab-size 300 --steps 2 -o clip.h5
@@ -225,10 +241,22 @@ P
   status 0 model-eval test.h5 --reference vectors-stats.h5 --bootstrap 0
   status 1 model-eval other.h5 --reference vectors-stats.h5
   stderr_has "features are toy@0000000000000001, but those of other.h5 are other@0000000000000002"
+  python3 - <<'P'
+import h5py, shutil
+for pool in "cls", "mean":
+    shutil.copy("test.h5", pool + "-rows.h5")
+    with h5py.File(pool + "-rows.h5", "r+") as f:
+        f.require_group("config").attrs["pool"] = pool
+P
+  status 0 model-eval cls-rows.h5 --save-stats cls-stats.h5
+  status 0 model-info --check cls-stats.h5
+  status 0 model-eval cls-rows.h5 --reference cls-stats.h5 --bootstrap 0
   while IFS='|' read -r words message; do
     # shellcheck disable=SC2086  # words are meant
     refused "$message" model-eval $words
   done <<'T'
+mean-rows.h5 --reference cls-stats.h5|mean-rows.h5: vectors of pool mean, but those of cls-stats.h5 are of cls
+mean-rows.h5 --reference cls-rows.h5|mean-rows.h5: vectors of pool mean, but those of cls-rows.h5 are of cls
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
 test.h5 --probe one.h5|one.h5: a probe needs at least 2 rows, found 1
