@@ -33,19 +33,19 @@ class Diffusion {
     if (args.truncation != 1)
       throw UsageError(fmt::format("--truncation {}: pictures of this model have no one latent",
                                    args.truncation));
-    bool clips = args.clip && !data.real;
+    bool clips = args.clip && spec_.bounded;
     NoiseSchedule visited =
         visited_schedule(spec_.schedule, {.sample_steps = args.sample_steps,
                                           .spacing = parse_timestep_spacing(args.timestep_spacing),
                                           .timesteps = args.timesteps,
-                                          .prediction_type = spec_.prediction_type,
+                                          .prediction_type = spec_.args.prediction_type,
                                           .clipped = clips || args.threshold_quantile > 0});
     steps_ = sampler_steps(visited, {.sampler = parse_sampler(args.sampler),
-                                     .variance_type = spec_.variance_type,
+                                     .variance_type = spec_.args.variance_type,
                                      .eta = args.eta,
                                      .guidance_scale = args.guidance_scale});
-    step_args_ = {.prediction_type = spec_.prediction_type,
-                  .variance_type = spec_.variance_type,
+    step_args_ = {.prediction_type = spec_.args.prediction_type,
+                  .variance_type = spec_.args.variance_type,
                   .clip_x0 = clips ? 1.0 : 0.0,
                   .threshold_quantile = args.threshold_quantile,
                   .guided = guided_};
@@ -82,7 +82,7 @@ class Diffusion {
     std::int64_t passes = guided_ ? 2 : 1;
     Expr label = classes_ > 0 ? graph.input("label", DType::i32, {passes * rows_}) : Expr{};
     Denoiser network = [&](Expr noised, Expr timestep) {
-      return model_.model().denoise(scope, noised, timestep, label);
+      return model_.model().denoise(scope, noised, timestep, {.label = label});
     };
     SamplerState state{graph.input("x", DType::f32, shape_)};
     if (needs_memo(steps_)) state.memo = graph.input("memo", DType::f32, shape_);
@@ -122,7 +122,7 @@ bool diffuse(const Loaded& model, std::span<const std::int32_t> seeds,
   if (rows < 1) return true;
   class_of(model, args.label, 0);  // refuses what the model does not have
   Diffusion diffusion(model, rows, args);
-  bool real = model.data_shape().real;
+  DiffusionSpec spec = model.model().diffusion();
   std::vector<float> picture;
   for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
     std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
@@ -134,9 +134,9 @@ bool diffuse(const Loaded& model, std::span<const std::int32_t> seeds,
     for (std::size_t i = 0; i < count; ++i) {
       auto values = y.subspan(i * row, row);
       picture.assign(values.begin(), values.end());
-      if (!real)
-        std::ranges::transform(picture, picture.begin(),
-                               [](float v) { return std::clamp(0.5f * v + 0.5f, 0.0f, 1.0f); });
+      for (float& v : picture) v = float((double(v) - spec.offset) / spec.scale);
+      if (spec.bounded)
+        for (float& v : picture) v = std::clamp(v, 0.0f, 1.0f);
       give(std::int64_t(first + i), picture);
     }
   }

@@ -18,8 +18,6 @@ using Config = std::shared_ptr<DdpmConfig>;
 constexpr std::int64_t kLeastSide = 8;  // of pictures that auto halves
 constexpr int kQuarters = 4;            // of the timesteps, which the errors are told by
 
-Expr seen(const DdpmConfig& c, Expr image) { return c.real ? image : 2.0 * image - 1.0; }
-
 // Residual layers on vectors, each told the timestep.
 Expr mlp(const DdpmConfig& c, const Scope& scope, Expr x, Expr timestep, Expr condition,
          std::int64_t out_channels) {
@@ -61,10 +59,10 @@ struct Losses {
 };
 
 Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label) {
-  NoiseSchedule schedule = c.schedule();
-  DiffusionArgs args = c.diffusion();
-  std::int64_t rows = image.shape()[0], count = schedule.size();
-  Expr table = scope.table("timesteps", {count, kTableColumns}, timestep_table(schedule, args));
+  DiffusionSpec spec = c.spec();
+  std::int64_t rows = image.shape()[0], count = spec.schedule.size();
+  Expr table =
+      scope.table("timesteps", {count, kTableColumns}, timestep_table(spec.schedule, spec.args));
   Losses result;
   if (scope.training() && c.timestep_sampler == "loss-second-moment") {
     // A '/' marks what is no part of the model itself.
@@ -77,11 +75,11 @@ Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label
   } else {
     result.timestep = uniform_timesteps(scope.uniform("timestep", {rows}), count);
   }
-  Expr x0 = seen(c, image);
+  Expr x0 = spec.scale * image + spec.offset;
   Denoiser network = [&](Expr noised, Expr timestep) {
     return ddpm_predict(c, scope, noised, timestep, label);
   };
-  result.of_rows = diffusion_losses(args, network, table, x0, result.timestep,
+  result.of_rows = diffusion_losses(spec.args, network, table, x0, result.timestep,
                                     scope.normal("noise", x0.shape()));
   if (result.weight) {
     LossHistory history{scope.state("train/loss_history", {count, kLossHistory}, 0),
@@ -233,8 +231,11 @@ Fields DdpmConfig::fields() {
                            .low = 0,
                            .high = 1}),
       bind(real, {.name = "real",
-                  .help = "vectors in units of their own, not pictures",
+                  .help = "vectors or latents in units of their own, not pictures",
                   .from_data = true}),
+      bind(scaling_factor, {.name = "scaling_factor",
+                            .help = "of latents: what makes their deviation 1",
+                            .from_data = true}),
       bind(num_classes, {.name = "num_classes",
                          .help = "classes of the pictures; 0: not by class",
                          .low = 0,
@@ -251,9 +252,10 @@ void DdpmConfig::choose(const DataShape& shape) {
   image_width = shape.width;
   in_channels = shape.channels;
   real = shape.real;
+  scaling_factor = shape.scaling_factor;
   num_classes = class_conditional ? shape.num_classes : 0;
   bool halves = std::min(image_height, image_width) >= kLeastSide;
-  if (net == "auto") net = halves && !real ? "unet" : "mlp";
+  if (net == "auto") net = halves ? "unet" : "mlp";
   dit.num_heads = unet.num_heads;
 }
 
@@ -265,24 +267,28 @@ void DdpmConfig::check() const {
   if (variance_type == "learned-range" && loss == "simple")
     throw UsageError(
         "--variance-type learned-range: --loss simple does not train it, expected hybrid or vlb");
-  timestep_table(schedule(), diffusion());  // refuses what does not fit
+  DiffusionSpec all = spec();
+  timestep_table(all.schedule, all.args);  // refuses what does not fit
 }
 
-NoiseSchedule DdpmConfig::schedule() const {
-  return make_noise_schedule({.beta_schedule = parse_beta_schedule(beta_schedule),
-                              .num_timesteps = num_timesteps,
-                              .beta_start = beta_start,
-                              .beta_end = beta_end,
-                              .zero_terminal_snr = zero_terminal_snr});
-}
-
-DiffusionArgs DdpmConfig::diffusion() const {
-  return {.prediction_type = parse_prediction_type(prediction_type),
-          .variance_type = parse_variance_type(variance_type),
-          .loss = parse_diffusion_loss(loss),
-          .min_snr_gamma = min_snr_gamma,
-          .discretized = !real,
-          .clip_x0 = 0};
+DiffusionSpec DdpmConfig::spec() const {
+  DiffusionSpec spec;
+  spec.schedule = make_noise_schedule({.beta_schedule = parse_beta_schedule(beta_schedule),
+                                       .num_timesteps = num_timesteps,
+                                       .beta_start = beta_start,
+                                       .beta_end = beta_end,
+                                       .zero_terminal_snr = zero_terminal_snr});
+  spec.args = {.prediction_type = parse_prediction_type(prediction_type),
+               .variance_type = parse_variance_type(variance_type),
+               .loss = parse_diffusion_loss(loss),
+               .min_snr_gamma = min_snr_gamma,
+               .discretized = !real,
+               .clip_x0 = 0};
+  spec.scale = real ? scaling_factor : 2;
+  spec.offset = real ? 0 : -1;
+  spec.bounded = !real;
+  spec.knows_none = class_conditional && label_dropout > 0;
+  return spec;
 }
 
 Expr ddpm_predict(const DdpmConfig& c, const Scope& scope, Expr noised, Expr timestep, Expr label) {
@@ -312,20 +318,17 @@ Model make_ddpm() {
   };
   model.objective = [c](const Scope& s, const Batch& b) { return objective(*c, s, b); };
   model.validation = [c](const Scope& s, const Batch& b) { return validation(*c, s, b); };
-  model.denoise = [c](const Scope& s, Expr noised, Expr timestep, Expr label) {
-    return ddpm_predict(*c, s, noised, timestep, label);
+  model.denoise = [c](const Scope& s, Expr noised, Expr timestep, const Condition& condition) {
+    return ddpm_predict(*c, s, noised, timestep, condition.label);
   };
-  model.diffusion = [c] {
-    DiffusionArgs args = c->diffusion();
-    return DiffusionSpec{c->schedule(), args.prediction_type, args.variance_type,
-                         c->class_conditional && c->label_dropout > 0};
-  };
+  model.diffusion = [c] { return c->spec(); };
   model.data_shape = [c] {
     return DataShape{.height = c->image_height,
                      .width = c->image_width,
                      .channels = c->in_channels,
                      .num_classes = c->num_classes,
-                     .real = c->real};
+                     .real = c->real,
+                     .scaling_factor = c->scaling_factor};
   };
   return model;
 }

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include "diffusion/objective.h"
 #include "models/dit.h"
 #include "models/model.h"
 #include "models/unet.h"
@@ -30,13 +29,13 @@ struct DdpmConfig {
 
   // From the data; num_classes is 0 unless class_conditional.
   std::int64_t image_height = 0, image_width = 0, in_channels = 0, num_classes = 0;
-  bool real = false;  // vectors, seen as they are; not pictures
+  bool real = false;          // vectors or latents, not pictures
+  double scaling_factor = 1;  // of latents
 
   Fields fields();
   void choose(const DataShape& shape);  // takes the data's shape, settles what is "auto"
   void check() const;                   // UsageError for combinations that cannot be
-  NoiseSchedule schedule() const;
-  DiffusionArgs diffusion() const;
+  DiffusionSpec spec() const;
 };
 
 // noised f32 [N,H,W,C] (pixels -1..1, or vectors), timestep f32 [N], label i32 [N]: with

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/fields.h"
-#include "diffusion/prediction.h"
+#include "diffusion/objective.h"
 #include "nn/objective.h"
 #include "nn/scope.h"
 
@@ -20,10 +20,14 @@ struct DataShape {
   std::int64_t height = 0, width = 0, channels = 0;
   std::int64_t num_classes = 0;  // 0: no labels
   bool binary = false;           // pixels are 0 or 1
-  bool real = false;             // vectors [1,1,channels] in units of their own
-  std::int64_t vocab_size = 0;   // of the tokenizer; 0: no captions
-  std::int64_t least_rows = 0;   // of the smallest batch of a training; 0: nothing is trained
-  std::string source = {};       // of the pictures, for messages
+  // Numbers in units of their own, not pixels 0..1: vectors [1,1,channels], or latents.
+  bool real = false;
+  double scaling_factor = 1;    // of latents: what makes their deviation 1
+  std::int64_t vocab_size = 0;  // of the tokenizer; 0: no captions
+  std::int64_t least_rows = 0;  // of the smallest batch of a training; 0: nothing is trained
+  std::string source = {};      // of the pictures, for messages
+
+  bool vectors() const { return real && height == 1 && width == 1; }
 };
 
 // The fields image_height, image_width and in_channels, which the data decide.
@@ -49,11 +53,19 @@ struct DrawArgs {
   double truncation = 1;  // factor of the latents: below 1 nearer to the middle, and more alike
 };
 
-// What samplers of diffusion/ need to know of a model that tells noise from pictures.
+// What a sample is asked to be.
+struct Condition {
+  Expr label = {};  // i32 [N], the number of classes being none: of models that know classes
+};
+
+// What trainers, samplers and judges of diffusion/ need to know of a model that tells noise from
+// data. What is noised is scale x + offset of the data's x, f32 [N, height, width, channels] of
+// data_shape().
 struct DiffusionSpec {
   NoiseSchedule schedule;
-  PredictionType prediction_type = PredictionType::epsilon;
-  VarianceType variance_type = VarianceType::fixed_large;
+  DiffusionArgs args;
+  double scale = 1, offset = 0;
+  bool bounded = false;     // of -1..1: samplers may clip what they predict
   bool knows_none = false;  // trained with labels left out: guidance has where to start from
 };
 
@@ -111,10 +123,8 @@ struct Model {
   // one.
   std::function<std::string()> no_prior;
 
-  // In the place of draw: what is seen of noised pictures, f32 [N,H,W,C] of -1..1 or vectors as
-  // they are; timestep f32 [N]; label i32 [N] of models that data_shape() says draw classes, the
-  // number of classes being none. -> as Denoiser.
-  std::function<Expr(const Scope&, Expr noised, Expr timestep, Expr label)> denoise;
+  // In the place of draw: what is seen of noised data, as Denoiser has it and diffusion() says.
+  std::function<Expr(const Scope&, Expr noised, Expr timestep, const Condition&)> denoise;
   std::function<DiffusionSpec()> diffusion;
 
   std::function<Expr(const Scope&, Expr tokens)> encode_text;  // i32 [N,T] -> f32 [N,D]
