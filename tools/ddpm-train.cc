@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   reading.real = true;
   Model model = make_model("ddpm");
 
-  Tool tool("ddpm-train", "Train a diffusion model on pictures or vectors.");
+  Tool tool("ddpm-train", "Train a diffusion model on pictures, vectors or latents.");
   declare_data_and_output(tool, sources, config);
   tool.fields(model.fields, "Model");
   std::vector<std::pair<std::string, Attributes>> presets;
@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
                .channels = sets.train.channels,
                .num_classes = sets.train.num_classes(),
                .real = sets.train.real,
+               .scaling_factor = sets.train.scaling_factor,
                .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
                .source = sets.train.source});
 

@@ -1,5 +1,6 @@
 // sample: pictures from a trained model.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -9,6 +10,7 @@
 #include "cli/tool.h"
 #include "data/dataset.h"
 #include "infer/infer.h"
+#include "io/latents.h"
 #include "io/picture_sink.h"
 #include "io/vector_sink.h"
 
@@ -82,7 +84,20 @@ SampleArgs sample_args(const Options& o) {
   return args;
 }
 
-// Of models of vectors: rows whose ids are the seeds.
+// Rows whose ids are the seeds, given to a sink's add().
+void draw_rows(Loaded& loaded, const Options& o, std::span<const std::int32_t> seeds,
+               const std::function<void(const VectorRow&)>& add) {
+  bool classes = draws_classes(loaded);
+  loaded.sample_values(
+      seeds,
+      [&](std::int64_t i, std::span<const float> values) {
+        std::int32_t seed = seeds[std::size_t(i)];
+        std::string id = std::to_string(seed);
+        add({.values = values, .id = id, .label = classes ? class_of(loaded, o.label, seed) : -1});
+      },
+      sample_args(o));
+}
+
 void draw_vectors(Loaded& loaded, const Options& o) {
   std::vector<std::int32_t> seeds = listed_seeds(o);
   Vectors about;
@@ -90,19 +105,40 @@ void draw_vectors(Loaded& loaded, const Options& o) {
   about.metric = "l2";
   about.model = loaded.model().name;
   about.config = {{"model", loaded.model().name}};
-  VectorSink sink(vector_sink_options(o), about, false);
-  loaded.sample_values(
-      seeds,
-      [&](std::int64_t i, std::span<const float> row) {
-        std::string id = std::to_string(seeds[std::size_t(i)]);
-        VectorRow vector{.values = row, .id = id};
-        sink.add({&vector, 1});
-      },
-      sample_args(o));
+  VectorSink sink(vector_sink_options(o), about, draws_classes(loaded));
+  draw_rows(loaded, o, seeds, [&](const VectorRow& row) { sink.add({&row, 1}); });
+  sink.finish(about);
+}
+
+bool to_hdf5(const Options& o) {
+  try {
+    return format_of(vector_sink_options(o)) == "hdf5";
+  } catch (const UsageError&) {  // a format or suffix of pictures
+    return false;
+  }
+}
+
+void draw_latents(Loaded& loaded, const Options& o, const LatentSpace& space) {
+  if (!to_hdf5(o)) {
+    throw Error(loaded.name() + ": this model makes latents, which are no pictures: expected hdf5");
+  }
+  std::vector<std::int32_t> seeds = listed_seeds(o);
+  DataShape shape = loaded.data_shape();
+  Latents about{.height = shape.height,
+                .width = shape.width,
+                .channels = shape.channels,
+                .space = space,
+                .label_names = {},
+                .config = {{"model", loaded.model().name}},
+                .preprocess = {},
+                .inputs = {}};
+  LatentSink sink(vector_sink_options(o).output, about, draws_classes(loaded), o.force);
+  draw_rows(loaded, o, seeds, [&](const VectorRow& row) { sink.add(row); });
   sink.finish(about);
 }
 
 void draw(Loaded& loaded, const Options& o) {
+  if (auto space = loaded.latent_space()) return draw_latents(loaded, o, *space);
   if (loaded.data_shape().real) return draw_vectors(loaded, o);
   std::vector<std::int32_t> seeds = seeds_of(o);
   DataShape shape = loaded.data_shape();

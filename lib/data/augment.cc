@@ -87,7 +87,8 @@ Augmenter::Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip,
                      : binarize != Binarize::none ? "--binarize"
                                                   : nullptr;
   if (dataset.real && flag) {
-    throw UsageError(fmt::format("{}: holds vectors, {} goes with pictures", dataset.source, flag));
+    throw UsageError(
+        fmt::format("{}: holds {}, {} goes with pictures", dataset.source, dataset.noun(), flag));
   }
 }
 

@@ -1,4 +1,4 @@
-// Pictures, vectors, labels, captions and names in HDF5 files.
+// Pictures, vectors, latents, labels, captions and names in HDF5 files.
 #include "data/hdf5_images.h"
 
 #include <fmt/format.h>
@@ -38,7 +38,7 @@ void expect_count(const Hdf5Reader& file, const Hdf5Images& images, const std::s
                   std::size_t found) {
   if (std::int64_t(found) == images.count) return;
   throw Error(fmt::format("{}: {} has {} entries, but {} has {} {}", file.name(), path, found,
-                          images.path, images.count, images.noun()));
+                          images.path, images.count, images.real ? "rows" : "pictures"));
 }
 
 std::vector<std::int32_t> read_labels(const Hdf5Reader& file, const Hdf5Images& images,
@@ -72,18 +72,28 @@ void require_sane(const Hdf5Reader& file, const Hdf5Images& images) {
   }
 }
 
-Hdf5Images as_images(const Hdf5Reader& file, const ReadOptions& options) {
-  refuse_picture_options(options, file.name());
-  DatasetInfo info = describe_vectors(file);
+// Of kind vectors or latents.
+Hdf5Images as_images(const Hdf5Reader& file, const ReadOptions& options, const std::string& kind) {
+  refuse_picture_options(options, file.name(), kind);
   Hdf5Images images;
+  DatasetInfo info;
+  images.height = images.width = 1;
+  if (kind == "latents") {
+    LatentsInfo latents = describe_latents(file);
+    info = latents.dataset;
+    images.height = latents.height;
+    images.width = latents.width;
+    images.latents = latents.space;
+  } else {
+    info = describe_vectors(file);
+  }
   images.path = info.path;
   images.type = info.type;
   images.is_float = images.real = true;
   images.contiguous = info.contiguous;
   images.checksum = info.checksum;
   images.count = info.dims[0];
-  images.height = images.width = 1;
-  images.channels = info.dims[1];
+  images.channels = info.dims.back();
   require_sane(file, images);
   return images;
 }
@@ -93,7 +103,8 @@ Hdf5Images as_images(const Hdf5Reader& file, const ReadOptions& options) {
 Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   std::string path = options.dataset.empty() ? "/images" : absolute(options.dataset);
   std::string kind = file.kind();  // throws for a newer version
-  if (options.real && options.dataset.empty() && kind == "vectors") return as_images(file, options);
+  bool real = kind == "vectors" || kind == "latents";
+  if (options.real && options.dataset.empty() && real) return as_images(file, options, kind);
   if (options.dataset.empty() && !kind.empty() && kind != "samples") file.require_kind("images");
   if (!file.is_link(path) && (!file.has(path) || file.is_group(path))) {
     throw Error(fmt::format("{}: has no dataset {}{}", file.name(), path,
@@ -211,7 +222,7 @@ Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& image
     if (!file.has(path)) throw Error(fmt::format("{}: has no dataset {}", file.name(), path));
     found.labels = read_labels(file, images, path);
   }
-  // Datasets of other names are a stranger's; ours belong to /images or /vectors.
+  // Datasets of other names are a stranger's; ours belong to /images, /vectors or /latents.
   if (images.path != "/images" && !images.real) return found;
   if (found.labels.empty() && options.label_dataset.empty() && file.has("/labels")) {
     found.labels = read_labels(file, images, "/labels");

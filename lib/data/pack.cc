@@ -1,5 +1,5 @@
-// Any sources to one HDF5 file of kind images, or a toy to one of kind vectors, item by item with
-// flat memory.
+// Any sources to one HDF5 file of kind images, latents to one of theirs, or a toy to one of kind
+// vectors, item by item with flat memory.
 #include <fmt/format.h>
 
 #include <set>
@@ -11,6 +11,7 @@
 #include "data/prepared_items.h"
 #include "data/source.h"
 #include "data/toy.h"
+#include "io/latents.h"
 #include "io/vector_sink.h"
 
 namespace atelier {
@@ -74,7 +75,40 @@ std::int64_t count_classes(const PreparedItems& items, const std::set<std::int32
   return std::int64_t(items.label_names().empty() ? labels.size() : items.label_names().size());
 }
 
-// The rest of the items, and the first one.
+// The rest of the items, and the first one; f32, which trainers map.
+PackResult pack_latents(PreparedItems& items, Item& item, const ReadOptions& options,
+                        const std::string& output, const Attributes& provenance, bool force) {
+  PackResult result{.height = item.picture.height,
+                    .width = item.picture.width,
+                    .channels = item.picture.channels,
+                    .real = true,
+                    .latents = true};
+  Latents about{.height = result.height,
+                .width = result.width,
+                .channels = result.channels,
+                .space = *items.latents(),
+                .label_names = {},
+                .config = provenance,
+                .preprocess = {},
+                .inputs = {}};
+  LatentSink sink(output, about, items.has_labels(), force);
+  std::set<std::int32_t> labels;
+  do {
+    sink.add({.values = item.values, .id = item.name, .label = item.label});
+    if (item.label >= 0) labels.insert(item.label);
+    ++result.written;
+  } while (items.next(item));
+  about.label_names = items.label_names();
+  about.config.emplace_back("limit", options.limit);
+  about.preprocess = items.preprocess();
+  about.inputs = {{"data", fmt::format("{:016x}", items.digest())}};
+  sink.finish(about);
+  result.skipped = items.skipped();
+  result.classes = count_classes(items, labels);
+  return result;
+}
+
+// The same of a toy.
 PackResult pack_points(PreparedItems& items, Item& item, const ReadOptions& options,
                        const std::string& output, const Attributes& provenance, bool force) {
   Toy toy = make_toy(options);
@@ -102,12 +136,12 @@ PackResult pack_points(PreparedItems& items, Item& item, const ReadOptions& opti
 }  // namespace
 
 std::string describe(const PackResult& result) {
-  std::string what =
-      result.real
-          ? fmt::format("{} of {}", result.written == 1 ? "vector" : "vectors", result.channels)
-          : fmt::format("{} {}x{}x{}", result.written == 1 ? "picture" : "pictures", result.height,
-                        result.width, result.channels);
-  return fmt::format("{} {}, {} {}, {} skipped", result.written, what, result.classes,
+  std::string_view noun = noun_of(result.real, result.latents);
+  if (result.written == 1) noun.remove_suffix(1);
+  std::string shape = noun.starts_with("vector")
+                          ? fmt::format("of {}", result.channels)
+                          : fmt::format("{}x{}x{}", result.height, result.width, result.channels);
+  return fmt::format("{} {} {}, {} {}, {} skipped", result.written, noun, shape, result.classes,
                      result.classes == 1 ? "class" : "classes", result.skipped);
 }
 
@@ -115,10 +149,12 @@ PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions&
                         const std::string& output, const Attributes& provenance, bool force) {
   ReadOptions options = given;
   std::vector<Input> inputs = identify_all(sources, options);
-  options.real = is_toy(options.synthetic);  // files of vectors need no packing
+  // Files of vectors need no packing.
+  options.real = is_toy(options.synthetic) || kind_of(inputs[0]) == "latents";
   PreparedItems items(std::move(inputs), options);
   Item item;
   items.next(item);  // throws if there is none
+  if (item.latent) return pack_latents(items, item, options, output, provenance, force);
   if (item.real) return pack_points(items, item, options, output, provenance, force);
   const Preparer& preparer = items.preparer();
   PackResult result{

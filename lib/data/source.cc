@@ -256,8 +256,8 @@ bool CheckedSource::next(Item& item) {
     if (!advance(item)) break;
     std::size_t place = std::size_t(position_++);
     if (labelled && place >= labels_.values.size()) {
-      throw Error(fmt::format("{}: has {} labels, but {} has more pictures", labels_.path,
-                              labels_.values.size(), source_));
+      throw Error(fmt::format("{}: has {} labels, but {} has more {}", labels_.path,
+                              labels_.values.size(), source_, noun()));
     }
     try {
       load(item);
@@ -273,8 +273,8 @@ bool CheckedSource::next(Item& item) {
     return true;
   }
   if (labelled && std::size_t(position_) != labels_.values.size()) {
-    throw Error(fmt::format("{}: has {} labels, but {} has {} pictures", labels_.path,
-                            labels_.values.size(), source_, position_));
+    throw Error(fmt::format("{}: has {} labels, but {} has {} {}", labels_.path,
+                            labels_.values.size(), source_, position_, noun()));
   }
   return false;
 }

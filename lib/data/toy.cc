@@ -95,7 +95,7 @@ bool is_toy(std::string_view name) { return find_usual(name) != nullptr; }
 Toy make_toy(const ReadOptions& o) {
   const Usual* kind = find_usual(o.synthetic);
   if (!kind) throw UsageError(fmt::format("--synthetic '{}': is no toy", o.synthetic));
-  refuse_picture_options(o, "--synthetic " + o.synthetic);
+  refuse_picture_options(o, "--synthetic " + o.synthetic, "vectors");
   if (kind->modes == 0 && (o.synthetic_modes != 0 || o.synthetic_radius != 0)) {
     throw UsageError(fmt::format(
         "{}: {} has none", o.synthetic_modes != 0 ? "--synthetic-modes" : "--synthetic-radius",

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/parse.h"
 
 namespace atelier {
@@ -64,7 +65,7 @@ JudgedSet read_set(SetInput input, bool of_vectors) {
 
 JudgedSet read_vector_set(const std::string& input) {
   JudgedSet set;
-  set.source = input == "-" ? "standard input" : input;
+  set.source = input_name(input);
   set.of_vectors = true;
   set.vectors = read_all_vectors(input);
   return set;

@@ -54,16 +54,18 @@ Attributes without_model(const Attributes& config) {
   return fields;
 }
 
-// "vectors of 2", "pictures of 28x28x1", of equal kinds of data without the first words.
+// "vectors of 2", "pictures of 28x28x1", "latents of 4x4x4"; of equal kinds of data without the
+// first words.
 std::string shape_text(const DataShape& shape, bool named = true) {
-  if (shape.real) return fmt::format("{}{}", named ? "vectors of " : "", shape.channels);
-  return fmt::format("{}{}x{}x{}", named ? "pictures of " : "", shape.height, shape.width,
-                     shape.channels);
+  if (shape.vectors()) return fmt::format("{}{}", named ? "vectors of " : "", shape.channels);
+  std::string_view name = !named ? "" : shape.real ? "latents of " : "pictures of ";
+  return fmt::format("{}{}x{}x{}", name, shape.height, shape.width, shape.channels);
 }
 
-void require_pictures_made(const Model& model, const std::string& name) {
+void require_pictures_made(const Loaded& model) {
   if (!model.data_shape().real) return;
-  throw Error(fmt::format("{}: this model makes vectors, which are no pictures", name));
+  throw Error(fmt::format("{}: this model makes {}, which are no pictures", model.name(),
+                          model.latent_space() ? "latents" : "vectors"));
 }
 
 }  // namespace
@@ -154,6 +156,13 @@ std::string Loaded::digest() const {
   }
   return fmt::format("{:016x}", digest);
 }
+std::optional<LatentSpace> Loaded::latent_space() const {
+  DataShape shape = data_shape();
+  const Scalar* vae = find(checkpoint().preprocess, "vae");
+  // A flat one is told from a vector by that.
+  if (!shape.real || (shape.vectors() && !vae)) return {};
+  return LatentSpace{.scaling_factor = shape.scaling_factor, .vae = vae ? to_text(*vae) : ""};
+}
 void Loaded::require_shape(const std::string& source, std::int64_t height, std::int64_t width,
                            std::int64_t channels, bool real) const {
   DataShape shape = data_shape();
@@ -162,8 +171,9 @@ void Loaded::require_shape(const std::string& source, std::int64_t height, std::
       real == shape.real) {
     return;
   }
-  throw Error(fmt::format("{}: {}, but {} takes {}", source, shape_text(found), name(),
-                          shape_text(shape, real != shape.real)));
+  throw Error(
+      fmt::format("{}: {}, but {} takes {}", source, shape_text(found), name(),
+                  shape_text(shape, real != shape.real || found.vectors() != shape.vectors())));
 }
 void Loaded::for_each_row(
     const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
@@ -235,7 +245,7 @@ bool Loaded::sample(
     std::span<const std::int32_t> seeds,
     const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
     const SampleArgs& args, const std::function<bool()>& stop) {
-  require_pictures_made(impl_->model, impl_->name);
+  require_pictures_made(*this);
   auto pixels = [&](std::int64_t index, std::span<const float> row) {
     give(index, as_pixels(row));
   };
@@ -288,7 +298,7 @@ void Loaded::reconstruct(
   const Model& model = impl_->model;
   if (!model.encode || !model.decode)
     throw Error(fmt::format("{}: this model cannot reconstruct pictures", impl_->name));
-  require_pictures_made(model, impl_->name);
+  require_pictures_made(*this);
   for_each_row(
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) {
@@ -309,6 +319,19 @@ std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int6
         latents.insert(latents.end(), row.begin(), row.end());
       });
   return latents;
+}
+
+bool draws_classes(const Loaded& model) {
+  return (model.model().draw || model.model().denoise) && model.data_shape().num_classes > 0;
+}
+
+std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed) {
+  std::int64_t classes = draws_classes(model) ? model.data_shape().num_classes : 0;
+  if (label >= 0 && classes == 0)
+    throw Error(fmt::format("{}: this model draws no classes", model.name()));
+  if (label >= classes && label >= 0)
+    throw Error(fmt::format("{}: no class {}, it has 0 to {}", model.name(), label, classes - 1));
+  return std::int32_t(label >= 0 ? label : classes > 0 ? seed % classes : 0);
 }
 
 }  // namespace atelier

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "data/input.h"
 #include "data/picture_reader.h"
 #include "infer/encode.h"
@@ -45,7 +46,7 @@ std::vector<float> row_of_vectors(const Loaded& model, Input input, std::int64_t
 
 std::vector<float> latents_of_vectors(const Loaded& model, const std::string& input) {
   Vectors v = read_all_vectors(input);
-  require_latents(model, v, input == "-" ? "standard input" : input);
+  require_latents(model, v, input_name(input));
   return std::move(v.values);
 }
 

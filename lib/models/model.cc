@@ -16,7 +16,8 @@ Fields picture_fields(std::int64_t& height, std::int64_t& width, std::int64_t& c
 
 void require_pictures(const DataShape& shape, std::string_view model) {
   if (!shape.real) return;
-  throw Error(fmt::format("{}: holds vectors, but {} is a model of pictures", shape.source, model));
+  throw Error(fmt::format("{}: holds {}, but {} is a model of pictures", shape.source,
+                          shape.vectors() ? "vectors" : "latents", model));
 }
 
 void require_default(const EncodeArgs& args) {

@@ -217,7 +217,7 @@ void Checkpoints::settle_weights(const std::set<std::string>& net) {
   std::size_t used = taken_.size() - dropped.size();
   if (used == 0) {
     throw Error(fmt::format("{}: none of its {} tensors has the name of one of this model",
-                            config_.init == "-" ? "standard input" : config_.init, taken_.size()));
+                            input_name(config_.init), taken_.size()));
   }
   logging::note(fmt::format("{}: {} tensors taken, {} initialised anew{}{}", config_.init, used,
                             net.size() - used,

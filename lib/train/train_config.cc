@@ -46,8 +46,7 @@ void TrainConfig::check_outputs() const {
   if (output == "-" && metrics == "-")
     throw UsageError("-o - and --metrics - both want standard output");
   if (!dry_run && leads_to_terminal(output)) {
-    throw UsageError(fmt::format("{} is a terminal; give -o FILE or a pipe",
-                                 output == "-" ? "standard output" : output));
+    throw UsageError(fmt::format("{} is a terminal; give -o FILE or a pipe", output_name(output)));
   }
   if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));

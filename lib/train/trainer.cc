@@ -121,12 +121,13 @@ class Trainer {
   void announce() const {
     if (config_.dry_run) return;
     const Dataset& set = *data_.train;
-    std::string rows = set.real
-                           ? fmt::format("vectors of {}", set.channels)
-                           : fmt::format("pictures {}x{}x{}", set.height, set.width, set.channels);
-    logging::note(fmt::format(
-        "{} {} to train on, {} held out; {} parameters; {} steps", data_.train_indices.size(), rows,
-        validator_ ? data_.validation_indices.size() : 0, turns_.parameters(), pace_.total_steps));
+    std::string shape = set.real && !set.latents
+                            ? fmt::format("of {}", set.channels)
+                            : fmt::format("{}x{}x{}", set.height, set.width, set.channels);
+    logging::note(fmt::format("{} {} {} to train on, {} held out; {} parameters; {} steps",
+                              data_.train_indices.size(), set.noun(), shape,
+                              validator_ ? data_.validation_indices.size() : 0, turns_.parameters(),
+                              pace_.total_steps));
   }
 
   // ---- the loop
@@ -260,7 +261,7 @@ class Trainer {
   std::string how_to_go_on(const std::string& saved) const {
     if (saved == config_.output) {
       return fmt::format("{} holds the state: keep it in a file and go on with --resume=FILE",
-                         saved == "-" ? "standard output" : saved);
+                         output_name(saved));
     }
     return fmt::format("{} holds the state: go on with {}", saved,
                        checkpoints_->has_run() ? "--resume" : "--resume=" + saved);

@@ -155,12 +155,20 @@ TEST_CASE("pictures and vectors of one shape are told apart, and vectors are no 
   CHECK(refusal(pictures) == "random: pictures of 1x1x3, but points takes vectors of 3");
   vectors.channels = 2;
   CHECK(refusal(vectors) == "random: vectors of 2, but points takes 3");
+  CHECK(message_of([&] { loaded.require_shape("l.h5", 4, 4, 4, true); }) ==
+        "l.h5: latents of 4x4x4, but points takes vectors of 3");
   const std::string no_pictures = "points: this model makes vectors, which are no pictures";
   CHECK(message_of([&] { loaded.sample(std::vector<std::int32_t>{0}, ignore); }) == no_pictures);
   CHECK(message_of([&] { loaded.reconstruct(vectors, both, ignore); }) == no_pictures);
+  CHECK(!loaded.latent_space());
   ReadOptions reading;
   loaded.prepare(reading, [](std::string_view) { return false; });
   CHECK(to_attributes(reading.fields()) == to_attributes(ReadOptions().fields()));
+  shape.height = 2;
+  shape.scaling_factor = 0.5;
+  CHECK(loaded.latent_space() == LatentSpace{.scaling_factor = 0.5, .vae = ""});
+  CHECK(message_of([&] { loaded.sample(std::vector<std::int32_t>{0}, ignore); }) ==
+        "points: this model makes latents, which are no pictures");
 }
 
 TEST_CASE("latents of seeds decode to the pictures that sample draws") {
