@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "infer/classes.h"
 #include "infer/rows.h"
 
 namespace atelier {

@@ -1,12 +1,9 @@
 // Noise, pixels and padding.
 #include "infer/rows.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
 #include "data/pixels.h"
 
 namespace atelier {
@@ -59,19 +56,6 @@ void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std
     ids[i] = std::int32_t(places[i]);
   }
   write_noise(plan, ids);
-}
-
-bool draws_classes(const Loaded& model) {
-  return (model.model().draw || model.model().denoise) && model.data_shape().num_classes > 0;
-}
-
-std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed) {
-  std::int64_t classes = draws_classes(model) ? model.data_shape().num_classes : 0;
-  if (label >= 0 && classes == 0)
-    throw Error(fmt::format("{}: this model draws no classes", model.name()));
-  if (label >= classes && label >= 0)
-    throw Error(fmt::format("{}: no class {}, it has 0 to {}", model.name(), label, classes - 1));
-  return std::int32_t(label >= 0 ? label : classes > 0 ? seed % classes : 0);
 }
 
 }  // namespace atelier

@@ -7,16 +7,10 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "infer/infer.h"
 #include "run/plan.h"
 
 namespace atelier {
 
-// Whether samples of a model are of classes, as data_shape() counts them.
-bool draws_classes(const Loaded& model);
-// The class of the sample of a seed: `label` if it is not -1, else the classes go round. Error
-// naming the file for one that the model does not have.
-std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed);
 // Identities of the rows, where the plan draws noise; seed 0 is that of samples.
 void write_noise(Plan& plan, std::span<const std::int32_t> ids, std::int64_t seed = 0);
 // Brings a row to length 1, in double, and returns its squared length before; a row whose length is
