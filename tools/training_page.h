@@ -55,7 +55,8 @@ inline Task task_of(const Model& model, const Tool& tool, const std::string& pro
   task.config = {{"model", model.name}};
   for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
   task.preprocess = data.preprocess;
-  if (model.classify) task.label_names = data.label_names;
+  bool of_classes = model.classify || model.data_shape().num_classes > 0;
+  if (of_classes) task.label_names = data.label_names;
   task.objective = model.objective;
   task.features = model.features;
   task.contrast = model.contrast;

@@ -46,12 +46,6 @@ std::int64_t class_named(const Loaded& model, const std::string& text) {
   return label;
 }
 
-std::string class_name(const Loaded& model, std::int64_t label) {
-  const std::vector<std::string>& names = model.checkpoint().label_names;
-  return label >= 0 && label < std::int64_t(names.size()) ? names[std::size_t(label)]
-                                                          : std::to_string(label);
-}
-
 std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed) {
   std::int64_t classes = classes_drawn(model);
   if (label == -1) return std::int32_t(classes > 0 ? seed % classes : 0);

@@ -19,8 +19,6 @@ bool draws_without_class(const Loaded& model);
 // number from 0, "none", or nothing (-1). UsageError for other words, Error naming the file for a
 // class that the model does not have.
 std::int64_t class_named(const Loaded& model, const std::string& text);
-// The name of a class; its number where the checkpoint has no names.
-std::string class_name(const Loaded& model, std::int64_t label);
 
 // The class of the sample of a seed, the number of classes being none: what SampleArgs::label says,
 // or if it is -1 the classes go round. Error naming the file for one that the model does not have.

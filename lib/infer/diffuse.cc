@@ -14,13 +14,14 @@
 #include "infer/walk.h"
 
 namespace atelier {
-namespace {
 
 void require_diffusion(const Loaded& model) {
   if (model.model().denoise) return;
-  throw Error(fmt::format("{}: this is no diffusion model, whose pictures have noise to begin with",
-                          model.name()));
+  throw Error(
+      fmt::format("{}: this is no diffusion model, whose pictures begin as noise", model.name()));
 }
+
+namespace {
 
 std::int64_t picture_size(const Loaded& model) {
   DataShape data = model.data_shape();
@@ -51,8 +52,8 @@ class Snapshots {
   Snapshots(const SampleArgs& args, std::size_t steps, std::size_t rows, std::size_t row)
       : count_(std::size_t(std::max<std::int64_t>(args.trajectory, 1))), steps_(steps), row_(row) {
     if (args.trajectory == 1 || count_ > steps + 1)
-      throw UsageError(fmt::format("--trajectory {}: expected 2 to {} of {} steps", args.trajectory,
-                                   steps + 1, steps));
+      throw UsageError(fmt::format("--trajectory {}: expected 2 to {} pictures of {} steps",
+                                   args.trajectory, steps + 1, steps));
     values_.resize(rows * count_ * row);
   }
   // Takes the state after so many steps, if it is one of those shown.

@@ -27,6 +27,9 @@ struct DiffuseOptions {
   std::int64_t repeats = 1;
 };
 
+// Error("vae.h5: this is no diffusion model, whose pictures begin as noise").
+void require_diffusion(const Loaded& model);
+
 // Samples of seeds as Loaded::sample_values has them, of a model with Model::denoise. With
 // SampleArgs::trajectory a row is so many pictures one after another. UsageError for options that
 // do not suit each other or the model, Error naming the file for what it cannot draw.

@@ -71,7 +71,8 @@ class Loaded {
   bool sample_values(std::span<const std::int32_t> seeds,
                      const std::function<void(std::int64_t index, std::span<const float>)>& give,
                      const SampleArgs& args = {}, const std::function<bool()>& stop = {});
-  // The same as pictures u8 [H,W,C]; Error too if what it makes is vectors.
+  // The same as pictures u8 [H,W,C], or several with SampleArgs::trajectory; Error too if what it
+  // makes is vectors.
   bool sample(std::span<const std::int32_t> seeds,
               const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
               const SampleArgs& args = {}, const std::function<bool()>& stop = {});

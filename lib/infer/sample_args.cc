@@ -37,12 +37,26 @@ Fields SampleArgs::diffusion_fields() {
             .high = 1}),
       bind(trajectory, {.name = "trajectory",
                         .help = "so many pictures of the way to each sample, in a row; 0: none",
-                        .low = 0}),
+                        .low = 0,
+                        .high = 1000}),
       bind(trajectory_of, {"trajectory_of",
                            "of which: the picture that is predicted, or what is still noised",
                            {},
                            {"x0", "noised"}}),
   };
+}
+
+Fields SampleArgs::deterministic_fields() {
+  Fields fields;
+  for (BoundField field : diffusion_fields()) {
+    if (field.name == "eta" || field.name.starts_with("trajectory")) continue;
+    if (field.name == "sampler") {
+      field.help = "DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step";
+      std::erase(field.choices, "ddpm");
+    }
+    fields.push_back(field);
+  }
+  return fields;
 }
 
 void require_deterministic(const SampleArgs& args) {

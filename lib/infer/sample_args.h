@@ -28,7 +28,10 @@ struct SampleArgs {
   std::int64_t trajectory = 0;
   std::string trajectory_of = "x0";
 
-  Fields diffusion_fields();  // those of diffusion models, as options of programs
+  // Those of diffusion models, as options of programs; the second without what is not
+  // deterministic, and without trajectories.
+  Fields diffusion_fields();
+  Fields deterministic_fields();
 };
 
 // UsageError for samplers that draw noise after the start, so that it does not say how they end.
