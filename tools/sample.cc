@@ -169,7 +169,7 @@ std::int64_t fill_holes(const Loaded& loaded, const Options& o) {
   std::int64_t count = given.pictures.size;
   std::vector<std::int32_t> seeds = seeds_of(o, count);
   PictureSink sink = sink_of(loaded, o, seeds.size(), false);
-  bool kept = sink_options(o, "").parts.front() == "-kept";
+  bool kept = format_of(sink_options(o, "")) == "png";
   inpaint(
       loaded, given, o.inpaint_repeats, seeds,
       [&](std::int64_t i, std::span<const std::uint8_t> row) {

@@ -58,18 +58,19 @@ std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed
   return std::int32_t(label == kNoClass ? classes : label);
 }
 
+std::int64_t label_of_pictures(const Loaded& model, const Dataset& data, std::int64_t label) {
+  if (label != -1 || !draws_classes(model) || !data.labels.empty()) return label;
+  if (draws_without_class(model)) return kNoClass;
+  throw Error(fmt::format(
+      "{}: this model draws no pictures without a class; expected --class, or labels of {}",
+      model.name(), data.source));
+}
+
 std::vector<std::int32_t> classes_of_pictures(const Loaded& model, const Dataset& data,
                                               std::int64_t label) {
-  if (!draws_classes(model) || label != -1)
-    return std::vector<std::int32_t>(std::size_t(data.size), class_of(model, label, 0));
-  if (!data.labels.empty()) return labels_for(model, data);
-  if (!draws_without_class(model)) {
-    throw Error(
-        fmt::format("{}: this model draws no pictures without a class; expected --class, "
-                    "or labels of {}",
-                    model.name(), data.source));
-  }
-  return std::vector<std::int32_t>(std::size_t(data.size), class_of(model, kNoClass, 0));
+  label = label_of_pictures(model, data, label);
+  if (label == -1 && draws_classes(model)) return labels_for(model, data);
+  return std::vector<std::int32_t>(std::size_t(data.size), class_of(model, label, 0));
 }
 
 }  // namespace atelier

@@ -24,9 +24,11 @@ std::int64_t class_named(const Loaded& model, const std::string& text);
 // or if it is -1 the classes go round. Error naming the file for one that the model does not have.
 std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed);
 
-// The classes that given pictures are taken for by a model that draws classes: that of `label`, or
-// if it is -1 their own, or none; of other models 0. Error naming the file if it knows no pictures
-// without a class and they have none.
+// What SampleArgs::label is of given pictures: kNoClass in the place of -1 where they have no
+// labels and the model draws classes. Error naming the file if it draws no pictures without one.
+std::int64_t label_of_pictures(const Loaded& model, const Dataset& data, std::int64_t label);
+// The classes that a model takes them for: that of label_of_pictures(), or if it is -1 their own;
+// of models without classes 0.
 std::vector<std::int32_t> classes_of_pictures(const Loaded& model, const Dataset& data,
                                               std::int64_t label);
 

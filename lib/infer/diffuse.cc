@@ -208,7 +208,9 @@ std::vector<float> invert(const Loaded& model, const Dataset& data,
   std::int64_t rows = std::min<std::int64_t>(args.batch_size, std::int64_t(indices.size()));
   std::vector<float> noise;
   if (rows < 1) return noise;
-  Course course = course_of(model, args);
+  SampleArgs settled = args;
+  settled.label = label_of_pictures(model, data, args.label);
+  Course course = course_of(model, settled);
   std::vector<std::int32_t> labels = classes_of_pictures(model, data, args.label);
   std::vector<SamplerStep> steps = inversion_steps(course.visited);
   for (SamplerStep& step : steps) step.guidance_scale = args.guidance_scale;

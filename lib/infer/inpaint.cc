@@ -67,6 +67,8 @@ void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
              const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
              const SampleArgs& args) {
   const Dataset& set = given.pictures;
+  SampleArgs settled = args;
+  settled.label = label_of_pictures(model, set, args.label);
   std::vector<std::int32_t> labels = classes_of_pictures(model, set, args.label);
   auto picture_of = [&](std::int64_t index) { return index % set.size; };
   DiffuseOptions options{
@@ -81,7 +83,7 @@ void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
       .repeats = repeats};
   diffuse(
       model, seeds,
-      [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); }, args,
+      [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); }, settled,
       {}, options);
 }
 

@@ -371,6 +371,8 @@ TEST_CASE("pictures are inverted as of the class that is asked for, their own, o
   args.label = -1;
   CHECK(message_of([&] { invert(classes_only, data, indices, args); }) ==
         "known: this model draws no pictures without a class; expected --class, or labels of ring");
+  CHECK(message_of([&] { invert(model, data, indices, {.guidance_scale = 2}); }) ==
+        "--guidance-scale 2: there is no class to guide to");
   data.labels = {1, 1, 1, 1};
   CHECK(invert(classes_only, data, indices, args) == second);
 }
