@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "cli/tool.h"
+#include "diffusion_options.h"
+#include "infer/classes.h"
 #include "infer/latents.h"
 #include "infer/points.h"
 #include "io/picture_sink.h"
@@ -14,10 +16,12 @@ using namespace atelier;
 namespace {
 
 struct Options {
-  std::string model = "-", output, format, grid, from, to, vectors, seeds, mode, average = "auto";
+  std::string model = "-", output, format, grid, from, to, vectors, seeds, mode, label,
+              average = "auto";
   std::int64_t from_index = 0, to_index = 0, frames = -1, batch_size = 64;
   double extrapolate = 0;
   bool strip = false, loop = false, force = false;
+  SampleArgs diffusion;
   ReadOptions reading;
 };
 
@@ -45,8 +49,19 @@ std::vector<std::int32_t> seeds_of(const Options& o) {
   }
 }
 
+// The class of all frames: a way from one to another would leave what the model has seen. Of seeds
+// that of the first, as sample draws it.
+std::int64_t class_of_frames(const Loaded& loaded, const Options& o) {
+  std::int64_t label = class_named(loaded, o.label);
+  if (label != -1 || !draws_classes(loaded)) return label;
+  if (!o.seeds.empty()) return class_of(loaded, -1, seeds_of(o).front());
+  if (draws_without_class(loaded)) return kNoClass;
+  throw UsageError(loaded.name() + ": draws no pictures without a class; expected --class");
+}
+
 // The points of the way, [K, latent_size], K at least 2.
-std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadOptions& reading) {
+std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadOptions& reading,
+                             const SampleArgs& args) {
   if (!o.seeds.empty()) return latents_of_seeds(loaded, seeds_of(o));
   if (!o.vectors.empty()) {
     std::vector<float> points = latents_of_vectors(loaded, o.vectors);
@@ -54,8 +69,8 @@ std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadO
       throw Error(o.vectors + ": expected at least two vectors to go between");
     return points;
   }
-  std::vector<float> points = latent_of_file(loaded, o.from, o.from_index, reading);
-  std::vector<float> end = latent_of_file(loaded, o.to, o.to_index, reading);
+  std::vector<float> points = latent_of_file(loaded, o.from, o.from_index, reading, args);
+  std::vector<float> end = latent_of_file(loaded, o.to, o.to_index, reading, args);
   points.insert(points.end(), end.begin(), end.end());
   return points;
 }
@@ -63,11 +78,16 @@ std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadO
 int draw(const Options& o, const Tool& tool) {
   Loaded loaded(o.model, o.average);
   std::int64_t size = latent_size(loaded);
+  SampleArgs args = o.diffusion;
+  refuse_diffusion(tool, loaded, args.deterministic_fields());
+  args.batch_size = o.batch_size;
+  args.label = class_of_frames(loaded, o);
   ReadOptions reading = o.reading;
   loaded.prepare(reading, [&](std::string_view flag) { return tool.given(flag); });
-  std::vector<float> points = points_of(loaded, o, reading);
+  std::vector<float> points = points_of(loaded, o, reading, args);
   // Draws of a prior lie on a shell; what encoders give may lie anywhere.
-  std::string mode = !o.mode.empty() ? o.mode : o.seeds.empty() ? "lerp" : "slerp";
+  bool on_shell = !o.seeds.empty() || latents_are_noise(loaded);
+  std::string mode = !o.mode.empty() ? o.mode : on_shell ? "slerp" : "lerp";
   std::int64_t frames = frames_of(o);
   Way way(points, size,
           {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
@@ -79,7 +99,7 @@ int draw(const Options& o, const Tool& tool) {
   decode_latents(
       loaded, frames,
       [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); },
-      [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); }, o.batch_size);
+      [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); }, args);
   sink.finish();
   return kExitDone;
 }
@@ -120,6 +140,7 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--grid " + o.grid + ": has " + std::to_string(grid.columns * grid.rows) +
                      " cells for " + std::to_string(frames) + " frames");
   }
+  check_diffusion(tool);
   check_ends(o, tool);
   refuse_overwriting(o.output, paths_of(o.model, o.from, o.to, o.vectors));
 }
@@ -137,7 +158,9 @@ int main(int argc, char** argv) {
   tool.option("--vectors", o.vectors, "FILE", "go through all vectors of a file, - for stdin");
   tool.option("--seeds", o.seeds, "LIST", "go through the pictures of these seeds, as 1,7,9");
   tool.choice("--mode", o.mode, {"lerp", "slerp"},
-              "straight or in arcs; slerp between seeds, lerp between others");
+              "straight or in arcs; slerp between seeds and noises, lerp between others");
+  tool.option("--class", o.label, "NAME",
+              "class of all frames: its name, its number from 0, or none; of the first seed");
   tool.option("--frames", o.frames, "N", "how many; 60, 9 of a strip, as many as a grid holds");
   tool.flag("--loop", o.loop, "come back to the beginning, which is not repeated");
   tool.option("--extrapolate", o.extrapolate, "X",
@@ -152,6 +175,7 @@ int main(int argc, char** argv) {
               "weights: auto (the first average if there is one), none, or its number");
   tool.option("-b,--batch-size", o.batch_size, "N", "pictures at once; does not change them");
   tool.flag("--force", o.force, "write to a terminal all the same");
+  tool.fields(o.diffusion.deterministic_fields(), "Diffusion");
   tool.fields(except(o.reading.fields(), {"on_error"}), "Reading");  // an end is not skipped
   tool.config_file();
 

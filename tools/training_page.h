@@ -56,7 +56,8 @@ inline Task task_of(const Model& model, const Tool& tool, const std::string& pro
   for (const auto& entry : to_attributes(model.fields)) task.config.push_back(entry);
   task.preprocess = data.preprocess;
   if (data.latents) task.preprocess.emplace_back("vae", data.vae);  // what decodes the samples
-  if (model.classify) task.label_names = data.label_names;
+  bool of_classes = model.classify || model.data_shape().num_classes > 0;
+  if (of_classes) task.label_names = data.label_names;
   task.objective = model.objective;
   task.features = model.features;
   task.contrast = model.contrast;

@@ -1,146 +1,234 @@
-// From noise to pictures, step by step.
+// From noise to pictures, step by step, and back.
 #include "infer/diffuse.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
 #include "base/error.h"
-#include "diffusion/sampler_step.h"
+#include "data/pixels.h"
+#include "infer/classes.h"
 #include "infer/rows.h"
+#include "infer/walk.h"
 
 namespace atelier {
+
+void require_diffusion(const Loaded& model) {
+  if (model.model().denoise) return;
+  throw Error(
+      fmt::format("{}: this is no diffusion model, whose pictures begin as noise", model.name()));
+}
+
 namespace {
 
-class Diffusion {
- public:
-  Diffusion(const Loaded& model, std::int64_t rows, const SampleArgs& args)
-      : model_(model), rows_(rows), args_(args), spec_(model.model().diffusion()) {
-    DataShape data = model.data_shape();
-    shape_ = {rows, data.height, data.width, data.channels};
-    classes_ = data.num_classes;
-    guided_ = args.guidance_scale != 1;
-    if (guided_ && classes_ == 0) {
-      throw Error(fmt::format("{}: --guidance-scale {}: this model knows no classes to guide to",
-                              model.name(), args.guidance_scale));
-    }
-    if (guided_ && !spec_.knows_none) {
-      throw Error(
-          fmt::format("{}: --guidance-scale {}: this model never saw pictures without their "
-                      "class (label_dropout 0)",
-                      model.name(), args.guidance_scale));
-    }
-    if (args.truncation != 1)
-      throw UsageError(fmt::format("--truncation {}: pictures of this model have no one latent",
-                                   args.truncation));
-    bool clips = args.clip && spec_.bounded;
-    NoiseSchedule visited =
-        visited_schedule(spec_.schedule, {.sample_steps = args.sample_steps,
-                                          .spacing = parse_timestep_spacing(args.timestep_spacing),
-                                          .timesteps = args.timesteps,
-                                          .prediction_type = spec_.args.prediction_type,
-                                          .clipped = clips || args.threshold_quantile > 0});
-    steps_ = sampler_steps(visited, {.sampler = parse_sampler(args.sampler),
-                                     .variance_type = spec_.args.variance_type,
-                                     .eta = args.eta,
-                                     .guidance_scale = args.guidance_scale});
-    step_args_ = {.prediction_type = spec_.args.prediction_type,
-                  .variance_type = spec_.args.variance_type,
-                  .clip_x0 = clips ? 1.0 : 0.0,
-                  .threshold_quantile = args.threshold_quantile,
-                  .guided = guided_};
-    start_.emplace(model.plan(rows, [&](const Scope& s) { return s.normal("start", shape_); }));
-    step_.emplace(model.plan(rows, [&](const Scope& s) { return build(s); }));
-  }
+std::int64_t picture_size(const Loaded& model) {
+  DataShape data = model.data_shape();
+  return data.height * data.width * data.channels;
+}
 
-  // x of the rows' seeds; valid until the next call, empty if `stop` said so. Nothing is allocated
-  // between steps.
-  std::span<const float> run(std::span<const std::int32_t> seeds,
-                             const std::function<bool()>& stop) {
-    write_noise(*start_, seeds);
-    start_->run();
-    std::span<float> x = step_->input("x");
-    std::ranges::copy(start_->output("y"), x.begin());
-    bool memo = step_->has_input("memo");
-    if (memo) std::ranges::fill(step_->input("memo"), 0.0f);
-    if (step_->has_input("label")) fill_labels(seeds);
-    for (std::size_t k = 0; k < steps_.size(); ++k) {
-      if (stop && stop()) return {};
-      write_noise(*step_, seeds);
-      if (step_->has_input("clock")) step_->input<std::int32_t>("clock")[2] = std::int32_t(k);
-      std::ranges::copy(step_coefficients(steps_[k]), step_->input("coefficients").begin());
-      step_->run();
-      std::ranges::copy(step_->output("y"), step_->input("x").begin());
-      if (memo) std::ranges::copy(step_->output("memo"), step_->input("memo").begin());
+Plan noise_plan(const Loaded& model, std::int64_t rows) {
+  DataShape data = model.data_shape();
+  return model.plan(rows, [&](const Scope& scope) {
+    return scope.normal("start", {rows, data.height, data.width, data.channels});
+  });
+}
+
+void to_noised_units(const DiffusionSpec& spec, std::span<float> values) {
+  for (float& v : values) v = float(spec.scale * double(v) + spec.offset);
+}
+
+void to_data_units(const DiffusionSpec& spec, std::span<float> values) {
+  for (float& v : values) v = float((double(v) - spec.offset) / spec.scale);
+  if (!spec.bounded) return;
+  for (float& v : values) v = std::clamp(v, 0.0f, 1.0f);
+}
+
+// Pictures of the ways of a batch: of `count` evenly spaced states of `steps` steps, the last being
+// the end. Without a trajectory that is all there is.
+class Snapshots {
+ public:
+  Snapshots(const SampleArgs& args, std::size_t steps, std::size_t rows, std::size_t row)
+      : count_(std::size_t(std::max<std::int64_t>(args.trajectory, 1))), steps_(steps), row_(row) {
+    if (args.trajectory == 1 || count_ > steps + 1)
+      throw UsageError(fmt::format("--trajectory {}: expected 2 to {} pictures of {} steps",
+                                   args.trajectory, steps + 1, steps));
+    values_.resize(rows * count_ * row);
+  }
+  // Takes the state after so many steps, if it is one of those shown.
+  void take(std::size_t state, std::span<const float> x) {
+    for (std::size_t k = 0; k < count_; ++k) {
+      if (state_of(k) != state) continue;
+      for (std::size_t at = 0; at < x.size(); at += row_)
+        std::ranges::copy(x.subspan(at, row_),
+                          values_.begin() + std::ptrdiff_t(at * count_ + k * row_));
     }
-    return step_->output("y");
+  }
+  std::span<float> of_row(std::size_t row) {
+    return std::span(values_).subspan(row * count_ * row_, count_ * row_);
   }
 
  private:
-  Expr build(const Scope& scope) {
-    Graph& graph = scope.graph();
-    std::int64_t passes = guided_ ? 2 : 1;
-    Expr label = classes_ > 0 ? graph.input("label", DType::i32, {passes * rows_}) : Expr{};
-    Denoiser network = [&](Expr noised, Expr timestep) {
-      return model_.model().denoise(scope, noised, timestep, {.label = label});
-    };
-    SamplerState state{graph.input("x", DType::f32, shape_)};
-    if (needs_memo(steps_)) state.memo = graph.input("memo", DType::f32, shape_);
-    Expr noise = needs_noise(steps_) ? scope.normal("step", shape_) : Expr{};
-    Expr coefficients = graph.input("coefficients", DType::f32, {kStepCoefficients});
-    SamplerState next = sampler_step(step_args_, network, coefficients, state, noise);
-    if (next.memo) graph.output("memo", next.memo);
-    return next.x;
+  std::size_t state_of(std::size_t k) const {
+    return count_ == 1 ? steps_ : (2 * k * steps_ + count_ - 1) / (2 * (count_ - 1));
+  }
+  std::size_t count_, steps_, row_;
+  std::vector<float> values_;
+};
+
+std::vector<SamplerStep> steps_of(const Course& course, const SampleArgs& args,
+                                  const DiffuseOptions& options) {
+  std::vector<SamplerStep> steps =
+      sampler_steps(course.visited, {.sampler = parse_sampler(args.sampler),
+                                     .variance_type = course.spec.args.variance_type,
+                                     .eta = args.eta,
+                                     .guidance_scale = args.guidance_scale});
+  if (options.repeats == 1 || !needs_memo(steps)) return steps;
+  throw UsageError(fmt::format(
+      "--sampler {}: steps that remember cannot be repeated; expected ddpm or ddim", args.sampler));
+}
+
+// A batch of rows on its way, over and over again.
+class Sampling {
+ public:
+  Sampling(const Loaded& model, std::int64_t rows, const SampleArgs& args,
+           const DiffuseOptions& options, const std::function<bool()>& stop)
+      : model_(model),
+        args_(args),
+        options_(options),
+        stop_(stop),
+        course_(course_of(model, args)),
+        steps_(steps_of(course_, args, options)),
+        watches_(args.trajectory > 0 && args.trajectory_of == "x0"),
+        snapshots_(args, steps_.size(), std::size_t(rows), std::size_t(picture_size(model))),
+        walk_(model, rows, course_, steps_, {bool(options.known), watches_}) {
+    if (!options.start || options.repeats > 1) noise_.emplace(noise_plan(model, rows));
   }
 
-  // The classes, then as many times none.
-  void fill_labels(std::span<const std::int32_t> seeds) {
-    auto labels = step_->input<std::int32_t>("label");
-    std::ranges::fill(labels, std::int32_t(classes_));
-    for (std::size_t i = 0; i < seeds.size(); ++i)
-      labels[i] = class_of(model_, args_.label, seeds[i]);
+  // Rows of these places, whose seeds are `ids`; false: it was stopped.
+  bool run(std::span<const std::int64_t> places, std::span<const std::int32_t> ids) {
+    auto noise = [&](std::int32_t draw) -> std::span<const float> {
+      write_noise(*noise_, ids);
+      noise_->input<std::int32_t>("clock")[2] = draw;
+      noise_->run();
+      return noise_->output("y");
+    };
+    auto evaluated = [&](std::size_t step) {
+      snapshots_.take(step, watches_ ? walk_.x0() : walk_.x());
+    };
+    if (!options_.start) std::ranges::copy(noise(0), walk_.x().begin());
+    for (std::size_t i = 0; i < places.size(); ++i) begin(std::int64_t(i), places[i], ids[i]);
+    if (!walk_.run(ids, {stop_, evaluated, noise}, options_.repeats)) return false;
+    snapshots_.take(steps_.size(), walk_.x());
+    return true;
+  }
+
+  // What came of a row, in the units of the data.
+  std::span<const float> row(std::size_t index) {
+    std::span<float> values = snapshots_.of_row(index);
+    to_data_units(course_.spec, values);
+    return values;
+  }
+
+ private:
+  void begin(std::int64_t row, std::int64_t place, std::int32_t seed) {
+    if (options_.start) options_.start(place, walk_.x(row));
+    walk_.set_class(row,
+                    options_.label ? options_.label(place) : class_of(model_, args_.label, seed));
+    if (!options_.known) return;
+    options_.known(place, walk_.known(row), walk_.known_mask(row));
+    to_noised_units(course_.spec, walk_.known(row));
   }
 
   const Loaded& model_;
-  std::int64_t rows_;
   const SampleArgs& args_;
-  DiffusionSpec spec_;
-  Shape shape_;
-  std::int64_t classes_ = 0;
-  bool guided_ = false;
+  const DiffuseOptions& options_;
+  const std::function<bool()>& stop_;
+  Course course_;
   std::vector<SamplerStep> steps_;
-  StepArgs step_args_;
-  std::optional<Plan> start_, step_;
+  bool watches_;
+  Snapshots snapshots_;
+  Walk walk_;
+  std::optional<Plan> noise_;
 };
 
 }  // namespace
 
 bool diffuse(const Loaded& model, std::span<const std::int32_t> seeds,
              const std::function<void(std::int64_t index, std::span<const float>)>& give,
-             const SampleArgs& args, const std::function<bool()>& stop) {
-  std::int64_t rows = std::min<std::int64_t>(args.batch_size, std::int64_t(seeds.size()));
+             const SampleArgs& args, const std::function<bool()>& stop,
+             const DiffuseOptions& options) {
+  require_diffusion(model);
+  auto total = std::int64_t(seeds.size()), rows = std::min<std::int64_t>(args.batch_size, total);
   if (rows < 1) return true;
-  class_of(model, args.label, 0);  // refuses what the model does not have
-  Diffusion diffusion(model, rows, args);
-  DiffusionSpec spec = model.model().diffusion();
-  std::vector<float> picture;
-  for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
-    std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
-    std::vector<std::int32_t> ids(std::size_t(rows), seeds[first]);
-    std::copy_n(seeds.begin() + std::ptrdiff_t(first), count, ids.begin());
-    std::span<const float> y = diffusion.run(ids, stop);
-    if (y.empty()) return false;
-    std::size_t row = y.size() / std::size_t(rows);
-    for (std::size_t i = 0; i < count; ++i) {
-      auto values = y.subspan(i * row, row);
-      picture.assign(values.begin(), values.end());
-      for (float& v : picture) v = float((double(v) - spec.offset) / spec.scale);
-      if (spec.bounded)
-        for (float& v : picture) v = std::clamp(v, 0.0f, 1.0f);
-      give(std::int64_t(first + i), picture);
-    }
+  Sampling sampling(model, rows, args, options, stop);
+  for (std::int64_t first = 0; first < total; first += rows) {
+    std::int64_t count = std::min(rows, total - first);
+    // A batch that is not full repeats its first row.
+    std::vector<std::int64_t> places(std::size_t(rows), first);
+    std::iota(places.begin(), places.begin() + count, first);
+    std::vector<std::int32_t> ids;
+    for (std::int64_t place : places) ids.push_back(seeds[std::size_t(place)]);
+    if (!sampling.run(places, ids)) return false;
+    for (std::int64_t i = 0; i < count; ++i) give(first + i, sampling.row(std::size_t(i)));
   }
   return true;
+}
+
+bool diffuse_from(const Loaded& model, std::span<const float> x,
+                  std::span<const std::int32_t> seeds,
+                  const std::function<void(std::int64_t index, std::span<const float>)>& give,
+                  const SampleArgs& args, const std::function<bool()>& stop) {
+  auto start = [&](std::int64_t index, std::span<float> into) {
+    std::ranges::copy(x.subspan(std::size_t(index) * into.size(), into.size()), into.begin());
+  };
+  return diffuse(model, seeds, give, args, stop, {.start = start});
+}
+
+std::vector<float> start_noise(const Loaded& model, std::span<const std::int32_t> seeds) {
+  require_diffusion(model);
+  std::vector<float> noise;
+  if (seeds.empty()) return noise;
+  Plan plan = noise_plan(model, 1);
+  for (std::int32_t seed : seeds) {
+    write_noise(plan, {&seed, 1});
+    plan.run();
+    std::span<const float> y = plan.output("y");
+    noise.insert(noise.end(), y.begin(), y.end());
+  }
+  return noise;
+}
+
+std::vector<float> invert(const Loaded& model, const Dataset& data,
+                          std::span<const std::int64_t> indices, const SampleArgs& args) {
+  require_diffusion(model);
+  require_deterministic(args);
+  model.require_shape(data.source, data.height, data.width, data.channels, data.real);
+  std::int64_t rows = std::min<std::int64_t>(args.batch_size, std::int64_t(indices.size()));
+  std::vector<float> noise;
+  if (rows < 1) return noise;
+  SampleArgs settled = args;
+  settled.label = label_of_pictures(model, data, args.label);
+  Course course = course_of(model, settled);
+  std::vector<std::int32_t> labels = classes_of_pictures(model, data, args.label);
+  std::vector<SamplerStep> steps = inversion_steps(course.visited);
+  for (SamplerStep& step : steps) step.guidance_scale = args.guidance_scale;
+  Walk walk(model, rows, course, std::move(steps), {});
+  PixelReader reader(data, model.binarize());
+  for (std::int64_t first = 0; first < std::int64_t(indices.size()); first += rows) {
+    std::int64_t count = std::min(rows, std::int64_t(indices.size()) - first);
+    std::vector<std::int64_t> batch(std::size_t(rows), indices[std::size_t(first)]);
+    std::copy_n(indices.begin() + first, count, batch.begin());
+    reader.read(batch, walk.x());
+    to_noised_units(course.spec, walk.x());
+    for (std::int64_t i = 0; i < rows; ++i)
+      walk.set_class(i, labels[std::size_t(batch[std::size_t(i)])]);
+    walk.run({}, {});
+    std::span<const float> y = walk.x().first(std::size_t(count) * std::size_t(reader.row()));
+    noise.insert(noise.end(), y.begin(), y.end());
+  }
+  return noise;
 }
 
 }  // namespace atelier

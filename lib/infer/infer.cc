@@ -8,6 +8,7 @@
 
 #include "data/pixels.h"
 #include "data/prepare.h"
+#include "infer/classes.h"
 #include "infer/diffuse.h"
 #include "infer/rows.h"
 #include "infer/score.h"

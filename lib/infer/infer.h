@@ -11,25 +11,13 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "infer/sample_args.h"
 #include "io/checkpoint.h"
 #include "io/latents.h"
 #include "models/registry.h"
 #include "run/plan.h"
 
 namespace atelier {
-
-// How samples are drawn.
-struct SampleArgs {
-  std::int64_t batch_size = 64;
-  std::int64_t label = -1;  // class of all, of a model that draws classes; -1: seed modulo classes
-  double truncation = 1;    // as DrawArgs
-  // Of diffusion models (diffusion/samplers.h, diffusion/sampler_step.h).
-  std::int64_t sample_steps = 50;
-  std::string sampler = "ddim", timestep_spacing = "trailing";
-  std::vector<std::int64_t> timesteps = {};  // instead of steps and spacing
-  double eta = 0, guidance_scale = 1, threshold_quantile = 0;
-  bool clip = true;  // of predicted pictures; vectors are never clipped
-};
 
 // A model with its weights, ready to use.
 class Loaded {
@@ -89,7 +77,8 @@ class Loaded {
   bool sample_values(std::span<const std::int32_t> seeds,
                      const std::function<void(std::int64_t index, std::span<const float>)>& give,
                      const SampleArgs& args = {}, const std::function<bool()>& stop = {});
-  // The same as pictures u8 [H,W,C]; Error too if what it makes is none.
+  // The same as pictures u8 [H,W,C], or several with SampleArgs::trajectory; Error too if what it
+  // makes is none.
   bool sample(std::span<const std::int32_t> seeds,
               const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
               const SampleArgs& args = {}, const std::function<bool()>& stop = {});

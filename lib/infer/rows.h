@@ -7,7 +7,6 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "infer/infer.h"
 #include "run/plan.h"
 
 namespace atelier {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "diffusion/prediction.h"
@@ -17,6 +18,17 @@ inline std::vector<double> levels_of(const NoiseSchedule& schedule) {
     levels.push_back(std::sqrt(1 - a));
   }
   return levels;
+}
+
+// Eight means on a circle of radius 1, [8, 2].
+inline std::vector<double> ring_means() {
+  std::vector<double> means;
+  for (int k = 0; k < 8; ++k) {
+    double angle = 2 * std::numbers::pi * k / 8;
+    means.push_back(std::cos(angle));
+    means.push_back(std::sin(angle));
+  }
+  return means;
 }
 
 // The best prediction of the noise for data of a mixture of equal Gaussians: means f32 [K, D], the

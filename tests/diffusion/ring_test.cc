@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cmath>
-#include <numbers>
 
 #include "base/parallel.h"
 #include "diffusion/sampler_plan.h"
@@ -18,19 +17,9 @@ namespace {
 constexpr int kModes = 8;
 constexpr double kSd = 0.1;
 
-std::vector<double> ring() {
-  std::vector<double> means;
-  for (int k = 0; k < kModes; ++k) {
-    double angle = 2 * std::numbers::pi * k / kModes;
-    means.push_back(std::cos(angle));
-    means.push_back(std::sin(angle));
-  }
-  return means;
-}
-
 std::vector<float> ring_points(std::int64_t count) {
   std::vector<float> points = testing::normal_values(2 * count, "ring");
-  std::vector<double> means = ring();
+  std::vector<double> means = testing::ring_means();
   for (std::size_t i = 0; i < points.size(); ++i) {
     points[i] = float(means[(i / 2 % kModes) * 2 + i % 2] + kSd * points[i]);
   }
@@ -44,7 +33,7 @@ struct Drawn {
 };
 
 Drawn described(std::span<const float> points) {
-  std::vector<double> means = ring();
+  std::vector<double> means = testing::ring_means();
   std::array<double, kModes> count{};
   double squares = 0, within = 0, total = double(points.size() / 2);
   for (std::size_t i = 0; i < points.size(); i += 2) {
@@ -98,7 +87,7 @@ TEST_CASE("DDIM on the exact score draws the ring, and finds back what it invert
         .sample_steps = row.sample_steps, .spacing = TimestepSpacing::linspace, .clipped = false};
     NoiseSchedule s = visited_schedule(all, visit);
     auto down = sampler_steps(s, {}), up = inversion_steps(s);
-    auto plan = testing::mixture_plan(all, kPoints, ring(), 2, kSd * kSd, down);
+    auto plan = testing::mixture_plan(all, kPoints, testing::ring_means(), 2, kSd * kSd, down);
     Drawn drawn = described(plan.walk(testing::normal_values(2 * kPoints, "start"), down));
     std::vector<float> points = ring_points(kPoints);
     double inversion = mean_square(points, plan.walk(plan.walk(points, up), down));
@@ -136,7 +125,7 @@ TEST_CASE("DDPM with the small variance draws modes too narrow, with the large o
     auto small = sampler_steps(s, {.sampler = Sampler::ddpm});
     auto large =
         sampler_steps(s, {.sampler = Sampler::ddpm, .variance_type = VarianceType::fixed_large});
-    auto plan = testing::mixture_plan(all, kPoints, ring(), 2, kSd * kSd, small);
+    auto plan = testing::mixture_plan(all, kPoints, testing::ring_means(), 2, kSd * kSd, small);
     std::vector<float> start = testing::normal_values(2 * kPoints, "start");
     double narrow = described(plan.walk(start, small)).mode_sd;
     double wide = described(plan.walk(start, large)).mode_sd;
@@ -160,8 +149,8 @@ TEST_CASE("a sample is the same bits again, in any batch and with any number of 
         SamplerArgs{.sampler = Sampler::dpm2m}, SamplerArgs{.sampler = Sampler::heun}}) {
     INFO(int(args.sampler));
     auto steps = sampler_steps(s, args);
-    auto whole = testing::mixture_plan(all, kPoints, ring(), 2, kSd * kSd, steps);
-    auto half = testing::mixture_plan(all, kHalf, ring(), 2, kSd * kSd, steps);
+    auto whole = testing::mixture_plan(all, kPoints, testing::ring_means(), 2, kSd * kSd, steps);
+    auto half = testing::mixture_plan(all, kHalf, testing::ring_means(), 2, kSd * kSd, steps);
     std::vector<float> once = whole.walk(start, steps);
     CHECK(whole.walk(start, steps) == once);
     set_threads(3);

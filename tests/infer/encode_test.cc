@@ -194,7 +194,7 @@ TEST_CASE("latents of seeds decode to the pictures that sample draws") {
         [&](std::span<const std::uint8_t> picture) {
           decoded.emplace_back(picture.begin(), picture.end());
         },
-        batch);
+        {.batch_size = batch});
     CHECK(decoded == drawn);
   }
   Loaded plain(small_vae(false), store, "");
