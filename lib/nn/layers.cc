@@ -114,8 +114,9 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
   require(rows >= 2, scope, "batch_norm", "training needs more than one value a channel", x, where);
   Normed normed = batch_norm(x, scale, shift, args.norm_eps, where);
   double unbiased = double(rows) / double(rows - 1);
-  scope.update(mean, mean + args.momentum * (normed.mean - mean), where);
-  scope.update(variance, variance + args.momentum * (unbiased * normed.variance_or_rstd - variance),
+  Expr momentum = scope.momentum(args.momentum);
+  scope.update(mean, mean + momentum * (normed.mean - mean), where);
+  scope.update(variance, variance + momentum * (unbiased * normed.variance_or_rstd - variance),
                where);
   return normed.y;
 }

@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "nn/optimizers.h"
 #include "train/checkpoints.h"
+#include "train/average_statistics.h"
 #include "train/pace.h"
 #include "train/reports.h"
 #include "train/signals.h"
@@ -40,13 +41,7 @@ class Trainer {
         store_(std::uint64_t(config.seed)),
         turns_(task, config, *data.train, store_,
                data.captions ? data.captions->context_length() : 0),
-        loader_(*data.train, data.train_indices,
-                {.batch_size = config.batch_size,
-                 .seed = config.seed,
-                 .hflip = config.hflip,
-                 .crop_padding = config.crop_padding,
-                 .binarize = config.binarize,
-                 .captions = data.captions}),
+        loader_(*data.train, data.train_indices, loader_options(config, data)),
         reports_(task, config, turns_) {
     if (has_validation(task, data)) {
       validator_ =
@@ -113,6 +108,7 @@ class Trainer {
     try {
       turns_.compile(std::min(config_.batch_size, loader_.size()));
     } catch (const ShapeError& error) {
+      statistics_.emplace(task_, config_, data_, store_);
       if (given.empty()) throw;
       throw Error(fmt::format("{}: {}", given, error.what()));
     }
@@ -169,6 +165,7 @@ class Trainer {
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
     // First, as it leaves no record: doing it again after a stop shows nowhere.
+    if (draw || validate) settle_averages();
     if (draw && !draw_grid()) {
       now_.owed = true;
       return false;
@@ -241,6 +238,13 @@ class Trainer {
   void check_weights() const {
     std::string found = non_finite_weight(store_);
     if (found.empty()) return;
+  // Before averages are looked at or written.
+  void settle_averages() {
+    if (settled_ == now_.step) return;
+    statistics_->estimate();
+    settled_ = now_.step;
+  }
+
     logging::status_line("");
     std::string good = checkpoints_->newest();
     throw Error(fmt::format("diverged by step {}: {}; {}", now_.step, found,
@@ -250,6 +254,7 @@ class Trainer {
   // A finished run leaves its state in the run directory too; a stopped one leaves -o FILE alone,
   // which may hold a model, unless that is a stream. Says where the state is, empty: nowhere.
   std::string finish(bool done) {
+    settle_averages();
     check_weights();
     std::string saved = checkpoints_->has_run() || !done ? checkpoints_->save(now_) : "";
     if (config_.output.empty() || (!done && !saved.empty())) return saved;
@@ -272,6 +277,7 @@ class Trainer {
     std::string kept = "nothing saved";
     try {
       if (!checkpoints_->replaces_run()) begin();
+    settle_averages();
       std::string saved = checkpoints_->save_last_good(now_);
       if (!saved.empty()) kept = saved + " holds the state before";
     } catch (const Error& error) {
@@ -294,6 +300,7 @@ class Trainer {
       write_all(STDOUT_FILENO, text + "\n", "standard output");
     };
     line(fmt::format("parameters: {}", turns_.parameters()));
+      settle_averages();
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
     line(fmt::format("memory of a step: {}", format_bytes(double(turns_.bytes(rows)))));
     double validations = 0;
@@ -339,3 +346,5 @@ int train(const Task& task, const TrainConfig& config, const TrainData& data) {
 }
 
 }  // namespace atelier
+  std::optional<AverageStatistics> statistics_;
+  std::int64_t settled_ = -1;  // the step whose averages have statistics
