@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -12,8 +13,8 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "nn/optimizers.h"
-#include "train/checkpoints.h"
 #include "train/average_statistics.h"
+#include "train/checkpoints.h"
 #include "train/pace.h"
 #include "train/reports.h"
 #include "train/signals.h"
@@ -107,8 +108,8 @@ class Trainer {
   void create_tensors(const std::string& given) {
     try {
       turns_.compile(std::min(config_.batch_size, loader_.size()));
-    } catch (const ShapeError& error) {
       statistics_.emplace(task_, config_, data_, store_);
+    } catch (const ShapeError& error) {
       if (given.empty()) throw;
       throw Error(fmt::format("{}: {}", given, error.what()));
     }
@@ -120,9 +121,9 @@ class Trainer {
     std::string rows = set.real
                            ? fmt::format("vectors of {}", set.channels)
                            : fmt::format("pictures {}x{}x{}", set.height, set.width, set.channels);
-    logging::note(fmt::format(
-        "{} {} to train on, {} held out; {} parameters; {} steps", data_.train_indices.size(), rows,
-        validator_ ? data_.validation_indices.size() : 0, turns_.parameters(), pace_.total_steps));
+    logging::note(fmt::format("{} {} to train on, {} held out; {} parameters; {} steps",
+                              data_.train_indices.size(), rows, data_.validation_indices.size(),
+                              turns_.parameters(), pace_.total_steps));
   }
 
   // ---- the loop
@@ -164,8 +165,8 @@ class Trainer {
     bool draw = task_.sample_grid && checkpoints_->has_run() && config_.sample_every > 0 &&
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
-    // First, as it leaves no record: doing it again after a stop shows nowhere.
     if (draw || validate) settle_averages();
+    // First, as it leaves no record: doing it again after a stop shows nowhere.
     if (draw && !draw_grid()) {
       now_.owed = true;
       return false;
@@ -178,6 +179,7 @@ class Trainer {
         return false;
       }
       take_validation(terms);
+      watch_coverage(terms);
       worked_ = true;
     }
     if (validate || draw) {
@@ -206,6 +208,26 @@ class Trainer {
     checkpoints_->save_best(now_);
   }
 
+  // Adversaries may collapse at any time, and their losses do not tell.
+  void watch_coverage(std::span<const ReportedTerm> terms) {
+    auto found = std::ranges::find(terms, TermRole::coverage, &ReportedTerm::role);
+    if (found == terms.end()) return;
+    if (found->value >= now_.best_coverage) {
+      now_.best_coverage = found->value;
+      now_.best_coverage_step = now_.step;
+    }
+    if (2 * found->value >= now_.best_coverage) return;
+    bool kept = config_.keep_best && checkpoints_->has_run() && now_.best_step >= 0;
+    reports_.remark(
+        now_.step,
+        {"coverage",
+         fmt::format(
+             "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the "
+             "samples have lost kinds of what is trained on; {}",
+             found->value, now_.step, now_.best_coverage, now_.best_coverage_step,
+             kept ? fmt::format("best.h5 is of step {}", now_.best_step) : "no best.h5 is kept")});
+  }
+
   bool draw_grid() {
     std::filesystem::path directory = checkpoints_->in_run("samples");
     std::error_code error;
@@ -214,6 +236,13 @@ class Trainer {
     std::string path = (directory / fmt::format("step-{:08}.png", now_.step)).string();
     logging::detail(fmt::format("phase draw: {}", path));
     return task_.sample_grid(store_, weights_prefix(), path, [this] { return must_stop(); });
+  }
+
+  // Before averages are looked at or written.
+  void settle_averages() {
+    if (settled_ == now_.step) return;
+    statistics_->estimate();
+    settled_ = now_.step;
   }
 
   std::string weights_prefix() const { return count_emas(store_) > 0 ? ema_prefix(0) : ""; }
@@ -225,6 +254,7 @@ class Trainer {
 
   void save() {
     auto start = Clock::now();
+    settle_averages();
     check_weights();
     checkpoints_->save(now_);
     logging::detail(fmt::format("phase train: after step {}", now_.step));
@@ -238,13 +268,6 @@ class Trainer {
   void check_weights() const {
     std::string found = non_finite_weight(store_);
     if (found.empty()) return;
-  // Before averages are looked at or written.
-  void settle_averages() {
-    if (settled_ == now_.step) return;
-    statistics_->estimate();
-    settled_ = now_.step;
-  }
-
     logging::status_line("");
     std::string good = checkpoints_->newest();
     throw Error(fmt::format("diverged by step {}: {}; {}", now_.step, found,
@@ -277,7 +300,7 @@ class Trainer {
     std::string kept = "nothing saved";
     try {
       if (!checkpoints_->replaces_run()) begin();
-    settle_averages();
+      settle_averages();
       std::string saved = checkpoints_->save_last_good(now_);
       if (!saved.empty()) kept = saved + " holds the state before";
     } catch (const Error& error) {
@@ -300,7 +323,6 @@ class Trainer {
       write_all(STDOUT_FILENO, text + "\n", "standard output");
     };
     line(fmt::format("parameters: {}", turns_.parameters()));
-      settle_averages();
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
     line(fmt::format("memory of a step: {}", format_bytes(double(turns_.bytes(rows)))));
     double validations = 0;
@@ -332,6 +354,8 @@ class Trainer {
   Reports reports_;
   std::unique_ptr<Validator> validator_;
   std::optional<Checkpoints> checkpoints_;
+  std::optional<AverageStatistics> statistics_;
+  std::int64_t settled_ = -1;  // the step whose averages have statistics
   Pace pace_;
   Progress now_;
   bool begun_ = false;
@@ -346,5 +370,3 @@ int train(const Task& task, const TrainConfig& config, const TrainData& data) {
 }
 
 }  // namespace atelier
-  std::optional<AverageStatistics> statistics_;
-  std::int64_t settled_ = -1;  // the step whose averages have statistics
