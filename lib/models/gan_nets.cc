@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kLeastSide = 4;
 constexpr std::int64_t kClassWidth = 32;  // numbers beside the latent that tell a class
 
+constexpr double kNormalStd = 0.02;       // of weights at the start: DCGAN
 std::int64_t padding_of(const GanConfig& c) { return (c.kernel_size - 1) / 2; }
 std::int64_t halved(const GanConfig& c, std::int64_t side) {
   return (side + 2 * padding_of(c) - c.kernel_size) / 2 + 1;
@@ -31,7 +32,7 @@ std::vector<Extent> extents(const GanConfig& c) {
 }
 
 Init init_of(const GanConfig& c) {
-  if (c.weight_init == "normal") return normal(0.02 * c.weight_init_gain);
+  if (c.weight_init == "normal") return normal(kNormalStd * c.weight_init_gain);
   if (c.weight_init == "orthogonal") return orthogonal(c.weight_init_gain);
   if (c.weight_init == "he") return kaiming_normal(c.weight_init_gain * 1.4142135623730951);
   return {};
@@ -52,7 +53,14 @@ Expr hidden_layers(const GanConfig& c, const Scope& scope, Expr x) {
 }
 
 Expr normalised(const GanConfig& c, const Scope& scope, Expr x) {
-  if (c.discriminator_norm == "batch") return batch_norm(scope, x);
+// DCGAN starts the factors near 1 as it starts the weights near 0.
+Expr batch_normalised(const GanConfig& c, const Scope& scope, Expr x) {
+  BatchNormArgs args;
+  if (c.weight_init == "normal") args.weight_init = normal(kNormalStd * c.weight_init_gain, 1);
+  return batch_norm(scope, x, args);
+}
+
+  if (c.discriminator_norm == "batch") return batch_normalised(c, scope, x);
   if (c.discriminator_norm == "layer") return group_norm(scope, x, 1);
   return x;
 }
@@ -88,7 +96,7 @@ Expr dcgan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
   Extent least = sizes.back();
   Expr x = dense(c, scope / "spread", latent, least.height * least.width * channels.back(), c.bias);
   x = reshape(x, {rows, least.height, least.width, channels.back()});
-  x = relu(batch_norm(scope / "spread" / "norm", x));
+  x = relu(batch_normalised(c, scope / "spread" / "norm", x));
   for (std::size_t i = channels.size(); i-- > 0;) {
     Scope level = scope / fmt::format("up{}", i);
     x = conv2d_transpose(level, x, i == 0 ? c.in_channels : channels[i - 1],
@@ -100,7 +108,7 @@ Expr dcgan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
                           .bias = c.bias,
                           .weight_init = init_of(c),
                           .bias_init = bias_init_of(c)});  // [N, 2H, 2W, C/2]
-    if (i > 0) x = relu(batch_norm(level / "norm", x));
+    if (i > 0) x = relu(batch_normalised(c, level / "norm", x));
   }
   return x;
 }
@@ -144,12 +152,13 @@ Fields GanConfig::fields() {
                         "mlp: nonlinearity of the hidden layers",
                         {},
                         {"relu", "leaky_relu", "silu", "gelu", "tanh"}}),
-      bind(weight_init,
-           {"weight_init",
-            "weights at the start: auto: normal of deviation 0.02 (dcgan), else as PyTorch's "
-            "layers",
-            dcgan,
-            {"auto", "default", "orthogonal", "he", "normal"}}),
+      bind(
+          weight_init,
+          {"weight_init",
+           "weights at the start: auto: normal (of deviation 0.02 around 0, factors of batch norms "
+           "around 1) for dcgan, else as PyTorch's layers",
+           dcgan,
+           {"auto", "default", "orthogonal", "he", "normal"}}),
       bind(weight_init_gain,
            {.name = "weight_init_gain", .help = "factor of those weights", .low = 0}),
       bind(input_divisor, {.name = "input_divisor",

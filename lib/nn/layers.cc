@@ -103,7 +103,8 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
   Within within(scope, where);
   require_channels(scope, "batch_norm", x, where);
   std::int64_t width = x.shape()[-1], rows = x.shape().count() / width;
-  Expr scale = scope.param("weight", {width}, ones(), where);
+  Init init = args.weight_init ? args.weight_init : ones();
+  Expr scale = scope.param("weight", {width}, init, where);
   Expr shift = scope.param("bias", {width}, zeros(), where);
   Expr mean = scope.state("running_mean", {width}, 0, where);
   Expr variance = scope.state("running_var", {width}, 1, where);

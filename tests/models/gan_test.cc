@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "nn/support.h"
 
@@ -121,4 +123,26 @@ TEST_CASE("combinations that cannot be meant are refused with the reason") {
           c.hidden_dim = "128,";
           c.net = "mlp";
         }) == "--hidden-dim '128,': expected widths of at least 1, such as 128,128");
+}
+
+TEST_CASE("DCGAN starts weights around 0 and the factors of its batch norms around 1") {
+  GanConfig config = fitted({}, 32, 3);
+  Graph graph;
+  Store store(2);
+  Scope root(graph, store, Mode::train);
+  gan_generate(config, root / "generator", graph.input("z", DType::f32, {2, config.latent_dim}));
+  auto moments = [&](const char* name) {
+    auto values = std::as_const(store).values(name);
+    double mean = 0, squares = 0, count = double(values.size());
+    for (float v : values) mean += double(v) / count;
+    for (float v : values) squares += std::pow(double(v) - mean, 2) / count;
+    return std::pair(mean, std::sqrt(squares));
+  };
+  auto [mean, deviation] = moments("generator.up2.weight");
+  CHECK(std::abs(mean) < 1e-3);
+  CHECK(deviation == doctest::Approx(0.02).epsilon(0.02));
+  auto [factor, spread] = moments("generator.spread.norm.weight");  // 256 of them
+  CHECK(factor == doctest::Approx(1).epsilon(0.01));
+  CHECK(spread == doctest::Approx(0.02).epsilon(0.25));
+  for (float v : std::as_const(store).values("generator.spread.norm.bias")) CHECK(v == 0);
 }
