@@ -27,7 +27,7 @@ class Diffusion {
     if (guided_ && !spec_.knows_none) {
       throw Error(
           fmt::format("{}: --guidance-scale {}: this model never saw pictures without their "
-                      "class (label_dropout 0)",
+                      "class (class_dropout_prob 0)",
                       model.name(), args.guidance_scale));
     }
     if (args.truncation != 1)

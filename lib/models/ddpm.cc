@@ -46,10 +46,10 @@ std::int64_t condition_dim(const DdpmConfig& c) {
 // Labels, of which a share is taken for none.
 Expr some_labels(const DdpmConfig& c, const Scope& scope, Expr label) {
   if (!c.class_conditional) return {};
-  if (c.label_dropout == 0) return label;
+  if (c.class_dropout_prob == 0) return label;
   std::int64_t rows = label.shape()[0];
   Expr none = broadcast(scope.graph().constant(double(c.num_classes), DType::i32), {rows});
-  return where(less(scope.uniform("label_dropout", {rows}), c.label_dropout), none, label);
+  return where(less(scope.uniform("class_dropout", {rows}), c.class_dropout_prob), none, label);
 }
 
 struct Losses {
@@ -225,11 +225,11 @@ Fields DdpmConfig::fields() {
                               "Nichol and Dhariwal 2021",
                               {"uniform", "loss-second-moment"}}),
       bind(class_conditional, {"class_conditional", "pictures by class: the network sees labels"}),
-      bind(label_dropout, {.name = "label_dropout",
-                           .help = "share of the labels left out, for guidance when sampling",
-                           .origin = "DiT (Peebles and Xie 2022)",
-                           .low = 0,
-                           .high = 1}),
+      bind(class_dropout_prob, {.name = "class_dropout_prob",
+                                .help = "share of the labels left out, for guidance when sampling",
+                                .origin = "DiT (Peebles and Xie 2022)",
+                                .low = 0,
+                                .high = 1}),
       bind(real, {.name = "real",
                   .help = "vectors or latents in units of their own, not pictures",
                   .from_data = true}),
@@ -287,7 +287,7 @@ DiffusionSpec DdpmConfig::spec() const {
   spec.scale = real ? scaling_factor : 2;
   spec.offset = real ? 0 : -1;
   spec.bounded = !real;
-  spec.knows_none = class_conditional && label_dropout > 0;
+  spec.knows_none = class_conditional && class_dropout_prob > 0;
   return spec;
 }
 

@@ -55,6 +55,9 @@ for sampler in ddpm ddim dpm2m heun; do
 seven, one = h5py.File("seven.h5")["images"][5], h5py.File("fifth.h5")["images"][0]
 sys.exit(not (seven == one).all())'
 done
+status 0 ddpm-train -q shapes.h5 "${unet[@]}" --class-conditional --class-dropout-prob 0 --steps 1 -o always.h5
+status 1 sample always.h5 --guidance-scale 2 -o t.png
+stderr_has 'always.h5: --guidance-scale 2: this model never saw pictures without their class (class_dropout_prob 0)'
 status 0 sample -q classes.h5 -n 2 --sampler ddim --eta 1 --sample-steps 4 --timestep-spacing leading --threshold-quantile 0.9 -o t.png
 status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 3 -o points.h5
 status 0 sample -q points.h5 -n 40 --sample-steps 5 -o drawn.h5
