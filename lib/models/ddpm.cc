@@ -142,6 +142,23 @@ std::vector<Term> validation(const DdpmConfig& c, const Scope& scope, const Batc
   return terms;
 }
 
+// The fields of networks that are not chosen. Heads are divided by both that have attention; the
+// mlp is as wide and as deep as is said of the transformer.
+std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
+  std::vector<std::pair<std::string, std::string>> result;
+  auto add = [&](const Fields& fields, std::initializer_list<std::string_view> used) {
+    for (const BoundField& field : fields) {
+      if (std::ranges::find(used, field.name) == used.end())
+        result.emplace_back(field.name, "--net " + c.net);
+    }
+  };
+  if (c.net == "dit") add(c.unet.fields(), {"num_heads"});
+  if (c.net == "mlp") add(c.unet.fields(), {});
+  if (c.net == "unet") add(c.dit.fields(), {});
+  if (c.net == "mlp") add(c.dit.fields(), {"embed_dim", "depth"});
+  return result;
+}
+
 std::vector<Preset> presets() {
   using namespace std::string_literals;
   return {
@@ -315,6 +332,12 @@ Model make_ddpm() {
   model.fit = [c](const DataShape& shape) {
     c->choose(shape);
     c->check();
+  };
+  model.idle = [c] { return idle(*c); };
+  model.no_slices = [c] {
+    bool by_losses = c->timestep_sampler == "loss-second-moment";
+    return std::string(by_losses ? "--timestep-sampler loss-second-moment draws for a whole batch"
+                                 : "");
   };
   model.objective = [c](const Scope& s, const Batch& b) { return objective(*c, s, b); };
   model.validation = [c](const Scope& s, const Batch& b) { return validation(*c, s, b); };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/parse.h"
 #include "models/gan.h"
 #include "nn/layers.h"
@@ -13,8 +14,8 @@ namespace {
 // Pictures are halved as long as no side falls below this.
 constexpr std::int64_t kLeastSide = 4;
 constexpr std::int64_t kClassWidth = 32;  // numbers beside the latent that tell a class
-
 constexpr double kNormalStd = 0.02;       // of weights at the start: DCGAN
+
 std::int64_t padding_of(const GanConfig& c) { return (c.kernel_size - 1) / 2; }
 std::int64_t halved(const GanConfig& c, std::int64_t side) {
   return (side + 2 * padding_of(c) - c.kernel_size) / 2 + 1;
@@ -52,7 +53,6 @@ Expr hidden_layers(const GanConfig& c, const Scope& scope, Expr x) {
   return x;
 }
 
-Expr normalised(const GanConfig& c, const Scope& scope, Expr x) {
 // DCGAN starts the factors near 1 as it starts the weights near 0.
 Expr batch_normalised(const GanConfig& c, const Scope& scope, Expr x) {
   BatchNormArgs args;
@@ -60,6 +60,7 @@ Expr batch_normalised(const GanConfig& c, const Scope& scope, Expr x) {
   return batch_norm(scope, x, args);
 }
 
+Expr normalised(const GanConfig& c, const Scope& scope, Expr x) {
   if (c.discriminator_norm == "batch") return batch_normalised(c, scope, x);
   if (c.discriminator_norm == "layer") return group_norm(scope, x, 1);
   return x;
@@ -255,7 +256,33 @@ std::vector<std::int64_t> GanConfig::channels() const {
   return result;
 }
 
+std::vector<std::pair<std::string, std::string>> GanConfig::idle() const {
+  std::vector<std::pair<std::string, std::string>> fields;
+  auto add = [&](std::initializer_list<const char*> names, const std::string& with) {
+    for (const char* name : names) fields.emplace_back(name, with);
+  };
+  if (net == "mlp") add({"base_channels", "kernel_size", "bias"}, "--net mlp");
+  if (net == "dcgan") add({"hidden_dim", "activation", "input_divisor"}, "--net dcgan");
+  if (penalty == "none") add({"gradient_penalty_weight"}, "--penalty none");
+  if (weight_init == "default") add({"weight_init_gain"}, "--weight-init default");
+  return fields;
+}
+
+std::string GanConfig::no_slices() const {
+  if (unroll_steps > 0)
+    return fmt::format("--unroll-steps {} looks ahead on a whole batch", unroll_steps);
+  if (penalty == "dragan")
+    return "--penalty dragan moves pictures by the deviation of a whole batch";
+  return "";
+}
+
 void GanConfig::choose(const DataShape& shape) {
+  if (shape.real && !shape.vectors()) {
+    throw Error(
+        fmt::format("{}: holds latents of {}x{}x{}, but gan is a model of pictures and of "
+                    "vectors",
+                    shape.source, shape.height, shape.width, shape.channels));
+  }
   image_height = shape.height;
   image_width = shape.width;
   in_channels = shape.channels;

@@ -132,6 +132,42 @@ TEST_CASE("combinations that cannot be meant are refused with the reason") {
         }) == "--hidden-dim '128,': expected widths of at least 1, such as 128,128");
 }
 
+TEST_CASE("options of the other network, and those that nothing reads, are told apart") {
+  auto idle = [](GanConfig config, std::int64_t side) {
+    std::string names;
+    for (const auto& [name, with] : fitted(config, side, 3).idle())
+      names += fmt::format("{}({}) ", name, with);
+    return names;
+  };
+  CHECK(idle({}, 32) ==
+        "hidden_dim(--net dcgan) activation(--net dcgan) input_divisor(--net dcgan) "
+        "gradient_penalty_weight(--penalty none) ");
+  GanConfig penalised;
+  penalised.penalty = "gradient";
+  CHECK(idle(penalised, 4) ==
+        "base_channels(--net mlp) kernel_size(--net mlp) bias(--net mlp) "
+        "weight_init_gain(--weight-init default) ");
+}
+
+TEST_CASE("latents with sides are refused, vectors are not") {
+  GanConfig config;
+  config.choose({.height = 1, .width = 1, .channels = 7, .real = true});
+  CHECK(config.net == "mlp");
+  CHECK_THROWS_WITH_AS(
+      GanConfig().choose(
+          {.height = 8, .width = 8, .channels = 4, .real = true, .source = "latents.h5"}),
+      "latents.h5: holds latents of 8x8x4, but gan is a model of pictures and of vectors", Error);
+}
+
+TEST_CASE("batches are not cut where a loss looks at all of them") {
+  GanConfig config;
+  CHECK(config.no_slices().empty());
+  config.penalty = "dragan";
+  CHECK(config.no_slices() == "--penalty dragan moves pictures by the deviation of a whole batch");
+  config.unroll_steps = 5;
+  CHECK(config.no_slices() == "--unroll-steps 5 looks ahead on a whole batch");
+}
+
 TEST_CASE("DCGAN starts weights around 0 and the factors of its batch norms around 1") {
   GanConfig config = fitted({}, 32, 3);
   Graph graph;

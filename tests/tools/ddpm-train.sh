@@ -34,7 +34,7 @@ loss = [json.loads(line)["loss"] for line in open("m.jsonl") if "\"loss\"" in li
 sys.exit(abs(loss - 1) > 0.03)'
 
 # ---- resumption: stopped after each step, with a history of losses, the end is the same file
-full=(shapes.h5 "${unet[@]}" --steps 7 --grad-accum-steps 2 --ema-decay 0.9 --val-split 0.2 --val-every 3
+full=(shapes.h5 "${unet[@]}" --steps 7 --ema-decay 0.9 --val-split 0.2 --val-every 3
   --variance-type learned-range --loss vlb --timestep-sampler loss-second-moment --num-timesteps 30)
 status 0 ddpm-train "${full[@]}" --run-dir straight -o straight.h5
 for attempt in $(seq 40); do
@@ -75,6 +75,10 @@ done <<'T'
 --channel-mult 1,2,2,2,2|too small for 4 halvings
 --num-heads 3|--num-heads 3: does not divide
 --channel-mult 1,|--channel-mult '1,': expected numbers
+--net dit --base-channels 8|--base-channels has no effect with --net dit
+--net mlp --num-heads 2|--num-heads has no effect with --net mlp
+--patch-size 2|--patch-size has no effect with --net unet
+--grad-accum-steps 2 --timestep-sampler loss-second-moment|--grad-accum-steps 2: --timestep-sampler loss-second-moment draws for a whole batch
 T
 status 1 sample straight.h5 --guidance-scale 2 -o x.png
 stderr_has 'straight.h5: --guidance-scale 2: this model knows no classes to guide to'
