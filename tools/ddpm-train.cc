@@ -1,9 +1,7 @@
 // ddpm-train: train diffusion models.
 #include <chrono>
 
-#include "base/error.h"
 #include "train/signals.h"
-#include "train/train_plans.h"
 #include "training_page.h"
 
 using namespace atelier;
@@ -18,9 +16,7 @@ int main(int argc, char** argv) {
   Tool tool("ddpm-train", "Train a diffusion model on pictures, vectors or latents.");
   declare_data_and_output(tool, sources, config);
   tool.fields(model.fields, "Model");
-  std::vector<std::pair<std::string, Attributes>> presets;
-  for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
-  tool.presets(presets);
+  declare_presets(tool, model);
   declare_training_and_reading(tool, config, reading);
 
   return tool.run(argc, argv, [&] {
@@ -29,23 +25,11 @@ int main(int argc, char** argv) {
     check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
-    model.fit({.height = sets.train.height,
-               .width = sets.train.width,
-               .channels = sets.train.channels,
-               .num_classes = sets.train.num_classes(),
-               .real = sets.train.real,
-               .scaling_factor = sets.train.scaling_factor,
-               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
-               .source = sets.train.source});
+    fit(model, shape_of(sets, config), tool, config);
 
     Task task = task_of(model, tool, "ddpm-train", sets.train);
     task.started = started;
-    if (!sets.train.real)
-      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
-                             const std::function<bool()>& stop) {
-        return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
-      };
-    int status = train(task, config, sets.data);
-    return status == kExitDone && sets.skipped() ? kExitSkipped : status;
+    if (!sets.train.real) task.sample_grid = seed_grid_of(model, config);
+    return run_task(task, config, sets);
   });
 }

@@ -16,19 +16,27 @@ namespace atelier {
 
 class SampleQuality {
  public:
-  // Against these pictures of `real`, at most `most` of them, evenly spaced, along their first 64
-  // principal components. Throws Error for fewer than two.
+  // Against these rows of `real`, at most `most` of them, evenly spaced; pictures, and vectors that
+  // are not points in the plane, along their first 64 principal components. Throws Error for fewer
+  // than two.
   SampleQuality(const Dataset& real, std::span<const std::int64_t> indices,
                 std::int64_t most = 10000);
 
-  // frechet, in squared units of the components, first: it falls as samples get better (Heusel et
-  // al. 2017). coverage: share of at most 2,000 real pictures with a sample among their neighbours
-  // (Naeem et al. 2020): it falls as modes are lost; absent for fewer than ten of either. Pictures
-  // u8 [N, H*W*C], N at least 2.
+  // The first figure falls as samples get better.
+  // Points in the plane: sliced_wasserstein to at most 2,000 of them, in their units, alone.
+  // All else: frechet, in squared units of the components (Heusel et al. 2017); coverage, the share
+  // of at most 2,000 real rows with a sample among their neighbours, which falls as modes are lost
+  // (Naeem et al. 2020); recall, the share of them among the samples' neighbours (Kynkaanniemi et
+  // al. 2019). The last two are absent for fewer than ten of either.
+  // Pictures are u8 [N, H*W*C], vectors f32 [N, C]; N at least 2.
   std::vector<ReportedTerm> judge(std::span<const std::uint8_t> pictures) const;
+  std::vector<ReportedTerm> judge(std::span<const float> vectors) const;
 
  private:
-  Dataset like_;  // shape of the pictures; no pictures
+  std::vector<ReportedTerm> compare(std::span<const std::byte> rows, DType dtype) const;
+
+  Dataset like_;               // shape of the rows; no rows
+  std::vector<float> points_;  // in the plane, [N, 2]; empty: the rows are none, and the rest holds
   FeatureSpace space_;
   FrechetReference all_;
   std::optional<Table> some_;

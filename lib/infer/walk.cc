@@ -36,7 +36,7 @@ void require_guidable(const Loaded& model, const DiffusionSpec& spec, const Samp
   };
   if (!draws_classes(model)) refuse("this model knows no classes to guide to");
   if (!spec.knows_none)
-    refuse("this model never saw pictures without their class (label_dropout 0)");
+    refuse("this model never saw pictures without their class (class_dropout_prob 0)");
   if (args.label == kNoClass)
     throw UsageError(
         fmt::format("--guidance-scale {}: there is no class to guide to", args.guidance_scale));

@@ -46,10 +46,10 @@ std::int64_t condition_dim(const DdpmConfig& c) {
 // Labels, of which a share is taken for none.
 Expr some_labels(const DdpmConfig& c, const Scope& scope, Expr label) {
   if (!c.class_conditional) return {};
-  if (c.label_dropout == 0) return label;
+  if (c.class_dropout_prob == 0) return label;
   std::int64_t rows = label.shape()[0];
   Expr none = broadcast(scope.graph().constant(double(c.num_classes), DType::i32), {rows});
-  return where(less(scope.uniform("label_dropout", {rows}), c.label_dropout), none, label);
+  return where(less(scope.uniform("class_dropout", {rows}), c.class_dropout_prob), none, label);
 }
 
 struct Losses {
@@ -142,6 +142,23 @@ std::vector<Term> validation(const DdpmConfig& c, const Scope& scope, const Batc
   return terms;
 }
 
+// The fields of networks that are not chosen. Heads are divided by both that have attention; the
+// mlp is as wide and as deep as is said of the transformer.
+std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
+  std::vector<std::pair<std::string, std::string>> result;
+  auto add = [&](const Fields& fields, std::initializer_list<std::string_view> used) {
+    for (const BoundField& field : fields) {
+      if (std::ranges::find(used, field.name) == used.end())
+        result.emplace_back(field.name, "--net " + c.net);
+    }
+  };
+  if (c.net == "dit") add(c.unet.fields(), {"num_heads"});
+  if (c.net == "mlp") add(c.unet.fields(), {});
+  if (c.net == "unet") add(c.dit.fields(), {});
+  if (c.net == "mlp") add(c.dit.fields(), {"embed_dim", "depth"});
+  return result;
+}
+
 std::vector<Preset> presets() {
   using namespace std::string_literals;
   return {
@@ -225,11 +242,11 @@ Fields DdpmConfig::fields() {
                               "Nichol and Dhariwal 2021",
                               {"uniform", "loss-second-moment"}}),
       bind(class_conditional, {"class_conditional", "pictures by class: the network sees labels"}),
-      bind(label_dropout, {.name = "label_dropout",
-                           .help = "share of the labels left out, for guidance when sampling",
-                           .origin = "DiT (Peebles and Xie 2022)",
-                           .low = 0,
-                           .high = 1}),
+      bind(class_dropout_prob, {.name = "class_dropout_prob",
+                                .help = "share of the labels left out, for guidance when sampling",
+                                .origin = "DiT (Peebles and Xie 2022)",
+                                .low = 0,
+                                .high = 1}),
       bind(real, {.name = "real",
                   .help = "vectors or latents in units of their own, not pictures",
                   .from_data = true}),
@@ -287,7 +304,7 @@ DiffusionSpec DdpmConfig::spec() const {
   spec.scale = real ? scaling_factor : 2;
   spec.offset = real ? 0 : -1;
   spec.bounded = !real;
-  spec.knows_none = class_conditional && label_dropout > 0;
+  spec.knows_none = class_conditional && class_dropout_prob > 0;
   return spec;
 }
 
@@ -315,6 +332,12 @@ Model make_ddpm() {
   model.fit = [c](const DataShape& shape) {
     c->choose(shape);
     c->check();
+  };
+  model.idle = [c] { return idle(*c); };
+  model.no_slices = [c] {
+    bool by_losses = c->timestep_sampler == "loss-second-moment";
+    return std::string(by_losses ? "--timestep-sampler loss-second-moment draws for a whole batch"
+                                 : "");
   };
   model.objective = [c](const Scope& s, const Batch& b) { return objective(*c, s, b); };
   model.validation = [c](const Scope& s, const Batch& b) { return validation(*c, s, b); };

@@ -25,7 +25,7 @@ struct DdpmConfig {
   double min_snr_gamma = 0;
   std::string timestep_sampler = "uniform";  // uniform loss-second-moment
   bool class_conditional = false;
-  double label_dropout = 0.1;  // of class-conditional training: the share trained without
+  double class_dropout_prob = 0.1;  // of class-conditional training: the share trained without
 
   // From the data; num_classes is 0 unless class_conditional.
   std::int64_t image_height = 0, image_width = 0, in_channels = 0, num_classes = 0;

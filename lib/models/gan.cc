@@ -187,6 +187,8 @@ Model make_gan() {
     c->choose(shape);
     c->check();
   };
+  model.idle = [c] { return c->idle(); };
+  model.no_slices = [c] { return c->no_slices(); };
   model.players = [c] {
     Player discriminator{
         kDiscriminator,

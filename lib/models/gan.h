@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/model.h"
@@ -43,8 +44,12 @@ struct GanConfig {
   Fields fields();
   std::vector<std::int64_t> widths() const;    // of the mlp; UsageError if the text is none
   std::vector<std::int64_t> channels() const;  // dcgan: after each halving, the widest last
-  void choose(const DataShape& shape);         // takes the pictures' shape, settles what is "auto"
-  void check() const;                          // UsageError for combinations that cannot be
+  // Takes the data's shape and settles what is "auto". Error for latents with sides.
+  void choose(const DataShape& shape);
+  void check() const;  // UsageError for combinations that cannot be
+  // As Model has them.
+  std::vector<std::pair<std::string, std::string>> idle() const;
+  std::string no_slices() const;
 };
 
 // latent [N, Z] -> what the discriminator sees, [N,H,W,C]: pixels of -1..1, or vectors. `label` i32

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/parse.h"
 #include "models/gan.h"
 #include "nn/layers.h"
@@ -13,6 +14,7 @@ namespace {
 // Pictures are halved as long as no side falls below this.
 constexpr std::int64_t kLeastSide = 4;
 constexpr std::int64_t kClassWidth = 32;  // numbers beside the latent that tell a class
+constexpr double kNormalStd = 0.02;       // of weights at the start: DCGAN
 
 std::int64_t padding_of(const GanConfig& c) { return (c.kernel_size - 1) / 2; }
 std::int64_t halved(const GanConfig& c, std::int64_t side) {
@@ -31,7 +33,7 @@ std::vector<Extent> extents(const GanConfig& c) {
 }
 
 Init init_of(const GanConfig& c) {
-  if (c.weight_init == "normal") return normal(0.02 * c.weight_init_gain);
+  if (c.weight_init == "normal") return normal(kNormalStd * c.weight_init_gain);
   if (c.weight_init == "orthogonal") return orthogonal(c.weight_init_gain);
   if (c.weight_init == "he") return kaiming_normal(c.weight_init_gain * 1.4142135623730951);
   return {};
@@ -51,8 +53,15 @@ Expr hidden_layers(const GanConfig& c, const Scope& scope, Expr x) {
   return x;
 }
 
+// DCGAN starts the factors near 1 as it starts the weights near 0.
+Expr batch_normalised(const GanConfig& c, const Scope& scope, Expr x) {
+  BatchNormArgs args;
+  if (c.weight_init == "normal") args.weight_init = normal(kNormalStd * c.weight_init_gain, 1);
+  return batch_norm(scope, x, args);
+}
+
 Expr normalised(const GanConfig& c, const Scope& scope, Expr x) {
-  if (c.discriminator_norm == "batch") return batch_norm(scope, x);
+  if (c.discriminator_norm == "batch") return batch_normalised(c, scope, x);
   if (c.discriminator_norm == "layer") return group_norm(scope, x, 1);
   return x;
 }
@@ -88,7 +97,7 @@ Expr dcgan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
   Extent least = sizes.back();
   Expr x = dense(c, scope / "spread", latent, least.height * least.width * channels.back(), c.bias);
   x = reshape(x, {rows, least.height, least.width, channels.back()});
-  x = relu(batch_norm(scope / "spread" / "norm", x));
+  x = relu(batch_normalised(c, scope / "spread" / "norm", x));
   for (std::size_t i = channels.size(); i-- > 0;) {
     Scope level = scope / fmt::format("up{}", i);
     x = conv2d_transpose(level, x, i == 0 ? c.in_channels : channels[i - 1],
@@ -100,7 +109,7 @@ Expr dcgan_generate(const GanConfig& c, const Scope& scope, Expr latent) {
                           .bias = c.bias,
                           .weight_init = init_of(c),
                           .bias_init = bias_init_of(c)});  // [N, 2H, 2W, C/2]
-    if (i > 0) x = relu(batch_norm(level / "norm", x));
+    if (i > 0) x = relu(batch_normalised(c, level / "norm", x));
   }
   return x;
 }
@@ -144,12 +153,13 @@ Fields GanConfig::fields() {
                         "mlp: nonlinearity of the hidden layers",
                         {},
                         {"relu", "leaky_relu", "silu", "gelu", "tanh"}}),
-      bind(weight_init,
-           {"weight_init",
-            "weights at the start: auto: normal of deviation 0.02 (dcgan), else as PyTorch's "
-            "layers",
-            dcgan,
-            {"auto", "default", "orthogonal", "he", "normal"}}),
+      bind(
+          weight_init,
+          {"weight_init",
+           "weights at the start: auto: normal (of deviation 0.02 around 0, factors of batch norms "
+           "around 1) for dcgan, else as PyTorch's layers",
+           dcgan,
+           {"auto", "default", "orthogonal", "he", "normal"}}),
       bind(weight_init_gain,
            {.name = "weight_init_gain", .help = "factor of those weights", .low = 0}),
       bind(input_divisor, {.name = "input_divisor",
@@ -246,7 +256,33 @@ std::vector<std::int64_t> GanConfig::channels() const {
   return result;
 }
 
+std::vector<std::pair<std::string, std::string>> GanConfig::idle() const {
+  std::vector<std::pair<std::string, std::string>> fields;
+  auto add = [&](std::initializer_list<const char*> names, const std::string& with) {
+    for (const char* name : names) fields.emplace_back(name, with);
+  };
+  if (net == "mlp") add({"base_channels", "kernel_size", "bias"}, "--net mlp");
+  if (net == "dcgan") add({"hidden_dim", "activation", "input_divisor"}, "--net dcgan");
+  if (penalty == "none") add({"gradient_penalty_weight"}, "--penalty none");
+  if (weight_init == "default") add({"weight_init_gain"}, "--weight-init default");
+  return fields;
+}
+
+std::string GanConfig::no_slices() const {
+  if (unroll_steps > 0)
+    return fmt::format("--unroll-steps {} looks ahead on a whole batch", unroll_steps);
+  if (penalty == "dragan")
+    return "--penalty dragan moves pictures by the deviation of a whole batch";
+  return "";
+}
+
 void GanConfig::choose(const DataShape& shape) {
+  if (shape.real && !shape.vectors()) {
+    throw Error(
+        fmt::format("{}: holds latents of {}x{}x{}, but gan is a model of pictures and of "
+                    "vectors",
+                    shape.source, shape.height, shape.width, shape.channels));
+  }
   image_height = shape.height;
   image_width = shape.width;
   in_channels = shape.channels;

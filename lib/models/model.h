@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/fields.h"
@@ -95,9 +96,16 @@ struct Model {
   // UsageError for impossible combinations.
   std::function<void(const DataShape&)> fit;
 
+  // Fields that do nothing in the fitted configuration, each with the option that says so:
+  // {"kernel_size", "--net mlp"}. Null: none is known.
+  std::function<std::vector<std::pair<std::string, std::string>>()> idle;
+
   std::function<Objective(const Scope&, const Batch&)> objective;  // training; or players
   // Parts that are trained in turns, as the configuration says now; empty: the objective.
   std::function<std::vector<Player>()> players;
+  // Why the gradients of a batch are not the mean of its slices', which must then not be trained on
+  // one after the other; null or empty: they are, batch norms apart.
+  std::function<std::string()> no_slices;
   // The same objective in two steps, for losses that compare the rows of a batch with each other:
   // what each row says on its own, f32 [N, ..] each, and what is made of it all. A trainer may run
   // the first step in slices and the second over the whole batch (Gao et al. 2021,

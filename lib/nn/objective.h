@@ -23,6 +23,7 @@ enum class TermRole {
   loss,           // held-out loss in nats/image, comparable with a density fitted to the pictures
   squared_error,  // sum of squares between a picture and its reconstruction
   information,    // nats that the latent carries of a picture
+  coverage,       // share of the real that samples come near to: it falls as modes are lost
 };
 
 // A reported quantity: f32 [N] (one a row) or [] (already a mean). The unit is printed with it.

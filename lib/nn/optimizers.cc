@@ -101,19 +101,6 @@ Expr bounded(const Scope& root, const std::string& name, Expr value, Where where
   return value;
 }
 
-void average_states(const Scope& root, std::span<const Expr> keeps, Where where) {
-  Graph& graph = root.graph();
-  for (const Scope::StateUpdate& state : root.state_updates()) {
-    if (state.name.find('/') != state.name.npos) continue;  // no part of the model
-    for (std::size_t i = 0; i < keeps.size(); ++i) {
-      std::string name = ema_prefix(int(i)) + state.name;
-      Expr average =
-          slot_beside(root, name, state.slot.type(), graph.name_of(state.slot.node), where);
-      graph.update(average, average + (1.0 - keeps[i]) * (state.next - average), where);
-    }
-  }
-}
-
 }  // namespace
 
 std::string ema_prefix(int index) { return fmt::format("ema{}/", index); }
@@ -171,7 +158,6 @@ OptimizerResult apply_optimizer(const Scope& part, std::span<const Expr> grads, 
       graph.update(averages[k], bounded(part, names[i], next.averages[k], where), where);
     }
   }
-  average_states(part, keeps, where);
   return {pace.norm, step};
 }
 

@@ -6,7 +6,7 @@
 //                                parameters optimizer/step/<player>
 //   optimizer/exp_avg/<param>    Adam's first moment
 //   optimizer/exp_avg_sq/<param> Adam's second moment
-//   ema0/<param>, ema1/<param>   running averages of parameters and of states
+//   ema0/<param>, ema1/<param>   running averages of parameters
 //   train/accumulated/<param>    sum of the gradients of earlier micro-batches; zero between steps
 #pragma once
 
@@ -42,11 +42,10 @@ Expr optimizer_step(const Scope& part, Where = Where::here());
 // player's scope, with gradients in the order of part.params(), learning rate `rate` f32 [], and
 // then of the averages:
 //   average += (1 - keep) (new value - average),  keep = min(decay, (1 + t) / (10 + t))
-// with t = 1 at the first update. Averages start as the first weights. States that this graph
-// updates, such as batch-norm statistics, are averaged with the same keep, so that evaluation with
-// averaged weights finds statistics that fit them.
+// with t = 1 at the first update. Averages start as the first weights. States, such as batch-norm
+// statistics, are not averaged: what fits averaged weights is known when they are run.
 // Clipping is that of PyTorch: scale = min(1, max_grad_norm / (norm + 1e-6)).
-// Call it last: params and state updates mentioned afterwards are not seen. Throws ShapeError if
+// Call it last: params mentioned afterwards are not seen. Throws ShapeError if
 // the number of gradients is not that of the parameters, UsageError for a decay outside [0, 1).
 OptimizerResult apply_optimizer(const Scope& part, std::span<const Expr> grads, Expr rate,
                                 const OptimizerArgs& args, Where = Where::here());

@@ -123,6 +123,7 @@ void Scope::update(Expr state, Expr next, Where where) const {
   if (found == shared_->state_names.end()) {
     graph_->refuse("update", "this is no state of the scope", both, where);
   }
+  if (!store_prefix_.empty() && found->first == found->second) return;
   graph_->update(state, next, where);
   shared_->updates.push_back({found->second, state, next});
 }
@@ -215,6 +216,14 @@ Scope Scope::reading(std::string_view store_prefix) const {
   result.store_prefix_ = store_prefix;
   return result;
 }
+
+Scope Scope::settling(Expr share) const {
+  Scope result = *this;
+  result.share_ = share;
+  return result;
+}
+
+Expr Scope::momentum(double of_layer) const { return share_ ? share_ : graph_->constant(of_layer); }
 
 Scope Scope::with(std::map<std::string, Expr> values) const {
   Scope result = *this;

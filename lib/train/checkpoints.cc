@@ -179,6 +179,10 @@ Progress Checkpoints::resume(const std::string& path) {
       throw Error(fmt::format("{}: /state has {} {}, expected at least 0", path, key, found));
   }
   p.owed = value("validation_owed", bool{});
+  if (find(c.state, "best_coverage")) {  // of generators
+    p.best_coverage = value("best_coverage", double{});
+    p.best_coverage_step = value("best_coverage_step", std::int64_t{});
+  }
   make_way(path, p.step);
   std::error_code error;
   if (run_ && std::filesystem::equivalent(path, run_->checkpoint(p.step), error)) saved_ = p;
@@ -257,6 +261,10 @@ Checkpoint Checkpoints::with_state(const Progress& p) const {
              {"best_step", p.best_step},
              {"validation_owed", p.owed},
              {"level", std::string(name(host_level()))}};
+  if (p.best_coverage >= 0) {
+    c.state.emplace_back("best_coverage", p.best_coverage);
+    c.state.emplace_back("best_coverage_step", p.best_coverage_step);
+  }
   return c;
 }
 

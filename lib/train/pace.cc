@@ -50,7 +50,8 @@ void check_samples(const Task& task, const TrainConfig& c) {
 }
 
 void check_validation(const Task& task, const TrainConfig& c, bool validates) {
-  const char* lacking = "nothing is held out; give --val-split or --val-data";
+  const char* lacking = task.assess ? "samples are judged, there is no loss of held-out pictures"
+                                    : "nothing is held out; give --val-split or --val-data";
   if (!c.val_every.empty() && !validates && !task.assess)
     throw UsageError(fmt::format("--val-every: {}", lacking));
   if (c.val_batches > 0 && !validates)

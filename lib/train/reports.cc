@@ -130,12 +130,13 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
   record.emplace_back("seconds", seconds());
   metrics_.record(record);
   logging::status_line("");
-  logging::note(fmt::format("step {}: held out: {}", step, line));
+  const char* what = task_.assess ? "samples" : "held out";
+  logging::note(fmt::format("step {}: {}: {}", step, what, line));
   // An untrained model loses against every baseline: that is no news.
-  if (2 * step >= total_steps_) remark(step, terms);
+  if (2 * step >= total_steps_) judge(step, terms);
 }
 
-void Reports::remark(std::int64_t step, std::span<const ReportedTerm> terms) {
+void Reports::judge(std::int64_t step, std::span<const ReportedTerm> terms) {
   if (!task_.judge || !judges_) return;
   Judgement judgement;
   try {
@@ -151,17 +152,19 @@ void Reports::remark(std::int64_t step, std::span<const ReportedTerm> terms) {
     metrics_.record(record);
   }
   judged_ = true;
-  for (const Remark& r : judgement.remarks) {
-    if (std::find(remarked_.begin(), remarked_.end(), r.key) != remarked_.end()) continue;
-    remarked_.push_back(r.key);
-    logging::note("remark: " + r.text);
-    metrics_.record({{"step", step}, {"remark", r.key}, {"text", r.text}});
-  }
+  for (const Remark& r : judgement.remarks) remark(step, r);
+}
+
+void Reports::remark(std::int64_t step, const Remark& remark) {
+  if (std::find(remarked_.begin(), remarked_.end(), remark.key) != remarked_.end()) return;
+  remarked_.push_back(remark.key);
+  logging::note("remark: " + remark.text);
+  metrics_.record({{"step", step}, {"remark", remark.key}, {"text", remark.text}});
 }
 
 void Reports::summary(std::int64_t step, bool done) {
   // Nothing was held out: the training terms must do.
-  if (done && !judged_ && late_.updates > 0) remark(step, late_.means());
+  if (done && !judged_ && late_.updates > 0) judge(step, late_.means());
   if (done && total_steps_ > 0) {
     logging::note(
         fmt::format("{} steps, seed {}, {}", step, config_.seed, format_seconds(seconds())));

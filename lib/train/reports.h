@@ -27,6 +27,7 @@ class Reports {
   // Counts an update and, every --log-every, writes a record of the updates since the last one.
   void update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate);
   void validation(std::int64_t step, std::int64_t epoch, const std::vector<ReportedTerm>& terms);
+  void remark(std::int64_t step, const Remark& remark);  // once a key
   // Takes the time since `start` out of the speed: validating and saving is no training.
   void pause(Clock::time_point start) { last_record_ += Clock::now() - start; }
   void summary(std::int64_t step, bool done);
@@ -42,7 +43,7 @@ class Reports {
   void write_units(const std::string& prefix, std::span<const ReportedTerm> terms);
   void measure();
   void progress(std::int64_t step);
-  void remark(std::int64_t step, std::span<const ReportedTerm> terms);
+  void judge(std::int64_t step, std::span<const ReportedTerm> terms);
 
   const Task& task_;
   const TrainConfig& config_;

@@ -71,7 +71,7 @@ class TrainPlans {
             std::int64_t step, double rate);
   void collect(const Plan& plan, double share);
   bool cached() const;
-  std::int64_t slice_rows() const;
+  std::int64_t feature_slice_rows() const;
   std::int64_t micro_batches(std::int64_t rows) const;  // of a loss that is a mean over rows
   bool run(Plan& plan, bool undo);
   bool update_in_slices(const HostBatch& batch, std::int64_t step, double rate);
@@ -108,8 +108,14 @@ GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
 // The same, with pictures that are f32 0..1 already.
 GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
                          std::int64_t context_length = 0);
+// How the pictures of a training are read.
+LoaderOptions loader_options(const TrainConfig& config, const TrainData& data);
+// Writes the rows [first, first + rows) of a batch to the inputs that the plan has of them.
+void feed_rows(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows);
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step);
 
+// Rows of a micro-batch of so many: those that cannot be of one size are not made.
+std::int64_t slice_rows(const TrainConfig& config, std::int64_t rows);
 // Rows of the smallest graph that an epoch of so many pictures trains; 0 without pictures.
 std::int64_t least_rows(const TrainConfig& config, std::int64_t pictures);
 

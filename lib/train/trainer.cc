@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "nn/optimizers.h"
+#include "train/average_statistics.h"
 #include "train/checkpoints.h"
 #include "train/pace.h"
 #include "train/reports.h"
@@ -40,13 +42,7 @@ class Trainer {
         store_(std::uint64_t(config.seed)),
         turns_(task, config, *data.train, store_,
                data.captions ? data.captions->context_length() : 0),
-        loader_(*data.train, data.train_indices,
-                {.batch_size = config.batch_size,
-                 .seed = config.seed,
-                 .hflip = config.hflip,
-                 .crop_padding = config.crop_padding,
-                 .binarize = config.binarize,
-                 .captions = data.captions}),
+        loader_(*data.train, data.train_indices, loader_options(config, data)),
         reports_(task, config, turns_) {
     if (has_validation(task, data)) {
       validator_ =
@@ -112,6 +108,7 @@ class Trainer {
   void create_tensors(const std::string& given) {
     try {
       turns_.compile(std::min(config_.batch_size, loader_.size()));
+      statistics_.emplace(task_, config_, data_, store_);
     } catch (const ShapeError& error) {
       if (given.empty()) throw;
       throw Error(fmt::format("{}: {}", given, error.what()));
@@ -126,7 +123,7 @@ class Trainer {
                             : fmt::format("{}x{}x{}", set.height, set.width, set.channels);
     logging::note(fmt::format("{} {} {} to train on, {} held out; {} parameters; {} steps",
                               data_.train_indices.size(), set.noun(), shape,
-                              validator_ ? data_.validation_indices.size() : 0, turns_.parameters(),
+                              data_.validation_indices.size(), turns_.parameters(),
                               pace_.total_steps));
   }
 
@@ -169,6 +166,7 @@ class Trainer {
     bool draw = task_.sample_grid && checkpoints_->has_run() && config_.sample_every > 0 &&
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
+    if (draw || validate) settle_averages();
     // First, as it leaves no record: doing it again after a stop shows nowhere.
     if (draw && !draw_grid()) {
       now_.owed = true;
@@ -182,6 +180,7 @@ class Trainer {
         return false;
       }
       take_validation(terms);
+      watch_coverage(terms);
       worked_ = true;
     }
     if (validate || draw) {
@@ -210,6 +209,26 @@ class Trainer {
     checkpoints_->save_best(now_);
   }
 
+  // Adversaries may collapse at any time, and their losses do not tell.
+  void watch_coverage(std::span<const ReportedTerm> terms) {
+    auto found = std::ranges::find(terms, TermRole::coverage, &ReportedTerm::role);
+    if (found == terms.end()) return;
+    if (found->value >= now_.best_coverage) {
+      now_.best_coverage = found->value;
+      now_.best_coverage_step = now_.step;
+    }
+    if (2 * found->value >= now_.best_coverage) return;
+    bool kept = config_.keep_best && checkpoints_->has_run() && now_.best_step >= 0;
+    reports_.remark(
+        now_.step,
+        {"coverage",
+         fmt::format(
+             "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the "
+             "samples have lost kinds of what is trained on; {}",
+             found->value, now_.step, now_.best_coverage, now_.best_coverage_step,
+             kept ? fmt::format("best.h5 is of step {}", now_.best_step) : "no best.h5 is kept")});
+  }
+
   bool draw_grid() {
     std::filesystem::path directory = checkpoints_->in_run("samples");
     std::error_code error;
@@ -218,6 +237,13 @@ class Trainer {
     std::string path = (directory / fmt::format("step-{:08}.png", now_.step)).string();
     logging::detail(fmt::format("phase draw: {}", path));
     return task_.sample_grid(store_, weights_prefix(), path, [this] { return must_stop(); });
+  }
+
+  // Before averages are looked at or written.
+  void settle_averages() {
+    if (settled_ == now_.step) return;
+    statistics_->estimate();
+    settled_ = now_.step;
   }
 
   std::string weights_prefix() const { return count_emas(store_) > 0 ? ema_prefix(0) : ""; }
@@ -229,6 +255,7 @@ class Trainer {
 
   void save() {
     auto start = Clock::now();
+    settle_averages();
     check_weights();
     checkpoints_->save(now_);
     logging::detail(fmt::format("phase train: after step {}", now_.step));
@@ -251,6 +278,7 @@ class Trainer {
   // A finished run leaves its state in the run directory too; a stopped one leaves -o FILE alone,
   // which may hold a model, unless that is a stream. Says where the state is, empty: nowhere.
   std::string finish(bool done) {
+    settle_averages();
     check_weights();
     std::string saved = checkpoints_->has_run() || !done ? checkpoints_->save(now_) : "";
     if (config_.output.empty() || (!done && !saved.empty())) return saved;
@@ -273,6 +301,7 @@ class Trainer {
     std::string kept = "nothing saved";
     try {
       if (!checkpoints_->replaces_run()) begin();
+      settle_averages();
       std::string saved = checkpoints_->save_last_good(now_);
       if (!saved.empty()) kept = saved + " holds the state before";
     } catch (const Error& error) {
@@ -326,6 +355,8 @@ class Trainer {
   Reports reports_;
   std::unique_ptr<Validator> validator_;
   std::optional<Checkpoints> checkpoints_;
+  std::optional<AverageStatistics> statistics_;
+  std::int64_t settled_ = -1;  // the step whose averages have statistics
   Pace pace_;
   Progress now_;
   bool begun_ = false;

@@ -392,7 +392,7 @@ TEST_CASE("what does not suit the model or itself is refused in one line") {
         "ddpm: --guidance-scale 2: this model knows no classes to guide to");
   CHECK(drawing(classes_only, {.guidance_scale = 2}) ==
         "known: --guidance-scale 2: this model never saw pictures without their class "
-        "(label_dropout 0)");
+        "(class_dropout_prob 0)");
   CHECK(drawing(numbers, {.label = kNoClass, .guidance_scale = 2}) ==
         "--guidance-scale 2: there is no class to guide to");
   CHECK(drawing(classes_only, {.label = kNoClass}) ==

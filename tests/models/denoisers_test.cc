@@ -8,12 +8,15 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "models/counts.h"
 #include "models/dit.h"
 #include "models/unet.h"
 #include "nn/layers.h"
 #include "nn/support.h"
 
 using namespace atelier;
+using testing::macs_of;
+using testing::parameters_of;
 
 namespace {
 
@@ -21,13 +24,8 @@ struct Row {
   const char* name;
   UnetConfig config;
   std::int64_t side, channels, out_channels, parameters;
+  double megamacs;
 };
-
-std::int64_t count_of(const Scope& scope) {
-  std::int64_t total = 0;
-  for (Expr p : scope.params()) total += p.shape().count();
-  return total;
-}
 
 UnetConfig small_unet(const char* mult, std::int64_t base, const char* sizes) {
   UnetConfig c;
@@ -39,7 +37,7 @@ UnetConfig small_unet(const char* mult, std::int64_t base, const char* sizes) {
 
 }  // namespace
 
-TEST_CASE("U-Nets have as many parameters as their reference implementations") {
+TEST_CASE("U-Nets are as large as their reference implementations") {
   UnetConfig ddpm = small_unet("1,2,2,2", 128, "16");
   ddpm.num_res_blocks = 2;
   UnetConfig iddpm = small_unet("1,2,2,2", 128, "16,8");
@@ -47,34 +45,38 @@ TEST_CASE("U-Nets have as many parameters as their reference implementations") {
   iddpm.num_heads = 4;
   iddpm.scale_shift = true;
   iddpm.time_embedding = "openai";
-  for (const Row& row : {Row{"DDPM CIFAR-10", ddpm, 32, 3, 3, 35746307},
-                         Row{"IDDPM CIFAR-10", iddpm, 32, 3, 6, 52546438},
-                         Row{"64 channels", small_unet("1,2,2", 64, "8"), 32, 3, 3, 4437699},
-                         Row{"32 channels", small_unet("1,2,2", 32, "8"), 32, 3, 3, 1113955},
-                         Row{"latents", small_unet("1,2", 64, "8,4"), 8, 4, 4, 2847044}}) {
+  for (const Row& row : {Row{"DDPM CIFAR-10", ddpm, 32, 3, 3, 35746307, 6054},
+                         Row{"IDDPM CIFAR-10", iddpm, 32, 3, 6, 52546438, 8137},
+                         Row{"64 channels", small_unet("1,2,2", 64, "8"), 32, 3, 3, 4437699, 988},
+                         Row{"32 channels", small_unet("1,2,2", 32, "8"), 32, 3, 3, 1113955, 248},
+                         Row{"latents", small_unet("1,2", 64, "8,4"), 8, 4, 4, 2847044, 67.5}}) {
     Graph graph;
     Store store;
     Scope scope(graph, store, Mode::train, noise_inputs(graph, 1));
     row.config.check(row.side, row.side);
     unet(row.config, scope, graph.input("x", DType::f32, {1, row.side, row.side, row.channels}),
          graph.input("t", DType::f32, {1}), {}, row.out_channels);
-    fmt::print("summary: A11 U-Net {}: {}\n", row.name, count_of(scope));
-    CHECK(count_of(scope) == row.parameters);
+    double megamacs = macs_of(graph) / 1e6;
+    fmt::print("summary: A11 U-Net {}: {}, {:.1f} ({}) million multiply-accumulates\n", row.name,
+               parameters_of(scope), megamacs, row.megamacs);
+    CHECK(parameters_of(scope) == row.parameters);
+    CHECK(megamacs == doctest::Approx(row.megamacs).epsilon(0.01));
   }
 }
 
 // The published counts hold the table of positions and one more class, for none.
-TEST_CASE("diffusion transformers have as many parameters as their reference implementation") {
+TEST_CASE("diffusion transformers are as large as their reference implementation") {
   struct DitRow {
     const char* name;
     std::int64_t dim, depth, heads, patch, side, channels, out_channels, classes, parameters;
+    double megamacs;
   };
-  for (const DitRow& row : {DitRow{"S/2", 384, 12, 6, 2, 32, 4, 8, 1000, 32963360},
-                            DitRow{"S/4", 384, 12, 6, 4, 32, 4, 8, 1000, 32945024},
-                            DitRow{"S/8", 384, 12, 6, 8, 32, 4, 8, 1000, 33148160},
-                            DitRow{"192x12 p4", 192, 12, 3, 4, 32, 3, 3, 10, 8190768},
-                            DitRow{"128x6 p4", 128, 6, 4, 4, 32, 3, 3, 10, 1885488},
-                            DitRow{"128x6 p4 grey", 128, 6, 4, 4, 32, 1, 1, 10, 1877264}}) {
+  for (const DitRow& row : {DitRow{"S/2", 384, 12, 6, 2, 32, 4, 8, 1000, 32963360, 5450},
+                            DitRow{"S/4", 384, 12, 6, 4, 32, 4, 8, 1000, 32945024, 1370},
+                            DitRow{"S/8", 384, 12, 6, 8, 32, 4, 8, 1000, 33148160, 360},
+                            DitRow{"192x12 p4", 192, 12, 3, 4, 32, 3, 3, 10, 8190768, 344},
+                            DitRow{"128x6 p4", 128, 6, 4, 4, 32, 3, 3, 10, 1885488, 77},
+                            DitRow{"128x6 p4 grey", 128, 6, 4, 4, 32, 1, 1, 10, 1877264, 77}}) {
     DitConfig c{
         .patch_size = row.patch, .embed_dim = row.dim, .depth = row.depth, .num_heads = row.heads};
     c.check();
@@ -86,9 +88,14 @@ TEST_CASE("diffusion transformers have as many parameters as their reference imp
     dit(c, scope, graph.input("x", DType::f32, {1, row.side, row.side, row.channels}),
         graph.input("t", DType::f32, {1}), condition, row.out_channels);
     std::int64_t side = row.side / row.patch, positions = side * side * row.dim;
-    fmt::print("summary: A11 DiT {}: {} and {} of positions\n", row.name, count_of(scope),
-               positions);
-    CHECK(count_of(scope) + positions == row.parameters);
+    double megamacs = macs_of(graph) / 1e6;
+    fmt::print(
+        "summary: A11 DiT {}: {} and {} of positions, {:.1f} ({}) million multiply-accumulates\n",
+        row.name, parameters_of(scope), positions, megamacs, row.megamacs);
+    CHECK(parameters_of(scope) + positions == row.parameters);
+    // Those of S/2, S/4 and S/8 are published in tens.
+    CHECK(std::abs(megamacs - row.megamacs) <=
+          std::max(0.01 * row.megamacs, row.dim == 384 ? 5.0 : 0));
   }
 }
 

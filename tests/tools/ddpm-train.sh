@@ -34,7 +34,7 @@ loss = [json.loads(line)["loss"] for line in open("m.jsonl") if "\"loss\"" in li
 sys.exit(abs(loss - 1) > 0.03)'
 
 # ---- resumption: stopped after each step, with a history of losses, the end is the same file
-full=(shapes.h5 "${unet[@]}" --steps 7 --grad-accum-steps 2 --ema-decay 0.9 --val-split 0.2 --val-every 3
+full=(shapes.h5 "${unet[@]}" --steps 7 --ema-decay 0.9 --val-split 0.2 --val-every 3
   --variance-type learned-range --loss vlb --timestep-sampler loss-second-moment --num-timesteps 30)
 status 0 ddpm-train "${full[@]}" --run-dir straight -o straight.h5
 for attempt in $(seq 40); do
@@ -55,6 +55,9 @@ for sampler in ddpm ddim dpm2m heun; do
 seven, one = h5py.File("seven.h5")["images"][5], h5py.File("fifth.h5")["images"][0]
 sys.exit(not (seven == one).all())'
 done
+status 0 ddpm-train -q shapes.h5 "${unet[@]}" --class-conditional --class-dropout-prob 0 --steps 1 -o always.h5
+status 1 sample always.h5 --guidance-scale 2 -o t.png
+stderr_has 'always.h5: --guidance-scale 2: this model never saw pictures without their class (class_dropout_prob 0)'
 status 0 sample -q classes.h5 -n 2 --sampler ddim --eta 1 --sample-steps 4 --timestep-spacing leading --threshold-quantile 0.9 -o t.png
 status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 3 -o points.h5
 status 0 sample -q points.h5 -n 40 --sample-steps 5 -o drawn.h5
@@ -72,6 +75,10 @@ done <<'T'
 --channel-mult 1,2,2,2,2|too small for 4 halvings
 --num-heads 3|--num-heads 3: does not divide
 --channel-mult 1,|--channel-mult '1,': expected numbers
+--net dit --base-channels 8|--base-channels has no effect with --net dit
+--net mlp --num-heads 2|--num-heads has no effect with --net mlp
+--patch-size 2|--patch-size has no effect with --net unet
+--grad-accum-steps 2 --timestep-sampler loss-second-moment|--grad-accum-steps 2: --timestep-sampler loss-second-moment draws for a whole batch
 T
 status 1 sample straight.h5 --guidance-scale 2 -o x.png
 stderr_has 'straight.h5: --guidance-scale 2: this model knows no classes to guide to'
