@@ -1,6 +1,4 @@
 // model-eval: judge pictures, vectors and models.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -266,10 +264,8 @@ void score_likelihood(Options& o, const Tool& tool, std::span<const Bar> bars, R
                       .seed = o.seed,
                       .store_prefix = model->store_prefix()});
   double mean = std::accumulate(nll.begin(), nll.end(), 0.0) / double(nll.size());
-  if (!std::isfinite(mean)) {
-    throw Error(
-        fmt::format("{}: its likelihood of {} is not finite", model->name(), set.pictures.source));
-  }
+  if (!std::isfinite(mean))
+    throw Error(model->name() + ": its likelihood of " + set.pictures.source + " is not finite");
   report.add({{kImportance, mean, "nats/image"}});
 }
 
