@@ -322,17 +322,4 @@ std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int6
   return latents;
 }
 
-bool draws_classes(const Loaded& model) {
-  return (model.model().draw || model.model().denoise) && model.data_shape().num_classes > 0;
-}
-
-std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed) {
-  std::int64_t classes = draws_classes(model) ? model.data_shape().num_classes : 0;
-  if (label >= 0 && classes == 0)
-    throw Error(fmt::format("{}: this model draws no classes", model.name()));
-  if (label >= classes && label >= 0)
-    throw Error(fmt::format("{}: no class {}, it has 0 to {}", model.name(), label, classes - 1));
-  return std::int32_t(label >= 0 ? label : classes > 0 ? seed % classes : 0);
-}
-
 }  // namespace atelier

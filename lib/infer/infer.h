@@ -97,10 +97,4 @@ class Loaded {
   std::unique_ptr<Impl> impl_;
 };
 
-// Whether samples of a model are of classes, as data_shape() counts them.
-bool draws_classes(const Loaded& model);
-// The class of the sample of a seed: `label` if it is not -1, else the classes go round. Error
-// naming the file for one that the model does not have.
-std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed);
-
 }  // namespace atelier
