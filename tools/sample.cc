@@ -287,6 +287,10 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--split-by goes with --held-out");
   if (std::ranges::count(paths_of(o.model, o.reconstruct, o.inpaint, o.mask), "-") > 1)
     throw UsageError("'-' twice: standard input can be read once only");
+  if (o.inpaint.empty() != o.mask.empty()) throw UsageError("--inpaint and --mask: expected both");
+  if (tool.typed("inpaint-repeats") && o.inpaint.empty())
+    throw UsageError("--inpaint-repeats goes with --inpaint");
+  if (o.inpaint_repeats < 1) throw UsageError("--inpaint-repeats 0: expected at least 1");
   if (!o.reconstruct.empty()) {
     if (!o.seeds.empty()) throw UsageError("--reconstruct and --seeds exclude each other");
     for (const char* flag : {"class", "truncation", "inpaint"}) {
@@ -296,13 +300,10 @@ void check(const Options& o, const Tool& tool) {
     return;
   }
   if (o.held_out > 0) throw UsageError("--held-out goes with --reconstruct");
-  if (o.inpaint.empty() != o.mask.empty()) throw UsageError("--inpaint and --mask: expected both");
-  if (o.inpaint_repeats < 1) throw UsageError("--inpaint-repeats 0: expected at least 1");
   if (tool.typed("trajectory") && tool.typed("grid"))
     throw UsageError("--trajectory and --grid exclude each other");
   listed_seeds(o);
   if (!o.inpaint.empty()) return;
-  if (tool.typed("inpaint-repeats")) throw UsageError("--inpaint-repeats goes with --inpaint");
   for (const BoundField& field : ReadOptions().fields()) {
     if (tool.typed(field.flag()))
       throw UsageError(field.flag() + " goes with --reconstruct and --inpaint");

@@ -87,7 +87,8 @@ done <<'T'
 --held-out -0.5 --reconstruct shapes.h5 -o x.png|--held-out: expected a share
 --image-size 16 -o x.png|--image-size goes with --reconstruct and --inpaint
 --limit 3 -n 2 -o x.png|--limit goes with --reconstruct and --inpaint
---reconstruct shapes.h5 --inpaint shapes.h5 -o x.png|--reconstruct and --inpaint exclude each other
+--reconstruct shapes.h5 --mask shapes.h5 -o x.png|--inpaint and --mask: expected both
+--reconstruct shapes.h5 --inpaint shapes.h5 --mask shapes.h5 -o x.png|--reconstruct and --inpaint exclude each other
 --inpaint shapes.h5 -o x.png|--inpaint and --mask: expected both
 --mask shapes.h5 -o x.png|--inpaint and --mask: expected both
 --inpaint-repeats 2 -o x.png|--inpaint-repeats goes with --inpaint
