@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "eval/sample_quality.h"
 #include "train/signals.h"
-#include "train/train_plans.h"
 #include "training_page.h"
 
 using namespace atelier;
@@ -48,13 +47,31 @@ struct AdversaryConfig {
     if (clips && own == "adam" && config.adam_beta1 > 0)
       throw UsageError(
           "--weight-clip: momentum drives weights into the bound and keeps them there (Arjovsky et "
-          "al. "
-          "2017); expected --discriminator-optimizer rmsprop or --adam-beta1 0");
-    if (std::get<std::int64_t>(*find(fields, "unroll_steps")) > 0 &&
-        to_text(*find(fields, "loss")) == "non-saturating")
+          "al. 2017); expected --discriminator-optimizer rmsprop or --adam-beta1 0");
+  }
+
+  // Of what is allowed and has done harm: on the ring of eight Gaussians, where the recipe of the
+  // paper of unrolling does good, and in the long runs of others (StudioGAN's logs).
+  void warn(const Model& fitted, const TrainConfig& config) const {
+    Attributes fields = to_attributes(fitted.fields);
+    bool batch_norm = to_text(*find(fields, "discriminator_norm")) == "batch";
+    if (batch_norm && !config.keep_best)
+      logging::warning(
+          "--no-keep-best: with --discriminator-norm batch networks collapse late, and the last "
+          "ones are all that is kept");
+    if (std::get<std::int64_t>(*find(fields, "unroll_steps")) == 0) return;
+    if (to_text(*find(fields, "loss")) == "non-saturating")
       logging::warning(
           "--unroll-steps: with --loss non-saturating looking ahead has done harm; the paper has "
           "minimax");
+    if (discriminator_learning_rate == 0 || discriminator_learning_rate >= config.learning_rate)
+      logging::warning(
+          "--unroll-steps: looking ahead has done harm where the discriminator is as fast as the "
+          "generator; expected --discriminator-learning-rate of about a tenth of --learning-rate");
+    if (batch_norm)
+      logging::warning(
+          "--unroll-steps: through --discriminator-norm batch the generator learns what it makes "
+          "of the statistics of its own batch; expected layer or none");
   }
 
   TrainedPlayer player(const Player& of_model, const TrainConfig& config) const {
@@ -78,19 +95,27 @@ struct AdversaryConfig {
 struct AssessConfig {
   std::int64_t val_samples = 2048;
 
-  // Figures of few samples choose by chance.
-  void check() const {
-    if (val_samples == 0 || val_samples >= 16) return;
-    throw UsageError("--val-samples " + std::to_string(val_samples) +
-                     ": expected 0 or at least 16");
+  // UsageError for figures of few samples, which choose by chance, and for rows that are held out
+  // for none.
+  void check(const TrainConfig& config) const {
+    if (val_samples > 0 && val_samples < 16) {
+      throw UsageError("--val-samples " + std::to_string(val_samples) +
+                       ": expected 0 or at least 16");
+    }
+    bool holds_out = !config.val_data.empty() || config.val_split > 0;
+    if (val_samples == 0 && holds_out) {
+      throw UsageError(std::string(config.val_data.empty() ? "--val-split" : "--val-data") +
+                       ": what is held out judges samples, but --val-samples is 0");
+    }
   }
   Fields fields() {
-    return {bind(val_samples,
-                 {.name = "val_samples",
-                  .help = "samples a validation, whose distance to the pictures trained on chooses "
-                          "best.h5; 0: none",
-                  .low = 0,
-                  .high = 100000})};
+    return {
+        bind(val_samples,
+             {.name = "val_samples",
+              .help = "samples a validation, whose distance to what is held out, or else to what "
+                      "is trained on, chooses best.h5; 0: none",
+              .low = 0,
+              .high = 100000})};
   }
 };
 
@@ -99,12 +124,38 @@ std::vector<ReportedTerm> assess(Loaded model, const AssessConfig& config,
                                  const SampleQuality& quality, const std::function<bool()>& stop) {
   std::vector<std::int32_t> seeds(std::size_t(config.val_samples), 0);
   std::iota(seeds.begin(), seeds.end(), 0);
+  if (model.data_shape().real) {
+    std::vector<float> vectors;
+    auto give = [&](std::int64_t, std::span<const float> vector) {
+      vectors.insert(vectors.end(), vector.begin(), vector.end());
+    };
+    if (!model.sample_values(seeds, give, {}, stop)) return {};
+    return quality.judge(vectors);
+  }
   std::vector<std::uint8_t> pictures;
   auto give = [&](std::int64_t, std::span<const std::uint8_t> picture) {
     pictures.insert(pictures.end(), picture.begin(), picture.end());
   };
   if (!model.sample(seeds, give, {}, stop)) return {};
   return quality.judge(pictures);
+}
+
+// Rows of a data set.
+struct Rows {
+  const Dataset& set;
+  std::span<const std::int64_t> indices;
+};
+
+// What samples are compared with: what was held out, or else what is trained on.
+Rows reference_of(const TrainSets& sets) {
+  const TrainData& data = sets.data;
+  Rows rows = data.validation_indices.empty() ? Rows{*data.train, data.train_indices}
+                                              : Rows{*data.validation, data.validation_indices};
+  if (rows.indices.size() < 2) {
+    throw Error(rows.set.source + ": expected at least 2 to judge samples by, found " +
+                std::to_string(rows.indices.size()) + "; --val-samples 0 judges none");
+  }
+  return rows;
 }
 
 }  // namespace
@@ -123,26 +174,19 @@ int main(int argc, char** argv) {
   tool.fields(model.fields, "Model");
   tool.fields(adversaries.fields(), "Training");
   tool.fields(assessment.fields(), "Training");
-  std::vector<std::pair<std::string, Attributes>> presets;
-  for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
-  tool.presets(presets);
+  declare_presets(tool, model);
   declare_training_and_reading(tool, config, reading);
 
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
     install_signal_handlers();
     adversaries.check(model, config);
-    assessment.check();
+    assessment.check(config);
     check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
-    model.fit({.height = sets.train.height,
-               .width = sets.train.width,
-               .channels = sets.train.channels,
-               .num_classes = sets.train.num_classes(),
-               .real = sets.train.real,
-               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
-               .source = sets.train.source});
+    fit(model, shape_of(sets, config), tool, config);
+    adversaries.warn(model, config);
 
     Task task = task_of(model, tool, "gan-train", sets.train);
     task.started = started;
@@ -150,20 +194,16 @@ int main(int argc, char** argv) {
     for (const auto& entry : to_attributes(assessment.fields())) task.training.push_back(entry);
     for (const Player& player : model.players())
       task.players.push_back(adversaries.player(player, config));
-    if (!sets.train.real)
-      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
-                             const std::function<bool()>& stop) {
-        return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
-      };
+    if (!sets.train.real) task.sample_grid = seed_grid_of(model, config);
     std::optional<SampleQuality> quality;
-    if (assessment.val_samples > 0 && !sets.train.real) {
-      task.assess = [&](Store& store, const std::string& prefix,
-                        const std::function<bool()>& stop) {
-        if (!quality) quality.emplace(*sets.data.train, sets.data.train_indices);
+    if (assessment.val_samples > 0) {
+      Rows reference = reference_of(sets);
+      task.assess = [&, reference](Store& store, const std::string& prefix,
+                                   const std::function<bool()>& stop) {
+        if (!quality) quality.emplace(reference.set, reference.indices);
         return assess(Loaded(model, store, prefix), assessment, *quality, stop);
       };
     }
-    int status = train(task, config, sets.data);
-    return status == kExitDone && sets.skipped() ? kExitSkipped : status;
+    return run_task(task, config, sets);
   });
 }
