@@ -6,9 +6,11 @@
 
 #include <cmath>
 
+#include "graph/oracle.h"
 #include "infer/training.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
+#include "nn/support.h"
 
 using namespace atelier;
 
@@ -177,5 +179,64 @@ TEST_CASE("what a clipped critic says is the Wasserstein distance in units of it
     fmt::print("summary: B5 clip {}: estimate {:.4g}, by the slope {:.4f} (3)\n", clip,
                outcome.estimate, normalised);
     CHECK(normalised == doctest::Approx(3).epsilon(0.03));
+  }
+}
+
+// Convolutions, a norm and a kink, as critics of pictures have them, differentiated twice.
+TEST_CASE("gradients of penalties in single precision are those in double precision") {
+  const std::int64_t rows = 6;
+  const Shape pictures{rows, 9, 7, 2};
+  for (bool dragan : {false, true}) {
+    for (bool layer_norm : {false, true}) {
+      Graph graph;
+      Store store(9);
+      Scope scope(graph, store, Mode::train, noise_inputs(graph, rows));
+      Discriminator critic = [&](Expr x) {
+        x = leaky_relu(conv2d(scope / "down0", x, 8, {.kernel = 4, .stride = 2, .padding = 1}),
+                       0.2);
+        x = conv2d(scope / "down1", x, 16, {.kernel = 4, .stride = 2, .padding = 1});
+        if (layer_norm) x = group_norm(scope / "down1" / "norm", x, 1);
+        x = leaky_relu(x, 0.2);
+        x = reshape(x, {rows, x.shape().count() / rows});
+        return reshape(linear(scope / "output", x, 1), {rows});
+      };
+      Expr real = graph.input("real", DType::f32, pictures),
+           fake = graph.input("fake", DType::f32, pictures);
+      Expr points = dragan ? around_points(scope, real) : between_points(scope, real, fake);
+      Expr loss = mean_of_rows(slope_penalty(slopes(critic, points), false));
+      std::vector<Expr> grads = gradient(loss, scope.params());
+      std::vector<Value> wanted;
+      for (std::size_t i = 0; i < grads.size(); ++i) {
+        graph.output("grad" + std::to_string(i), grads[i]);
+        wanted.push_back(grads[i].value());
+      }
+      Plan plan(graph, store);
+      OracleState state = testing::state_of(store);
+      for (const char* name : {"real", "fake"}) {
+        std::vector<float> values = testing::normal_rows(pictures.count(), name[0] == 'r' ? 1 : 2);
+        if (plan.has_input(name)) std::ranges::copy(values, plan.input(name).begin());
+        state.inputs[name] = testing::dense_of(pictures, {values.begin(), values.end()});
+      }
+      std::vector<std::int32_t> ids(rows, 0), clock{5, 0, 3};
+      std::iota(ids.begin(), ids.end(), 0);
+      std::ranges::copy(ids, plan.input<std::int32_t>("ids").begin());
+      std::ranges::copy(clock, plan.input<std::int32_t>("clock").begin());
+      state.inputs["ids"] = testing::dense_of({rows}, {ids.begin(), ids.end()}, DType::i32);
+      state.inputs["clock"] = testing::dense_of({3}, {clock.begin(), clock.end()}, DType::i32);
+      plan.run();
+      std::vector<Dense> exact = evaluate(graph, wanted, state);
+      double apart = 0, size = 0;
+      for (std::size_t i = 0; i < grads.size(); ++i) {
+        auto found = plan.output("grad" + std::to_string(i));
+        for (std::size_t j = 0; j < found.size(); ++j) {
+          apart += std::pow(double(found[j]) - exact[i].v[j], 2);
+          size += std::pow(exact[i].v[j], 2);
+        }
+      }
+      double error = std::sqrt(apart / size);
+      fmt::print("summary: B6 {} penalty{} in f32 against f64: {:.1e}\n",
+                 dragan ? "dragan" : "gradient", layer_norm ? ", layer norm" : "", error);
+      CHECK(error < 1e-4);
+    }
   }
 }
