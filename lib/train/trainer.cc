@@ -33,6 +33,12 @@ double seconds_since(Clock::time_point start) {
 // and what belongs to them ten times and more: this stays far below 1 % of the time.
 constexpr std::int64_t kCheckEvery = 64;
 
+// Below 0: none is told.
+double coverage_of(std::span<const ReportedTerm> terms) {
+  auto found = std::ranges::find(terms, TermRole::coverage, &ReportedTerm::role);
+  return found == terms.end() ? -1 : found->value;
+}
+
 class Trainer {
  public:
   Trainer(const Task& task, const TrainConfig& config, const TrainData& data)
@@ -180,7 +186,7 @@ class Trainer {
         return false;
       }
       take_validation(terms);
-      watch_coverage(terms);
+      remark_on_coverage(terms);
       worked_ = true;
     }
     if (validate || draw) {
@@ -201,6 +207,7 @@ class Trainer {
 
   void take_validation(const std::vector<ReportedTerm>& terms) {
     reports_.validation(now_.step, now_.position.epoch, terms);
+    note_coverage(terms);
     if (now_.best_step >= 0 && !(terms[0].value < now_.best_loss)) return;
     if (!config_.keep_best) return;
     check_weights();
@@ -210,22 +217,24 @@ class Trainer {
   }
 
   // Adversaries may collapse at any time, and their losses do not tell.
-  void watch_coverage(std::span<const ReportedTerm> terms) {
-    auto found = std::ranges::find(terms, TermRole::coverage, &ReportedTerm::role);
-    if (found == terms.end()) return;
-    if (found->value >= now_.best_coverage) {
-      now_.best_coverage = found->value;
-      now_.best_coverage_step = now_.step;
-    }
-    if (2 * found->value >= now_.best_coverage) return;
+  void note_coverage(std::span<const ReportedTerm> terms) {
+    double coverage = coverage_of(terms);
+    if (coverage < 0 || coverage < now_.best_coverage) return;
+    now_.best_coverage = coverage;
+    now_.best_coverage_step = now_.step;
+  }
+
+  void remark_on_coverage(std::span<const ReportedTerm> terms) {
+    double coverage = coverage_of(terms);
+    if (coverage < 0 || 2 * coverage >= now_.best_coverage) return;
     bool kept = config_.keep_best && checkpoints_->has_run() && now_.best_step >= 0;
     reports_.remark(
         now_.step,
         {"coverage",
          fmt::format(
-             "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the "
-             "samples have lost kinds of what is trained on; {}",
-             found->value, now_.step, now_.best_coverage, now_.best_coverage_step,
+             "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the samples have "
+             "lost kinds of what is trained on; {}",
+             coverage, now_.step, now_.best_coverage, now_.best_coverage_step,
              kept ? fmt::format("best.h5 is of step {}", now_.best_step) : "no best.h5 is kept")});
   }
 

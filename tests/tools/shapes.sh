@@ -77,7 +77,7 @@ adversaries() {
 noised() {
   local name=$1 channels=$3 steps=$5 batch=$4
   packed "$name" "$2" "$channels"
-  resumed "$name" "$steps" ddpm-train "${@:6}" --num-timesteps 20 --batch-size "$batch"
+  resumed "$name" "$steps" ddpm-train "${@:6}" --num-timesteps 100 --batch-size "$batch"
   sampled "$name" "$channels" --sample-steps 2
 }
 
