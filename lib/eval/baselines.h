@@ -16,6 +16,9 @@ namespace atelier {
 // Pictures of a data set as a table of rows; both must outlive it.
 Table table_of(PixelReader& pixels, std::span<const std::int64_t> indices);
 
+// At most so many of them, evenly spaced.
+std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most);
+
 // Mixture of products of Bernoulli pixels, one component a class that occurs; without labels one
 // component for all. Probabilities of pixels are (sum + 1/2) / (rows + 1).
 struct BernoulliMixture {

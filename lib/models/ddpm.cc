@@ -126,8 +126,8 @@ Objective objective(const DdpmConfig& c, const Scope& scope, const Batch& batch)
   result.terms.push_back(
       {"mse", "mean square", mean_of_rows(weighted(losses, losses.of_rows.mse))});
   if (c.loss != "simple" || c.variance_type == "learned-range")
-    result.terms.push_back(
-        {"vlb", "bits/dimension a timestep", mean_of_rows(weighted(losses, losses.of_rows.vlb))});
+    result.terms.push_back({"vlb_timestep", "bits/dimension a timestep",
+                            mean_of_rows(weighted(losses, losses.of_rows.vlb))});
   add_quarters(c, losses, result.terms);
   return result;
 }
@@ -138,7 +138,7 @@ std::vector<Term> validation(const DdpmConfig& c, const Scope& scope, const Batc
   std::vector<Term> terms{{"loss", unit_of(c), losses.of_rows.loss},
                           {"mse", "mean square", losses.of_rows.mse}};
   if (c.variance_type == "learned-range")
-    terms.push_back({"vlb", "bits/dimension a timestep", losses.of_rows.vlb});
+    terms.push_back({"vlb_timestep", "bits/dimension a timestep", losses.of_rows.vlb});
   return terms;
 }
 

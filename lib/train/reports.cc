@@ -30,6 +30,8 @@ void Reports::start(std::int64_t step, std::int64_t total_steps) {
   start_ = last_record_ = Clock::now();
   first_step_ = step;
   total_steps_ = total_steps;
+  for (const ReportedTerm& term : task_.baselines)
+    logging::note(fmt::format("to compare with: {} {:.4f} {}", term.name, term.value, term.unit));
 }
 
 void Reports::open(const std::string& file) {
@@ -42,6 +44,7 @@ void Reports::open(const std::string& file) {
                    {"cpu", cpu_model()},
                    {"seed", config_.seed},
                    {"parameters", turns_.parameters()}});
+  record_baselines({}, task_.baselines);
 }
 
 // A unit is told once, before the first record that needs it.
@@ -52,6 +55,13 @@ void Reports::write_units(const std::string& prefix, std::span<const ReportedTer
     if (known_units_.insert(key).second) units.emplace_back(key, term.unit);
   }
   if (!units.empty()) metrics_.record(units);
+}
+
+void Reports::record_baselines(Attributes record, std::span<const ReportedTerm> baselines) {
+  if (baselines.empty()) return;
+  write_units("", baselines);
+  for (const ReportedTerm& term : baselines) record.emplace_back(term.name, term.value);
+  metrics_.record(record);
 }
 
 void Reports::Sums::add(const Turns& turns) {
@@ -145,12 +155,7 @@ void Reports::judge(std::int64_t step, std::span<const ReportedTerm> terms) {
     judges_ = false;
     return logging::warning(fmt::format("no remarks on this run: {}", error.what()));
   }
-  if (!judged_ && !judgement.baselines.empty()) {
-    write_units("", judgement.baselines);
-    Attributes record = {{"step", step}};
-    for (const ReportedTerm& term : judgement.baselines) record.emplace_back(term.name, term.value);
-    metrics_.record(record);
-  }
+  if (!judged_) record_baselines({{"step", step}}, judgement.baselines);
   judged_ = true;
   for (const Remark& r : judgement.remarks) remark(step, r);
 }

@@ -20,7 +20,7 @@ class Reports {
   Reports(const Task& task, const TrainConfig& config, const Turns& turns)
       : task_(task), config_(config), turns_(turns) {}
 
-  void start(std::int64_t step, std::int64_t total_steps);  // the clock
+  void start(std::int64_t step, std::int64_t total_steps);  // the clock; tells known baselines
   // `file`: where records go, empty: nowhere, "-": standard output. Records beyond the step of
   // start(), which a killed job left, are removed: those steps are done again.
   void open(const std::string& file);
@@ -41,6 +41,7 @@ class Reports {
   };
   double seconds() const;  // since start()
   void write_units(const std::string& prefix, std::span<const ReportedTerm> terms);
+  void record_baselines(Attributes record, std::span<const ReportedTerm> baselines);
   void measure();
   void progress(std::int64_t step);
   void judge(std::int64_t step, std::span<const ReportedTerm> terms);

@@ -110,6 +110,9 @@ struct Task {
   // Judges the validation results of a run's second half, or its training terms if nothing is held
   // out, against baselines of the user's own data, which are recorded too; may be empty.
   std::function<Judgement(std::span<const ReportedTerm>)> judge;
+  // Figures of the data that are known before the training: told first, and at the head of the
+  // metrics.
+  std::vector<ReportedTerm> baselines = {};
   std::string resolved_toml;  // config.toml of the run directory; its comments are warnings
   // What --max-time counts from: the start of the tool, before it read the pictures.
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();

@@ -33,6 +33,17 @@ check 'the first error is 1' python3 -c 'import json, sys
 loss = [json.loads(line)["loss"] for line in open("m.jsonl") if "\"loss\"" in line and "epoch" in line][0]
 sys.exit(abs(loss - 1) > 0.03)'
 
+# ---- the best linear denoiser of the data: said, recorded, and remarked on where it does better
+status 0 ddpm-train ring.h5 --embed-dim 8 --depth 1 --steps 4 --val-split 0.3 --learning-rate 0 --metrics w.jsonl -o w.h5
+stderr_has 'to compare with: wiener_mse 0.'
+stderr_has 'remark: the best linear denoiser fitted to your data does better (mse 0.'
+status 0 grep -q '"unit.wiener_mse":"mean square"' w.jsonl
+status 0 grep -q '"remark":"above_wiener"' w.jsonl
+check 'it is what model-eval says' python3 -c 'import json, subprocess, sys
+recorded = [r["wiener_mse"] for r in map(json.loads, open("w.jsonl")) if "wiener_mse" in r]
+told = json.loads(subprocess.run("model-eval ring.h5 --denoising w.h5 --held-out 0.3 --visited-timesteps 1 --json".split(), capture_output=True).stdout)
+sys.exit(len(recorded) != 1 or abs(recorded[0] - told["wiener_epsilon_mse"]) > 1e-9)'
+
 # ---- resumption: stopped after each step, with a history of losses, the end is the same file
 full=(shapes.h5 "${unet[@]}" --steps 7 --ema-decay 0.9 --val-split 0.2 --val-every 3
   --variance-type learned-range --loss vlb --timestep-sampler loss-second-moment --num-timesteps 30)
