@@ -9,6 +9,7 @@
 #include "cli/tool.h"
 #include "infer/attention_report.h"
 #include "infer/encode.h"
+#include "io/row_blocks.h"
 #include "io/vector_merge.h"
 
 using namespace atelier;
@@ -49,6 +50,8 @@ Vectors about(const Options& o, const Loaded& loaded, std::int64_t dim) {
               {"pool", o.pool},
               {"layer", o.layer},
               {"normalize", o.normalize}};
+  Shard shard = parse_shard(o.shard);
+  set_row_blocks(v.config, RowBlocks{shard.index, shard.index, shard.count});
   v.inputs = {{"model", loaded.digest()}};
   return v;
 }

@@ -16,6 +16,9 @@ namespace atelier {
 namespace {
 
 constexpr std::size_t kNearestPairs = 32;
+// Measured on Fashion-MNIST in 64 components, 2,000 real rows: z is 4.5 with 200 reference
+// rows, 1.9 with 1,000, and within 1.3 of 0 from 2,000 on.
+constexpr std::int64_t kRowsAComponent = 32;
 
 void write_nearest(const std::string& output, const Dataset& made, const Dataset& real,
                    const Memorization& found) {
@@ -143,6 +146,14 @@ Comparison judge(const JudgedSet& judged, const Reference& reference,
   Table others = unseen ? rows_of(*unseen, reference.space) : Table{0, made.columns, {}};
   Memorization found = memorization(*reference.frechet.rows, made, others);
   append(result, {figures_of(found, features), {}});
+  // Components that few rows decide are those along which the rows themselves lie far apart.
+  std::int64_t enough = kRowsAComponent * reference.space.pca.count;
+  if (!unseen && reference.frechet.moments.count < enough) {
+    result.remarks.push_back(
+        fmt::format("{} reference rows for {} components fitted to them: real rows may pass for "
+                    "copies; give --unseen, or {} rows",
+                    reference.frechet.moments.count, reference.space.pca.count, enough));
+  }
   if (!args.nearest.empty()) {
     write_nearest(args.nearest, judged.pictures, reference.set->pictures, found);
   }

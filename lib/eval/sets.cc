@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <type_traits>
 
@@ -51,6 +52,22 @@ void require_one_kind(const SetInput& a, const SetInput& b) {
                           b.inputs.front().source, held(b)));
 }
 
+namespace {
+
+// Beyond it squares and their sums leave what figures are computed in.
+constexpr float kLargest = 1e15f;
+
+void require_comparable(const JudgedSet& set) {
+  const std::vector<float>& values = set.vectors.values;
+  auto large = std::ranges::find_if(values, [](float v) { return std::abs(v) > kLargest; });
+  if (large == values.end()) return;
+  throw Error(fmt::format("{}: row {} holds {:g}: numbers beyond {:g} cannot be compared",
+                          set.source, (large - values.begin()) / set.vectors.dim, *large,
+                          kLargest));
+}
+
+}  // namespace
+
 JudgedSet read_set(SetInput input, bool of_vectors) {
   const Input& first = input.inputs.front();
   bool drawn = first.format == SourceFormat::synthetic;
@@ -61,6 +78,7 @@ JudgedSet read_set(SetInput input, bool of_vectors) {
   set.of_vectors = of_vectors;
   if (of_vectors) {
     set.vectors = take_vectors(std::move(input.inputs.front()));
+    require_comparable(set);
   } else {
     set.pictures = read_dataset(std::move(input.inputs), input.reading);
   }
@@ -72,6 +90,7 @@ JudgedSet read_vector_set(const std::string& input) {
   set.source = input_name(input);
   set.of_vectors = true;
   set.vectors = read_all_vectors(input);
+  require_comparable(set);
   return set;
 }
 

@@ -42,7 +42,8 @@ SetInput recognise(const std::vector<std::string>& sources, const ReadOptions& r
 SetInput recognise_other(const std::string& source, ReadOptions reading);
 // Throws Error("a.h5: holds pictures, but b.h5 holds vectors") if only one of them does.
 void require_one_kind(const SetInput& a, const SetInput& b);
-// Throws UsageError for vectors of more than one file or stream, Error for what is not of the kind.
+// Throws UsageError for vectors of more than one file or stream, Error for what is not of the kind,
+// and for numbers whose squares no figure can be computed of.
 JudgedSet read_set(SetInput input, bool of_vectors);
 JudgedSet read_vector_set(const std::string& input);  // one file, "-" is standard input
 

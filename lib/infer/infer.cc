@@ -44,7 +44,9 @@ std::string average_prefix(const Store& store, const std::string& average,
     throw UsageError(fmt::format("--average '{}': expected auto, none or a number", average));
   }
   if (index >= count) {
-    throw Error(fmt::format("{}: no average {}, it holds {}", name, index, count));
+    throw Error(count == 0 ? fmt::format("{}: no average {}: it holds none", name, index)
+                           : fmt::format("{}: no average {}: it holds those from 0 to {}", name,
+                                         index, count - 1));
   }
   return ema_prefix(index);
 }
@@ -248,7 +250,7 @@ bool Loaded::sample(
     const SampleArgs& args, const std::function<bool()>& stop) {
   require_pictures_made(*this);
   auto pixels = [&](std::int64_t index, std::span<const float> row) {
-    give(index, as_pixels(row));
+    give(index, picture_of(*this, row));
   };
   return sample_values(seeds, pixels, args, stop);
 }
@@ -305,7 +307,7 @@ void Loaded::reconstruct(
       [&](const Scope& scope, const Batch& batch) {
         return model.decode(scope, model.encode(scope, batch.image, {}), batch.label);
       },
-      [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); });
+      [&](std::int64_t index, std::span<const float> row) { give(index, picture_of(*this, row)); });
 }
 
 std::vector<float> Loaded::encode(const Dataset& data, std::span<const std::int64_t> indices,

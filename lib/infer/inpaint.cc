@@ -83,8 +83,8 @@ void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
       .repeats = repeats};
   diffuse(
       model, seeds,
-      [&](std::int64_t index, std::span<const float> row) { give(index, as_pixels(row)); }, settled,
-      {}, options);
+      [&](std::int64_t index, std::span<const float> row) { give(index, picture_of(model, row)); },
+      settled, {}, options);
 }
 
 }  // namespace atelier

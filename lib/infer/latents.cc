@@ -86,8 +86,9 @@ void decode_latents(const Loaded& model, std::int64_t count,
     require_deterministic(args);
     // The noise is given: all seeds say is the class.
     const std::vector<std::int32_t> seeds(std::size_t(count), 0);
-    diffuse(model, seeds, [&](std::int64_t, std::span<const float> row) { give(as_pixels(row)); },
-            args, {}, {.start = write});
+    diffuse(model, seeds,
+            [&](std::int64_t, std::span<const float> row) { give(picture_of(model, row)); }, args,
+            {}, {.start = write});
     return;
   }
   std::int64_t rows = std::min(args.batch_size, count);
@@ -116,7 +117,7 @@ void decode_latents(const Loaded& model, std::int64_t count,
     std::span<const float> y = plan.output("y");
     std::size_t picture = y.size() / std::size_t(rows);
     for (std::int64_t i = 0; i < wanted; ++i)
-      give(as_pixels(y.subspan(std::size_t(i) * picture, picture)));
+      give(picture_of(model, y.subspan(std::size_t(i) * picture, picture)));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "data/pixels.h"
 
 namespace atelier {
@@ -56,6 +57,12 @@ void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std
     ids[i] = std::int32_t(places[i]);
   }
   write_noise(plan, ids);
+}
+
+std::vector<std::uint8_t> picture_of(const Loaded& model, std::span<const float> values) {
+  if (std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+    return as_pixels(values);
+  throw Error(model.name() + ": makes pictures that are not finite");
 }
 
 }  // namespace atelier

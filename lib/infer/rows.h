@@ -7,6 +7,7 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "infer/infer.h"
 #include "run/plan.h"
 
 namespace atelier {
@@ -21,5 +22,7 @@ double normalize(std::span<float> row);
 void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std::int64_t> places,
                     Binarize how);
 std::vector<std::uint8_t> as_pixels(std::span<const float> values);  // 0..1 to 0..255, rounded
+// The same of what a model made; Error("x.h5: makes pictures that are not finite") if so.
+std::vector<std::uint8_t> picture_of(const Loaded& model, std::span<const float> values);
 
 }  // namespace atelier

@@ -1,7 +1,12 @@
 // Parts into a sink.
 #include "io/vector_merge.h"
 
+#include <fmt/format.h>
+
 #include <optional>
+
+#include "base/error.h"
+#include "io/row_blocks.h"
 
 namespace atelier {
 namespace {
@@ -33,6 +38,10 @@ void merge_vectors(std::span<const std::string> inputs, const VectorSinkOptions&
       if (!sink && part.size() > 0) sink.emplace(options, all, !part.labels.empty());
       if (sink) sink->add(rows_of(part, all.label_names));
     });
+  }
+  if (auto blocks = row_blocks(all.config, inputs.front())) {
+    throw Error(fmt::format("{}: blocks {} of a divided run: expected all {}", inputs.front(),
+                            to_text(*blocks), blocks->count));
   }
   if (!sink) sink.emplace(options, all, /*labelled=*/false);
   sink->finish(all);

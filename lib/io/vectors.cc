@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "io/row_blocks.h"
 #include "io/vector_sink.h"
 
 namespace atelier {
@@ -166,8 +167,11 @@ void require_same(const std::string& name, const char* what, const std::string& 
 }
 
 void require_same(const std::string& name, const char* group, Attributes found, Attributes wanted) {
-  for (Attributes* list : {&found, &wanted})
-    std::erase_if(*list, [](const auto& entry) { return entry.first == kDataDigest; });
+  for (Attributes* list : {&found, &wanted}) {
+    std::erase_if(*list, [](const auto& entry) {
+      return entry.first == kDataDigest || is_row_blocks(entry.first);
+    });
+  }
   for (const auto& [field, value] : wanted) {
     const Scalar* other = find(found, field);
     require_same(name, fmt::format("{}.{}", group, field).c_str(), other ? to_text(*other) : "",
@@ -212,6 +216,7 @@ void join_vectors(Vectors& all, Vectors& part, const std::string& name) {
   require_same(name, "config", part.config, all.config);
   require_same(name, "preprocess", part.preprocess, all.preprocess);
   require_same(name, "inputs", part.inputs, all.inputs);
+  append_row_blocks(all.config, part.config, name);
   if (part.label_names.empty() != all.label_names.empty())
     throw Error(fmt::format("{}: only some of the vectors have named classes", name));
   join_classes(all, part);

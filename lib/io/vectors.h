@@ -43,7 +43,8 @@ void for_each_vectors(int file, const std::string& name,
                       const std::function<void(const std::string& name, Vectors part)>& give);
 // Makes `part` a continuation of `all`, of which it looks at everything but the rows: a label is
 // renumbered to the class of its name, the names of new classes are added to `all`, as are digests
-// of data (sums modulo 2^64). Throws Error("b.h5: ..") if the two differ in what made them.
+// of data (sums modulo 2^64). Throws Error("b.h5: ..") if the two differ in what made them, and for
+// blocks of a divided run that do not follow each other (row_blocks.h).
 void join_vectors(Vectors& all, Vectors& part, const std::string& name);
 // All parts as one, labels and ids as well: all of them or none must have some.
 Vectors read_all_vectors(const std::string& input);

@@ -59,11 +59,24 @@ done
 data-pack -q shapes.h5 --limit 2 -o two.h5
 img2vec -q -m vae.h5 two.h5 -o two.vec.h5
 for k in 1 2 3 4; do img2vec -q -m vae.h5 two.h5 --shard $k/4 -o few-$k.h5; done
-status 0 img2vec --merge few-4.h5 few-1.h5 few-2.h5 few-3.h5 -o merged.h5
+status 0 img2vec --merge few-1.h5 few-2.h5 few-3.h5 few-4.h5 -o merged.h5
 status 0 cmp merged.h5 two.vec.h5
 stdout_is ''
-status 0 img2vec --merge few-3.h5 few-4.h5 -o none.csv
-status 0 test "$(cat none.csv)" = id,v0,v1,v2,v3,v4,v5,v6,v7
+# Blocks that are no whole run, in order, are not put together.
+img2vec -q -m vae.h5 two.h5 --shard 1/3 -o other-1.h5
+while IFS='|' read -r files message; do
+  # shellcheck disable=SC2086  # words are meant
+  refused "$message" img2vec --merge $files -o x.h5
+done <<'T'
+few-4.h5 few-1.h5|few-1.h5: is block 1/4, but nothing is to follow
+few-1.h5 few-3.h5|few-3.h5: is block 3/4, but 2/4 is to follow
+few-1.h5 few-1.h5|few-1.h5: is block 1/4, but 2/4 is to follow
+few-1.h5 other-1.h5|other-1.h5: is block 1/3, but 2/4 is to follow
+few-1.h5 two.vec.h5|two.vec.h5: is no block, but 2/4 is to follow
+few-1.h5 few-2.h5|few-1.h5: blocks 1-2/4 of a divided run: expected all 4
+few-2.h5|few-2.h5: blocks 2/4 of a divided run: expected all 4
+T
+status 0 img2vec --merge two.vec.h5 few-1.h5 few-2.h5 few-3.h5 few-4.h5 -o twice.h5
 
 # ---- f16, normalized, other names, read back
 for format in h5 npy csv; do

@@ -144,7 +144,7 @@ status 0 interpolate gan.h5 --seeds 1,7 --class triangle --frames 3 -o gan.ppm
 for i in 0 1; do status 0 cmp <(small ends.ppm $i) <(small gan.ppm $((2 * i))); done
 
 # ---- what a model or a file cannot do
-ddpm-train -q eight.h5 --net mlp --embed-dim 8 --depth 1 --batch-size 20 --steps 2 --class-conditional --label-dropout 0 -o always.h5
+ddpm-train -q eight.h5 --net mlp --embed-dim 8 --depth 1 --batch-size 20 --steps 2 --class-conditional --class-dropout-prob 0 -o always.h5
 status 2 interpolate always.h5 --from few.h5 --to few.h5 -o x.png
 stderr_has 'always.h5: draws no pictures without a class; expected --class'
 refused 'few.h5: pictures of 16x16x3, but ddpm.h5 takes 8x8x3' interpolate ddpm.h5 --from few.h5 --to few.h5 --image-size 16 -o x.h5

@@ -208,6 +208,7 @@ with h5py.File("huge.h5", "r+") as f:
     f["model"][name][...] = 1e38
     del f["model"][name].attrs["xxh3"]
 P
+refused 'huge.h5: makes pictures that are not finite' model-eval unseen.h5 --reconstruct huge.h5 --average none
 refused 'huge.h5: its loss of unseen.h5 is not finite' model-eval unseen.h5 --likelihood huge.h5 --average none
 
 # ---- a model of pictures and texts has no likelihood of pictures
@@ -260,7 +261,8 @@ mean-rows.h5 --reference cls-rows.h5|mean-rows.h5: vectors of pool mean, but tho
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@
 test.h5 --probe one.h5|one.h5: a probe needs at least 2 rows, found 1
-test.h5 --probe large.h5|large.h5: ridge: columns are dependent, and beside variances as large as 
+test.h5 --probe large.h5|large.h5: row 0 holds 1e+38: numbers beyond 1e+15 cannot be compared
+test.h5 --retrieval large.h5|large.h5: row 0 holds 1e+38: numbers beyond
 test.h5 --retrieval train.h5|test.h5: 300 rows have no partners in the 600 of train.h5
 test.h5 --reference one.h5|one.h5: a reference needs at least 2 rows, found 1
 one.h5 --reference test.h5 --bootstrap 0|one.h5: distances need at least 2 rows, found 1
