@@ -70,14 +70,14 @@ void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
   SampleArgs settled = args;
   settled.label = label_of_pictures(model, set, args.label);
   std::vector<std::int32_t> labels = classes_of_pictures(model, set, args.label);
-  auto picture_of = [&](std::int64_t index) { return index % set.size; };
+  auto place_of = [&](std::int64_t index) { return index % set.size; };
   DiffuseOptions options{
       .start = {},
-      .label = [&](std::int64_t index) { return labels[std::size_t(picture_of(index))]; },
+      .label = [&](std::int64_t index) { return labels[std::size_t(place_of(index))]; },
       .known =
           [&](std::int64_t index, std::span<float> picture, std::span<float> mask) {
-            to_floats(set.image(picture_of(index)), set.dtype, picture);
-            std::ranges::transform(given.drawn_of(picture_of(index)), mask.begin(),
+            to_floats(set.image(place_of(index)), set.dtype, picture);
+            std::ranges::transform(given.drawn_of(place_of(index)), mask.begin(),
                                    [](std::uint8_t drawn) { return drawn ? 0.0f : 1.0f; });
           },
       .repeats = repeats};

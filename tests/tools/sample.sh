@@ -225,7 +225,7 @@ refused "ddpm.h5: no class 'hexagon', it has disc, square, triangle" sample ddpm
 ddpm-train -q eight.h5 --net mlp --embed-dim 8 --depth 1 --batch-size 20 --steps 2 -o plain.h5
 refused 'plain.h5: --guidance-scale 2: this model knows no classes to guide to' sample plain.h5 --guidance-scale 2 -o x.h5
 refused 'plain.h5: this model draws no classes' sample plain.h5 --class none -o x.h5
-ddpm-train -q eight.h5 --net mlp --embed-dim 8 --depth 1 --batch-size 20 --steps 2 --class-conditional --label-dropout 0 -o always.h5
+ddpm-train -q eight.h5 --net mlp --embed-dim 8 --depth 1 --batch-size 20 --steps 2 --class-conditional --class-dropout-prob 0 -o always.h5
 refused 'always.h5: --guidance-scale 2: this model never saw pictures without their class' sample always.h5 --guidance-scale 2 -o x.h5
 refused 'always.h5: --class none: this model draws no pictures without a class' sample always.h5 --class none -o x.h5
 refused 'gan.h5: --class none: this model draws no pictures without a class' sample gan.h5 --class none -o x.h5
