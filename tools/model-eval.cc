@@ -56,12 +56,6 @@ FeatureSpace space_for(const JudgedSet& reference, const LoadedModel& encoder, c
 
 // ---- jobs
 
-void save_stats(const Options& o, const JudgedSet& set, const Reference& reference) {
-  Stats stats = stats_of(reference.frechet.moments, reference.space, set.pictures);
-  stats.config = form_of(set);
-  write_stats(o.save_stats, stats);
-}
-
 // What a classifier says of one set, under keys with this suffix.
 void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& set,
                   const std::string& suffix, Report& report) {
@@ -105,7 +99,7 @@ void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedMode
     require_alike(judged, set);
     FeatureSpace space = space_for(set, encoder, o, "pca:64");
     reference = make_reference(std::move(set), std::move(space));
-    if (!o.save_stats.empty()) save_stats(o, *reference->set, *reference);
+    if (!o.save_stats.empty()) write_stats(o.save_stats, stats_of(*reference));
   }
   if (!o.unseen.empty()) {
     unseen = report.read(recognise_other(o.unseen, o.reading), of_vectors);
@@ -147,7 +141,7 @@ void save_only(const Options& o, const LoadedModel& encoder, Report& report) {
   JudgedSet set = report.read(std::move(data), of_vectors);
   FeatureSpace space = space_for(set, encoder, o, "pca:64");
   auto reference = make_reference(std::move(set), std::move(space));
-  save_stats(o, *reference->set, *reference);
+  write_stats(o.save_stats, stats_of(*reference));
   report.add({{"features", reference->space.name}, {"rows", reference->set->size()}});
 }
 

@@ -128,6 +128,13 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
       Reference{std::nullopt, std::move(space), {moments_of(stats), std::nullopt}});
 }
 
+Stats stats_of(const Reference& reference) {
+  const JudgedSet& set = *reference.set;
+  Stats stats = stats_of(reference.frechet.moments, reference.space, set.pictures);
+  stats.config = form_of(set);
+  return stats;
+}
+
 Comparison judge(const JudgedSet& judged, const Reference& reference,
                  const std::optional<JudgedSet>& unseen, const JudgeArgs& args) {
   const std::string& features = reference.space.name;

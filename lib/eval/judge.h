@@ -24,6 +24,8 @@ struct Reference {
 std::unique_ptr<Reference> make_reference(JudgedSet set, FeatureSpace space);
 std::unique_ptr<Reference> read_reference(const Hdf5Reader& stats, const JudgedSet& judged,
                                           FeatureSpace own);
+// What a file keeps of a reference that has a set; read_reference() compares by it.
+Stats stats_of(const Reference& reference);
 
 struct JudgeArgs {
   std::int64_t bootstrap = 50;

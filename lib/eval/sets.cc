@@ -139,31 +139,40 @@ Attributes form_of(const JudgedSet& set) {
 void require_form(const JudgedSet& set, const Attributes& form, const std::string& source,
                   bool by_direction) {
   Attributes own = form_of(set);
-  for (const char* field : {"normalized", "pool", "layer"}) {
-    bool length = std::string_view(field) == "normalized";
+  auto differ = [&](const char* field) {
     const Scalar *a = find(own, field), *b = find(form, field);
-    if (!a || !b || *a == *b || (length && by_direction)) continue;
-    if (!length) {
-      throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
-                              to_text(*a), source, to_text(*b)));
-    }
+    return a && b && *a != *b;
+  };
+  if (!by_direction && differ("normalized")) {
     bool unit = set.vectors.normalized;
     throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", set.source,
                             unit ? "" : " not", source, unit ? " not" : ""));
   }
+  for (const char* field : {"pool", "layer"}) {
+    if (!differ(field)) continue;
+    throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
+                            to_text(*find(own, field)), source, to_text(*find(form, field))));
+  }
 }
 
-void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
-  if (!a.of_vectors && !b.of_vectors) return;
-  if (!a.of_vectors || !b.of_vectors) return require_form(a, form_of(b), b.source, by_direction);
+namespace {
+
+void require_same_maker(const JudgedSet& a, const JudgedSet& b) {
   std::string of_a = maker_of(a.vectors), of_b = maker_of(b.vectors);
   bool by_name = of_a == a.vectors.model || of_b == b.vectors.model;
   bool same = by_name ? a.vectors.model == b.vectors.model : of_a == of_b;
-  if (a.vectors.dim == b.vectors.dim && same)
-    return require_form(a, form_of(b), b.source, by_direction);
+  if (a.vectors.dim == b.vectors.dim && same) return;
   throw Error(fmt::format("{}: vectors [{}] of '{}', but {} has [{}] of '{}'", a.source,
                           a.vectors.dim, by_name ? a.vectors.model : of_a, b.source, b.vectors.dim,
                           by_name ? b.vectors.model : of_b));
+}
+
+}  // namespace
+
+void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
+  if (!a.of_vectors && !b.of_vectors) return;
+  if (a.of_vectors && b.of_vectors) require_same_maker(a, b);
+  require_form(a, form_of(b), b.source, by_direction);
 }
 
 Table rows_of(const JudgedSet& set, const FeatureSpace& space) {

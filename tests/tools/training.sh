@@ -25,6 +25,14 @@ ended() {
 # in_call NUMBER FD: the process $pid waits in this system call.
 # shellcheck disable=SC2317  # check and eventually call it
 in_call() { [[ "$(cat "/proc/$pid/syscall")" == "$1 0x$2 "* ]]; }
+# stays_in NUMBERS: the process $pid is in one of these system calls, and in the same one a while later:
+# a program that starts opens files and is not yet waiting.
+# shellcheck disable=SC2317
+stays_in() {
+  local call
+  call=$(cat "/proc/$pid/syscall")
+  [[ "$call" =~ ^($1)\  ]] && sleep 0.2 && [ "$(cat "/proc/$pid/syscall")" = "$call" ]
+}
 steps_of() { (cd "$1" && echo step-*.h5); }
 # shellcheck disable=SC2317
 saved() { compgen -G "$1/step-*.h5"; }
@@ -91,31 +99,20 @@ check 'nothing was begun' test ! -e early
 
 # Nobody reads the records, or the model: a stop ends the wait. Nobody writes the weights either.
 mkfifo unread
-# shellcheck disable=SC2317
-sleeps() { [[ "$(cat "/proc/$pid/syscall")" == '230 '* ]]; }
-# shellcheck disable=SC2317
-waits() { sleeps && sleep 0.1 && sleeps; }
 for row in 'TERM --metrics unread --steps 1M' 'INT --metrics unread --steps 1M' 'TERM --steps 1 -o unread'; do
   read -r signal options <<<"$row"
   # shellcheck disable=SC2086
   env --default-signal=INT vae-train -q grey.h5 "${tiny[@]}" $options 2>stderr &
   pid=$!
-  eventually 'waiting for a reader' waits
+  eventually 'waiting for a reader' stays_in 230
   kill -"$signal" $pid
   ended 1 'vae-train: unread: cannot write: stopped before anybody read it'
   check 'one line' test "$(wc -l <stderr)" = 1
 done
-# The same call twice: a program that starts opens files as well.
-# shellcheck disable=SC2317
-opens() {
-  local call
-  call=$(cat "/proc/$pid/syscall")
-  [[ "$call" =~ ^(2|257)\  ]] && sleep 0.2 && [ "$(cat "/proc/$pid/syscall")" = "$call" ]
-}
 for option in --init=unread --resume=unread; do
   vae-train -q grey.h5 "${tiny[@]}" --steps 9 -o x.h5 $option 2>stderr &
   pid=$!
-  eventually 'waiting for a writer' opens
+  eventually 'waiting for a writer' stays_in '2|257'
   kill -TERM $pid
   ended 143 'nothing saved'
 done
