@@ -29,7 +29,8 @@ constexpr std::int64_t kMostUpdates = 9'000'000'000'000'000;
 std::int64_t updates_in(std::int64_t epochs, EpochLength epoch) {
   if (epochs <= kMostUpdates / std::max<std::int64_t>(epoch.batches, 1))
     return (epochs * epoch.batches + epoch.batches_per_step - 1) / epoch.batches_per_step;
-  throw UsageError(fmt::format("{}: too many epochs, of {} batches each", epochs, epoch.batches));
+  throw UsageError(
+      fmt::format("{}: too many epochs, of {} updates each", epochs, updates_in(1, epoch)));
 }
 
 void check_ways_to_save(const TrainConfig& c) {

@@ -123,7 +123,7 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
          r.config.lr_schedule = "step";
          r.config.lr_milestones = "2,x";
        }},
-      {"--epochs 9000000000000000: too many epochs, of 7 batches each",
+      {"--epochs 9000000000000000: too many epochs, of 7 updates each",
        [](Run& r) {
          r.config.steps = -1;
          r.config.epochs = 9'000'000'000'000'000;
