@@ -55,3 +55,4 @@ for verb in demo check; do
   tail -4 "$log"
 done
 grep -E '^(build|tests) took' "$log"
+grep '^summary:' "$log"

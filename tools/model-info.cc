@@ -7,6 +7,7 @@
 #include "cli/tool.h"
 #include "io/checkpoint.h"
 #include "io/metrics.h"
+#include "nn/layers.h"
 
 using namespace atelier;
 
@@ -28,7 +29,7 @@ void add_attributes(const Hdf5Reader& file, const std::string& path, Attributes&
 }
 
 struct Totals {
-  std::int64_t tensors = 0, numbers = 0;
+  std::int64_t tensors = 0, numbers = 0, running = 0;  // of the numbers, running statistics
 };
 
 // Lists datasets below a group, one a line: path, type, shape.
@@ -40,11 +41,13 @@ Totals walk(const Hdf5Reader& file, const std::string& group, bool list) {
       Totals inner = walk(file, path, list);
       totals.tensors += inner.tensors;
       totals.numbers += inner.numbers;
+      totals.running += inner.running;
       continue;
     }
     DatasetInfo info = file.info(path);
     ++totals.tensors;
     totals.numbers += info.count();
+    if (is_running_statistic(child)) totals.running += info.count();
     if (list) print(path + "\t" + std::string(name(info.type)) + "\t" + shape_text(info));
   }
   return totals;
@@ -68,7 +71,7 @@ int main(int argc, char** argv) {
     for (const std::string& input : inputs) {
       Hdf5Reader file = open_hdf5(input);
       std::string kind = file.kind();
-      if (check) file.verify_all();
+      std::int64_t unchecked = check ? file.verify_all() : 0;
       Attributes all{{"file", input}, {"kind", kind.empty() ? std::string("foreign") : kind}};
       for (const char* object :
            {"/vectors", "/latents", "/config", "/preprocess", "/training", "/state", "/inputs"})
@@ -79,11 +82,17 @@ int main(int argc, char** argv) {
         all.emplace_back("tokenizer", type ? to_text(*type) : std::string("unknown"));
       }
       Totals totals = walk(file, "/", tensors && !json);
-      if (file.is_group("/model"))
-        all.emplace_back("parameters", walk(file, "/model", false).numbers);
+      if (file.is_group("/model")) {
+        Totals model = walk(file, "/model", false);
+        all.emplace_back("parameters", model.numbers - model.running);
+        if (model.running > 0) all.emplace_back("running_statistics", model.running);
+      }
       all.emplace_back("datasets", totals.tensors);
       all.emplace_back("numbers", totals.numbers);
-      if (check) all.emplace_back("checksums", std::string("right"));
+      if (check)
+        all.emplace_back("checksums", unchecked == 0 ? std::string("right")
+                                                     : "right, but " + std::to_string(unchecked) +
+                                                           " datasets have none");
       if (json) {
         std::string line = to_json_line(all);
         print(line.substr(0, line.size() - 1));

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "cli/tool.h"
 #include "data/dataset.h"
@@ -244,6 +245,10 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   }
   GridShape grid = parse_grid(o.grid);
   std::int64_t most = o.num >= 0 ? o.num : grid.columns * grid.rows / 2;
+  if (o.num > std::int64_t(indices.size())) {
+    logging::warning(data.source + ": " + std::to_string(indices.size()) + " pictures, not " +
+                     std::to_string(o.num));
+  }
   if (most > 0) indices.resize(std::min(indices.size(), std::size_t(most)));
   require_cells(o, 2 * std::int64_t(indices.size()));
   DataShape shape = loaded.data_shape();

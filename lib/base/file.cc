@@ -161,6 +161,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
     }
     mode_ = old.st_mode & 0777;
   }
+  remove_stale_temporaries_of(target_);
   // Again if a dead process of the same number, as containers have them, left this name, or if
   // somebody who tidied up removed the file before it was locked.
   while (!create()) {

@@ -112,7 +112,7 @@ std::vector<std::string> paths_of(const Inputs&... inputs) {
 // Called when a run directory has been locked.
 void remove_stale_temporaries(const std::filesystem::path& directory);
 // Those of `file` alone, which need not exist, in its directory; none of one that is not there or
-// may not be listed.
+// may not be listed. Whoever writes FILE again does so.
 void remove_stale_temporaries_of(const std::filesystem::path& file);
 
 bool is_terminal(int fd);

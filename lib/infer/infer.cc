@@ -33,11 +33,17 @@ struct Loaded::Impl {
 
 namespace {
 
-std::string average_prefix(const Store& store, const std::string& average,
-                           const std::string& name) {
+std::string average_prefix(const Store& store, const std::string& average, const std::string& name,
+                           bool trained_with_average) {
   int count = count_emas(store);
   if (average == "none") return "";
-  if (average == "auto") return count > 0 ? ema_prefix(0) : "";
+  if (average == "auto") {
+    if (count == 0 && trained_with_average)
+      throw Error(name +
+                  ": no average, though it was trained with --ema-decay; --average none "
+                  "takes the last weights");
+    return count > 0 ? ema_prefix(0) : "";
+  }
   int index = -1;
   auto [end, error] = std::from_chars(average.data(), average.data() + average.size(), index);
   if (error != std::errc() || end != average.data() + average.size() || index < 0) {
@@ -117,7 +123,9 @@ Loaded::Loaded(const std::string& input, const std::string& average)
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}", self.name, error.what()));
   }
-  self.store_prefix = average_prefix(*self.store, average, self.name);
+  const Scalar* decay = find(self.checkpoint.training, "ema_decay");
+  self.store_prefix =
+      average_prefix(*self.store, average, self.name, decay && !to_text(*decay).empty());
 }
 
 Loaded::Loaded(Model model, Store& store, std::string store_prefix)

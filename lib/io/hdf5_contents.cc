@@ -148,7 +148,8 @@ void Hdf5Reader::verify(std::string_view path) const {
   }
 }
 
-void Hdf5Reader::verify_all() const {
+std::int64_t Hdf5Reader::verify_all() const {
+  std::int64_t without = 0;
   std::vector<std::string> open{"/"};
   for (std::int64_t seen = 0; !open.empty() && seen < kMaxObjects; ++seen) {
     std::string group = open.back();
@@ -159,9 +160,11 @@ void Hdf5Reader::verify_all() const {
         if (std::count(path.begin(), path.end(), '/') < 16) open.push_back(path);
       } else {
         verify(path);
+        without += info(path).checksum.empty() ? 1 : 0;
       }
     }
   }
+  return without;
 }
 
 }  // namespace atelier

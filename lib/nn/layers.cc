@@ -122,6 +122,11 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
   return normed.y;
 }
 
+bool is_running_statistic(std::string_view name) {
+  std::string_view leaf = name.substr(name.find_last_of("./") + 1);
+  return leaf == "running_mean" || leaf == "running_var";
+}
+
 Expr embedding(const Scope& scope, Expr index, std::int64_t rows, std::int64_t dim,
                const Init& init, Where where) {
   Within within(scope, where);

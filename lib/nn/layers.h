@@ -54,6 +54,9 @@ struct BatchNormArgs {
 // values.
 Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args = {}, Where = Where::here());
 
+// Whether a tensor of that name, however deep, is such a running value and no parameter.
+bool is_running_statistic(std::string_view name);
+
 // index i32 [..] -> [.., dim]; weight [rows, dim] ~ N(0, 1).
 Expr embedding(const Scope& scope, Expr index, std::int64_t rows, std::int64_t dim,
                const Init& init = normal(1), Where = Where::here());

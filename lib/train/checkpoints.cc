@@ -38,13 +38,26 @@ Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const Trai
 }
 
 void Checkpoints::start_anew() {
-  if (!run_ || run_->steps().empty()) return;
+  if (!run_) return spare_state_beside();
+  if (run_->steps().empty()) return;
   if (!config_.force) {
     throw UsageError(fmt::format(
         "--run-dir {}: holds a run already; give --resume to go on or --force to replace it",
         config_.run_dir));
   }
   removes_from_ = 0;
+}
+
+// A stopped training's, which this one would replace as soon as it is stopped itself.
+void Checkpoints::spare_state_beside() const {
+  std::string state = beside_output(config_.output, "state");
+  std::error_code error;
+  if (config_.dry_run || config_.force || state.empty() || !std::filesystem::exists(state, error))
+    return;
+  throw UsageError(fmt::format(
+      "-o {}: {} holds the state of a stopped training; give --resume={} to go on or --force to "
+      "replace it",
+      config_.output, state, state));
 }
 
 // `path`: the checkpoint that the run goes on from.
@@ -134,6 +147,8 @@ void Checkpoints::compare(const std::string& path, const Attributes& stored, con
     std::string way_out;
     if (key == "level") {
       way_out = "; --allow-level-change goes on, with other bits perhaps";
+    } else if (key.ends_with("digest")) {
+      way_out = "; it goes on only with the same data";
     } else {
       way_out = fmt::format("; to train on with other options: --init={}{}", path,
                             run_ ? " and another --run-dir" : "");
@@ -305,8 +320,13 @@ void Checkpoints::save_output(const Progress& progress, bool resumable) const {
   write_checkpoint(config_.output, describe(), store_, [](std::string_view name) {
     return !name.starts_with("optimizer/") && !name.starts_with("train/");
   });
-  std::error_code error;  // the model is there: nobody needs it any more
-  if (!beside_.empty()) std::filesystem::remove(beside_, error);
+  // The model is there: nobody needs the state any more, of this job or the one that it went on
+  // from.
+  std::string state = beside_output(config_.output, "state");
+  std::error_code error;
+  bool ours = !state.empty() &&
+              (state == beside_ || std::filesystem::equivalent(state, config_.resume, error));
+  if (ours) std::filesystem::remove(state, error);
 }
 
 }  // namespace atelier

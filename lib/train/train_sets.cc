@@ -43,6 +43,10 @@ void read_train_sets(const std::vector<std::string>& sources, const ReadOptions&
   Split split = split_dataset(sets.train, config.val_split, config.split_by);
   sets.data.train_indices = split.train;
   sets.data.validation_indices = split.held_out;
+  if (split.train.empty() && !split.held_out.empty()) {
+    throw Error(fmt::format("{}: --val-split {} holds out all of its {} pictures",
+                            sets.train.source, config.val_split, sets.train.size));
+  }
   if (split.held_out.empty() && config.val_split > 0) {
     logging::warning(fmt::format("--val-split {}: holds out none of {} {}", config.val_split,
                                  sets.train.size, sets.train.noun()));

@@ -24,6 +24,7 @@ img2vec -q -m clip.h5 held.h5 -o images.h5
 txt2vec -q -m clip.h5 --lines texts.txt -o texts.h5
 ask judge pictures-held images.h5 texts.h5 | tee answers
 answer() { sed -n "s/^$1: \([0-9.]*\) .*/\1/p" answers; }
+training_time run/metrics.jsonl
 at_least 'retrieval of 256, image to text' "$(answer 'image to text, top 1')" 0.95
 at_least 'retrieval of 256, text to image' "$(answer 'text to image, top 1')" 0.95
 at_least 'hair colour' "$(answer 'hair colour swapped')" 0.95

@@ -11,5 +11,6 @@ accuracy=$(metric run/metrics.jsonl $((36 * 469)) val_accuracy)
 img2vec -m vit.h5 t10k.h5 --limit 1000 --attention distance.tsv --attention-maps attention.png 2>attention.txt
 img2vec -q -m vit.h5 t10k.h5 --limit 1000 --attention distance.svg
 cat distance.tsv attention.txt
+training_time run/metrics.jsonl
 at_least 'accuracy on the test pictures' "$accuracy" 0.90
 [ "$misses" = 0 ]

@@ -12,5 +12,5 @@ data-pack -q --synthetic shapes --synthetic-count 600 --image-size 16 -o shapes.
 recipe=(vae-train shapes.h5 --net conv --channels '8,16' --latent-dim 8 --likelihood gaussian --batch-size 16
   --grad-accum-steps 2 --ema-decay '0.9,0.99' --hflip --crop-padding 1 --val-split 0.2 --val-every 10
   --val-importance-samples 8 --sample-every 15 --sample-grid 16x16 --save-every 4 --log-every 1)
-straight_run 30 "${recipe[@]}"
+straight_runs 30 "${recipe[@]}"
 random_stops 20 5 "${recipe[@]}"

@@ -51,16 +51,16 @@ same_run() {
 now() { date +%s.%N; }
 uniform() { awk "BEGIN { printf \"%.4f\", ($RANDOM * 32768 + $RANDOM) / 1073741824 * $1 }"; }
 
-# stop_once RUN OUTPUT SECONDS SIGNAL command...: runs it, sends the signal after
-# SECONDS, goes on with --resume to the end. Sets hit (phase), at (last update recorded before the
-# signal), stopped and resumed (statuses); hit is "too late" if the run was over before. Threads of
-# each part are drawn anew.
+# stop_once RUN OUTPUT SECONDS SIGNAL THREADS command...: runs it with so many threads, sends the
+# signal after SECONDS, goes on with --resume and threads drawn anew to the end. Sets hit (phase), at
+# (last update recorded before the signal), stopped and resumed (statuses); hit is "too late" if the
+# run was over before.
 stop_once() {
-  local run=$1 output=$2 seconds=$3 signal=$4 pid
-  shift 4
+  local run=$1 output=$2 seconds=$3 signal=$4 threads=$5 pid
+  shift 5
   rm -rf "$run" "$output"
   stopped=0 resumed=0
-  "$@" -j $((RANDOM % 3 + 1)) -vv --run-dir "$run" -o "$output" 2>stderr &
+  "$@" -j "$threads" -vv --run-dir "$run" -o "$output" 2>stderr &
   pid=$!
   sleep "$seconds"
   if ! freeze "$pid"; then
@@ -89,40 +89,58 @@ stop_is_right() {
   return 1
 }
 
-# straight_run SECONDS command...: an uninterrupted run of that length on this machine, at least 20 s,
-# as straight and straight.h5. Sets steps and length.
-straight_run() {
-  local seconds=$1 begin
+# straight_runs SECONDS command...: uninterrupted runs with 1, 2 and 3 threads, of about that length
+# on this machine and none below 22 s, as straight and straight.h5. Sets steps and lengths[THREADS];
+# fails if a byte depends on the threads.
+straight_runs() {
+  local seconds=$1 begin threads shortest
   shift
-  rm -rf straight straight.h5 pilot
+  rm -rf pilot pilot.h5
   begin=$(now)
-  "$@" --steps 200 --run-dir pilot -o pilot.h5 2>/dev/null
+  "$@" --steps 200 -j 2 --run-dir pilot -o pilot.h5 2>/dev/null
   steps=$(awk "BEGIN { n = int($seconds * 200 / ($(now) - $begin) / 10) * 10; print (n > 200 ? n : 200) }")
   rm -rf pilot pilot.h5
   while :; do
-    rm -rf straight straight.h5
-    begin=$(now)
-    "$@" --steps "$steps" -j 2 --run-dir straight -o straight.h5 2>/dev/null
-    length=$(awk "BEGIN { printf \"%.1f\", $(now) - $begin }")
-    ! awk "BEGIN { exit !($length >= 22) }" || break
+    lengths=()
+    for threads in 1 2 3; do
+      rm -rf "straight-$threads" "straight-$threads.h5"
+      begin=$(now)
+      "$@" --steps "$steps" -j "$threads" --run-dir "straight-$threads" -o "straight-$threads.h5" 2>/dev/null
+      lengths[threads]=$(awk "BEGIN { printf \"%.1f\", $(now) - $begin }")
+    done
+    shortest=$(printf '%s\n' "${lengths[@]}" | sort -n | head -n 1)
+    ! awk "BEGIN { exit !($shortest >= 22) }" || break
     steps=$((steps * 3 / 2))
   done
-  echo "uninterrupted run: $steps updates, $length s"
+  for threads in 2 3; do
+    same_run straight-1 straight-1.h5 "straight-$threads" "straight-$threads.h5" || return 1
+    rm -rf "straight-$threads" "straight-$threads.h5"
+  done
+  rm -rf straight straight.h5
+  mv straight-1 straight
+  mv straight-1.h5 straight.h5
+  echo "uninterrupted runs: $steps updates, ${lengths[1]} s with 1 thread, ${lengths[2]} s with 2, ${lengths[3]} s with 3; bytes equal"
 }
 
-# random_stops STOPS INSIDE command...: that many stops of the straight run at uniform instants by
-# SIGTERM, SIGUSR1 or SIGKILL, more if fewer than INSIDE were inside a save, a validation or a grid,
-# each resumed to its end; prints each and a summary. Fails if a byte differs.
+# random_stops STOPS INSIDE command...: that many stops of the straight run by SIGTERM, SIGUSR1 or
+# SIGKILL, at instants uniform over the length of the run with as many threads, more if fewer than
+# INSIDE were inside a save, a validation or a grid, each resumed to its end; prints each instant,
+# those too that came after the end, and a summary. Fails if a byte differs.
 random_stops() {
-  local wanted=$1 wanted_inside=$2 stops=0 inside=0 different=0 signals=(TERM USR1 KILL) signal instant verdict
+  local wanted=$1 wanted_inside=$2 stops=0 inside=0 late=0 different=0 signals=(TERM USR1 KILL) signal instant threads verdict
   shift 2
   rm -rf broken broken.h5 failed-*
   while [ $stops -lt "$wanted" ] || [ $inside -lt "$wanted_inside" ]; do
-    [ $stops -lt $((3 * wanted)) ] || break
-    instant=$(uniform "$length")
+    [ $((stops + late)) -lt $((3 * wanted)) ] || break
+    threads=$((RANDOM % 3 + 1))
+    instant=$(uniform "${lengths[threads]}")
     signal=${signals[RANDOM % 3]}
-    stop_once broken broken.h5 "$instant" "$signal" "$@" --steps "$steps"
-    [ "$hit" = 'too late' ] && continue
+    stop_once broken broken.h5 "$instant" "$signal" $threads "$@" --steps "$steps"
+    if [ "$hit" = 'too late' ]; then
+      late=$((late + 1))
+      printf 'too late: SIG%-4s at %5.1f of %5.1f s, %d threads\n' "$signal" "$instant" "${lengths[threads]}" $threads
+      continue
+    fi
     stops=$((stops + 1))
     case $hit in save* | validation | grid) inside=$((inside + 1)) ;; esac
     verdict=equal
@@ -130,11 +148,11 @@ random_stops() {
       verdict=DIFFERENT different=$((different + 1))
       rm -rf "failed-$stops" && cp -r broken "failed-$stops"
     fi
-    printf 'stop %2d: SIG%-4s at %5.1f s, inside: %-18s status %3d, resumed: %s\n' \
-      $stops "$signal" "$instant" "$hit" "$stopped" $verdict
+    printf 'stop %2d: SIG%-4s at %5.1f of %5.1f s, %d threads, inside: %-18s status %3d, resumed: %s\n' \
+      $stops "$signal" "$instant" "${lengths[threads]}" $threads "$hit" "$stopped" $verdict
   done
-  echo "summary: stops: $stops of runs of $length s, $inside inside a save, validation or grid, $different with other bytes"
-  [ $different = 0 ] && [ $inside -ge "$wanted_inside" ] && awk "BEGIN { exit !($length >= 20) }"
+  echo "summary: stops: $stops of runs of ${lengths[1]}, ${lengths[2]}, ${lengths[3]} s with 1, 2, 3 threads, $inside inside a save, validation or grid, $different with other bytes; $late more instants came after the end"
+  [ $different = 0 ] && [ $stops -ge "$wanted" ] && [ $inside -ge "$wanted_inside" ]
 }
 
 # kill_once RUN OUTPUT SECONDS command...: begins or resumes the run and kills it after SECONDS.

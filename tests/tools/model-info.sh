@@ -15,6 +15,28 @@ stdout_has '^/model/.*f32.*\[192,16\]'
 status 0 bash -c 'model-info --json vae.h5 >vae.json'
 status 0 python3 -c 'import json; assert json.loads(open("vae.json").read())["kind"] == "checkpoint"'
 status 0 model-info --check vae.h5 shapes.h5
+stdout_has '^checksums: right$'
+# The mean and variance of a channel are no parameters: weights and biases of the two convolutions
+# and the norm between them.
+vae-train -q shapes.h5 --net conv --channels 4 --norm batch --latent-dim 2 --steps 2 --ema-decay 0.9 -o conv.h5
+trained=$(vae-train shapes.h5 --net conv --channels 4 --norm batch --latent-dim 2 --steps 2 --dry-run | sed -n 's/^parameters: //p')
+status 0 model-info conv.h5
+stdout_has "^parameters: $trained\$"
+stdout_has '^running_statistics: [0-9]+$'
+python3 - <<'P'
+import h5py
+with h5py.File("conv.h5", "a") as f:
+    del f["ema0"]
+with h5py.File("shapes.h5", "r") as f, h5py.File("partly.h5", "w") as to:
+    for name in f: f.copy(name, to)
+    for key, value in f.attrs.items(): to.attrs[key] = value
+    del to["images"].attrs["xxh3"]
+P
+status 0 model-info --check partly.h5
+stdout_has '^checksums: right, but 1 datasets have none$'
+status 1 sample conv.h5 -n 1 -o x.png
+stderr_has 'no average, though it was trained with --ema-decay; --average none'
+status 0 sample conv.h5 -n 1 --average none -o x.png
 cp vae.h5 text.h5
 python3 - <<'P'
 import h5py, numpy

@@ -35,6 +35,8 @@ status 0 test "$(tar tf three.tar | wc -l)" = 3
 status 0 bash -c 'sample vae.h5 -n 3 --format ppm >three.ppm'
 status 0 test "$(stat -c %s three.ppm)" = $((3 * (13 + 768)))
 status 0 sample vae.h5 --reconstruct shapes.h5 -n 8 --grid 4x4 -o pairs.png
+status 0 sample vae.h5 --reconstruct shapes.h5 --limit 7 -n 9 -o few.png
+stderr_has 'shapes.h5: 7 pictures, not 9'
 status 0 sample vae.h5 --reconstruct shapes.h5 --held-out 0.3 -o pairs.h5
 # In a tar archive no member hides another: each original and its reconstruction comes out of it.
 status 0 sample vae.h5 --reconstruct shapes.h5 -n 3 -o pairs.tar

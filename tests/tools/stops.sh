@@ -27,7 +27,7 @@ stops=0 inside=0
 for attempt in $(seq 20); do
   [ $stops -lt 6 ] || break
   signal=$(cut -d' ' -f$((stops % 3 + 1)) <<<'TERM USR1 KILL')
-  stop_once broken broken.h5 "$(uniform "$length")" "$signal" "${recipe[@]}"
+  stop_once broken broken.h5 "$(uniform "$length")" "$signal" $((RANDOM % 3 + 1)) "${recipe[@]}"
   [ "$hit" = 'too late' ] && continue
   stops=$((stops + 1)) checks=$((checks + 1))
   case $hit in save* | validation | grid) inside=$((inside + 1)) ;; esac

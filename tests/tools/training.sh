@@ -135,11 +135,13 @@ stderr_has 'stopped at step 1 of 9, seed 0; model.state.h5 holds the state: go o
 check 'the model stays' cmp straight.h5 model.h5
 status 0 model-info model.state.h5
 stdout_has '^state.step: 1$'
+status 2 vae-train grey.h5 "${tiny[@]}" --steps 9 -o model.h5
+stderr_has 'model.state.h5 holds the state of a stopped training; give --resume=model.state.h5 to go on or --force'
 status 0 vae-train grey.h5 "${tiny[@]}" --steps 9 --resume=model.state.h5 -o model.h5
 status 0 cmp straight.h5 model.h5
+check 'the state is not needed any more' test ! -e model.state.h5
 "${endless[@]}" -o model.h5 2>stderr &
 pid=$!
-rm model.state.h5
 eventually 'training' grep -q 'step 3/' stderr
 kill -USR2 $pid
 eventually 'a state after SIGUSR2' test -e model.state.h5
@@ -157,6 +159,7 @@ status 2 vae-train data.state.h5 "${tiny[@]}" --steps 9 -o data.h5
 stderr_has 'data.state.h5: would replace what is read'
 
 # A grid is given up for a stop, and drawn first thing after it.
+refused 'holds out all of its 1 pictures' vae-train grey.h5 --limit 1 "${tiny[@]}" --val-split 0.9 --steps 1 -o x.h5
 pictures=(--run-dir pictures --sample-every 1 --sample-grid 2x2 --val-split 0.2 --val-every 2)
 status 75 vae-train grey.h5 "${tiny[@]}" --steps 9 "${pictures[@]}" --max-time 0.0001s
 check 'no picture yet' test ! -e pictures/samples/step-00000001.png
