@@ -107,7 +107,7 @@ bool Turns::run(Loader& loader, std::int64_t step, double rate) {
   begin_terms();
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     for (std::int64_t k = 0; k < updates_[i]; ++k) {
-      if (rows_ > 0) batch = loader.next();
+      if (i > 0 || k > 0) batch = loader.next();
       if (!plans_[i]->update(batch, number++, rate)) {
         non_finite_ = plans_[i]->non_finite();
         if (batches_ > 1) restore();
@@ -115,7 +115,7 @@ bool Turns::run(Loader& loader, std::int64_t step, double rate) {
       }
       if (terms_.empty()) begin_terms();
       collect(i, 1.0 / double(updates_[i]));
-      rows_ += batch.rows;
+      if (i == 0 || i + 1 < plans_.size()) rows_ += batch.rows;
       next_ = batch.next;
     }
   }
