@@ -1,14 +1,10 @@
 #!/bin/bash
-# Half an hour of a GAN and of a diffusion model on avatars of 32x32 (of ATELIER_DATA): grids without a
+# Half an hour of a GAN and of a diffusion model on the avatars of share/, 32x32: grids without a
 # word beside them, and of the samples those that lie nearest to pictures that were trained on. The time
 # is that of the training alone, in as many parts as it takes: ATELIER_AVATAR_TIME.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
-if [ ! -e "$data/avatars-cc0-32.tar" ]; then
-  echo "skipped: no avatars-cc0-32.tar in ATELIER_DATA"
-  exit 77
-fi
-[ -e train.h5 ] || data-pack -q "$data/avatars-cc0-32.tar" -o train.h5
+[ -e train.h5 ] || data-pack -q "$source_dir/share/avatars-cc0-32.tar.gz" -o train.h5
 seconds=${ATELIER_AVATAR_TIME:-1800}
 # spent FILE: seconds that the parts of a training have taken.
 spent() { python3 - "$1" <<'P'

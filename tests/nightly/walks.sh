@@ -7,7 +7,7 @@
 . "${0%/*}/common.sh"
 ring=../ring-diffusion/m10000.h5 unet=../avatars-generators/unet.h5
 for file in $ring $unet; do
-  [ -e $file ] || { echo "skipped: no $file: run its item first"; exit 77; }
+  [ -e "$file" ] || { echo "skipped: no $file: run its item first"; exit 77; }
 done
 value() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 back() {  # back NAME MODEL DATA STEPS LIMIT
