@@ -38,16 +38,16 @@ VectorSinkOptions sink_options(const Options& o) {
 }
 
 // What is said of all rows: also whatever decides them, so that equal runs give equal bytes.
-Vectors about(const Options& o, const Loaded& loaded, std::int64_t dim) {
+Vectors about(const Options& o, const Loaded& loaded, const Encoder& encoder) {
   Vectors v;
-  v.dim = dim;
+  v.dim = encoder.dim();
   v.dtype = o.dtype;
   v.normalized = o.normalize;
   v.metric = !o.metric.empty() ? o.metric : o.normalize ? "cosine" : "l2";
   v.model = loaded.model().name;
   v.config = {{"program", std::string("img2vec")},
               {"average", o.average},
-              {"pool", o.pool},
+              {"pool", encoder.pool()},
               {"layer", o.layer},
               {"normalize", o.normalize}};
   Shard shard = parse_shard(o.shard);
@@ -85,7 +85,7 @@ int encode(const Options& o, const Tool& tool) {
   std::optional<VectorSink> sink;
   Vectors all;
   if (encoder) {
-    all = about(o, loaded, encoder->dim());
+    all = about(o, loaded, *encoder);
     sink.emplace(sink_options(o), all, reader.has_labels());
   }
   std::string digest = for_each_batch(
@@ -186,7 +186,7 @@ int main(int argc, char** argv) {
   tool.flag("-0,--null", o.zero_ended, "names of --files-from end with a zero byte");
   tool.choice("--pool", o.pool, {"auto", "cls", "mean"},
               "auto: what the model was trained to give; of tokens: the class token or the mean");
-  tool.option("--layer", o.layer, "N", "with cls and mean: after so many blocks; all if not given");
+  tool.option("--layer", o.layer, "N", "with cls or mean: after so many blocks; all if not given");
   tool.flag("--normalize", o.normalize, "divide each vector by its length");
   tool.choice("--dtype", o.dtype, {"f32", "f16"}, "numbers of hdf5 and npy files");
   tool.choice("--metric", o.metric, {"cosine", "l2", "ip"},

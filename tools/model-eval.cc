@@ -36,13 +36,14 @@ LoadedModel load_encoder(Options& o, const Tool& tool) {
 }
 
 FeatureSpace encoder_space(const LoadedModel& encoder, std::int64_t batch_size) {
-  return {name_of(*encoder), [encoder, batch_size](const Dataset& data) {
-            auto values = encoder->encode(data, all_rows(data.size), batch_size);
-            bool finite = std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
-            if (!finite) throw Error(encoder->name() + ": features are not finite");
-            auto columns = std::int64_t(values.size()) / std::max<std::int64_t>(data.size, 1);
-            return table_of_values(std::move(values), columns);
-          }};
+  auto rows = [encoder, batch_size](const Dataset& data) {
+    auto values = encoder->encode(data, all_rows(data.size), batch_size);
+    bool finite = std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+    if (!finite) throw Error(encoder->name() + ": features are not finite");
+    auto columns = std::int64_t(values.size()) / std::max<std::int64_t>(data.size, 1);
+    return table_of_values(std::move(values), columns);
+  };
+  return {.name = name_of(*encoder), .rows = rows, .pool = resolved_pool(encoder->model(), "auto")};
 }
 
 // `fallback`: what --features means if it was not given.
@@ -52,6 +53,29 @@ FeatureSpace space_for(const JudgedSet& reference, const LoadedModel& encoder, c
     throw UsageError("--features goes with pictures, " + reference.source + " holds vectors");
   if (encoder) return encoder_space(encoder, o.batch_size);
   return make_space(reference, o.features.empty() ? fallback : o.features);
+}
+
+// What may be printed, as far as that is known before anything is read; `by_stats`: the reference
+// is a file of stats.
+std::vector<std::string> figures_expected(const Options& o, bool by_stats) {
+  const std::pair<bool, Job> jobs[] = {{!o.reference.empty(), Job::compare},
+                                       {o.control, Job::control},
+                                       {!o.probe.empty(), Job::probe},
+                                       {!o.retrieval.empty(), Job::retrieve},
+                                       {!o.zero_shot.empty(), Job::zero_shot},
+                                       {!o.reconstruct.empty(), Job::reconstruct},
+                                       {o.baselines, Job::baselines},
+                                       {!o.classifier.empty(), Job::classify},
+                                       {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
+  Compared with{.interval = o.bootstrap > 0, .reference_rows = !o.reference.empty() && !by_stats};
+  std::vector<std::string> names;
+  // Those are of the model, see require_known_figures().
+  if (!o.likelihood.empty() || !o.denoising.empty()) return names;
+  for (const auto& [asked, job] : jobs) {
+    std::vector<std::string> more = asked ? figure_names(job, with) : std::vector<std::string>();
+    names.insert(names.end(), more.begin(), more.end());
+  }
+  return names;
 }
 
 // ---- jobs
@@ -72,10 +96,11 @@ void classify_set(const Loaded& classifier, const Options& o, const JudgedSet& s
 }
 
 void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedModel& classifier,
-                  Report& report) {
+                  std::span<const Bar> bars, Report& report) {
   SetInput data = recognise(o.sources, o.reading);
   SetInput other = recognise_other(o.reference, o.reading);
   bool by_stats = other.kind == "stats";
+  require_known(bars, figures_expected(o, by_stats));
   if (!by_stats) require_one_kind(data, other);
   bool of_vectors = data.of_vectors();
   JudgedSet judged = report.read(std::move(data), of_vectors);
@@ -151,27 +176,6 @@ void say_baselines(const Options& o, Report& report) {
               {"rows", std::int64_t(sets.judged_rows.size())}});
   report.add(baseline_figures(sets.data.pictures, sets.fitted_rows, sets.judged().pictures,
                               sets.judged_rows));
-}
-
-// What may be printed, as far as that is known before anything is read.
-std::vector<std::string> figures_expected(const Options& o) {
-  const std::pair<bool, Job> jobs[] = {{!o.reference.empty(), Job::compare},
-                                       {o.control, Job::control},
-                                       {!o.probe.empty(), Job::probe},
-                                       {!o.retrieval.empty(), Job::retrieve},
-                                       {!o.zero_shot.empty(), Job::zero_shot},
-                                       {!o.reconstruct.empty(), Job::reconstruct},
-                                       {o.baselines, Job::baselines},
-                                       {!o.classifier.empty(), Job::classify},
-                                       {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
-  std::vector<std::string> names;
-  // Those are of the model, see require_known_figures().
-  if (!o.likelihood.empty() || !o.denoising.empty()) return names;
-  for (const auto& [asked, job] : jobs) {
-    std::vector<std::string> more = asked ? figure_names(job) : std::vector<std::string>();
-    names.insert(names.end(), more.begin(), more.end());
-  }
-  return names;
 }
 
 // ---- the command line
@@ -259,7 +263,7 @@ void check(const Options& o, const Tool& tool) {
 void work(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
   LoadedModel classifier = o.classifier.empty() ? nullptr : load(o.classifier, o, tool);
   LoadedModel encoder = load_encoder(o, tool);
-  if (!o.reference.empty()) compare_sets(o, encoder, classifier, report);
+  if (!o.reference.empty()) compare_sets(o, encoder, classifier, bars, report);
   if (o.reference.empty() && classifier) classify_set(*classifier, o, report.read(o), "", report);
   if (!o.probe.empty()) probe_sets(o, encoder, report);
   if (!o.retrieval.empty())
@@ -372,7 +376,7 @@ int main(int argc, char** argv) {
       }
     }
     check(o, tool);
-    require_known(bars, figures_expected(o));
+    require_known(bars, figures_expected(o, /*by_stats=*/false));
     Report report;
     work(o, tool, bars, report);
     write_all(1, o.json ? to_json(report.figures) : to_lines(report.figures), "standard output");

@@ -87,10 +87,10 @@ std::int64_t require_captions(const Dataset& dataset, std::vector<std::int64_t>&
   if (without == 0) return 0;
   if (with.empty()) throw Error(dataset.source + ": its pictures have no captions");
   std::string message =
-      fmt::format("{}: {} has no caption, in all {} of {} pictures have none", dataset.source,
-                  dataset.name_of(first), without, indices.size());
+      fmt::format("{}: no caption for {} of the {} pictures, such as {}", dataset.source, without,
+                  indices.size(), dataset.name_of(first));
   if (!skip) throw Error(message);
-  logging::warning(message + ": left out");
+  logging::warning(message + "; left out");
   indices = std::move(with);
   return std::int64_t(without);
 }

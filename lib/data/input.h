@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "data/byte_reader.h"
 #include "data/dataset.h"
@@ -30,8 +31,14 @@ struct Input {
   std::string fault = {};
 };
 
+// A source that is there and of no known kind.
+class UnknownInput : public Error {
+ public:
+  using Error::Error;
+};
+
 // Recognises a source; a pipe that needs seeking is copied to a spool. Throws Error for what is
-// missing or of no known kind.
+// missing, UnknownInput for what is of no known kind.
 Input identify(const std::string& source, const ReadOptions& options);
 // One input each; the synthetic one if no sources are given. UsageError if that makes no sense.
 // With on_error skip, a source among several that cannot be read is an Input with a fault.

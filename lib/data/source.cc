@@ -84,7 +84,7 @@ Input identify_bytes(std::unique_ptr<ByteReader> reader, const std::string& form
       throw Error(
           fmt::format("{}: is HDF5 behind a user block of {} bytes, which is not read", name, at));
     }
-    throw Error(
+    throw UnknownInput(
         fmt::format("{}: expected {}a tar, idx or HDF5 file or pictures, found none of them", name,
                     piped ? "" : "a folder, "));
   }

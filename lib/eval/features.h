@@ -17,7 +17,8 @@ struct FeatureSpace {
   // Features of all pictures of a set, which must outlive the table. Throws Error, naming the set,
   // for pictures that it does not take.
   std::function<Table(const Dataset&)> rows;
-  Pca pca = {};  // of principal components: what a file of stats keeps
+  Pca pca = {};           // of principal components: what a file of stats keeps
+  std::string pool = {};  // of an encoder: resolved_pool(); empty: nothing is encoded
 };
 
 // The numbers 0..1 themselves, of pictures of this shape.

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
 
 #include "base/error.h"
 #include "eval/baseline_figures.h"
@@ -11,22 +13,38 @@
 namespace atelier {
 namespace {
 
-const std::vector<std::string> kDistances = {
-    "frechet",   "frechet_low", "frechet_high", "frechet_limit", "kernel", "kernel_standard_error",
-    "precision", "recall",      "density",      "coverage"};
+void append(std::vector<std::string>& names, std::initializer_list<const char*> more) {
+  names.insert(names.end(), more.begin(), more.end());
+}
 
-std::vector<std::string> compared() {
-  std::vector<std::string> names = {"rows", "reference_rows"};
-  names.insert(names.end(), kDistances.begin(), kDistances.end());
-  for (const char* name : {"nearest", "nearest_real", "nearer_prob", "copying_z", "copies",
-                           "copies_real", "copies_exact"})
-    names.emplace_back(name);
+std::vector<std::string> distances(Compared with) {
+  std::vector<std::string> names = {"frechet"};
+  if (with.interval) append(names, {"frechet_low", "frechet_high"});
+  append(names, {"frechet_limit"});
+  if (with.reference_rows)
+    append(names,
+           {"kernel", "kernel_standard_error", "precision", "recall", "density", "coverage"});
   return names;
 }
 
-std::vector<std::string> of_control() {
-  std::vector<std::string> names;
-  for (const std::string& name : kDistances) names.push_back("control_" + name);
+std::vector<std::string> compared(Compared with) {
+  std::vector<std::string> names = {"rows", "reference_rows"};
+  std::ranges::copy(distances(with), std::back_inserter(names));
+  if (with.reference_rows)
+    append(names, {"nearest", "nearest_real", "nearer_prob", "copying_z", "copies", "copies_real",
+                   "copies_exact"});
+  return names;
+}
+
+std::vector<std::string> of_control(Compared with) {
+  std::vector<std::string> names = distances(with);
+  for (std::string& name : names) name = "control_" + name;
+  return names;
+}
+
+std::vector<std::string> classified(Compared with) {
+  std::vector<std::string> names = {"class_score", "class_accuracy"};
+  if (with.reference_rows) append(names, {"class_score_real", "class_accuracy_real"});
   return names;
 }
 
@@ -36,21 +54,20 @@ std::vector<std::string> of_baselines() {
     names.push_back(fmt::format("pca_{}_squared_error", k));
     names.push_back(fmt::format("pca_{}_psnr", k));
   }
-  for (const char* name : {"bernoulli_nll", "mixture_nll", "histogram_bits", "place_histogram_bits",
-                           "context_histogram_bits", "gaussian_bits", "wiener_linear_epsilon",
-                           "wiener_linear_v", "wiener_cosine_epsilon", "wiener_cosine_v"})
-    names.emplace_back(name);
+  append(names, {"bernoulli_nll", "mixture_nll", "histogram_bits", "place_histogram_bits",
+                 "context_histogram_bits", "gaussian_bits", "wiener_linear_epsilon",
+                 "wiener_linear_v", "wiener_cosine_epsilon", "wiener_cosine_v"});
   return names;
 }
 
 }  // namespace
 
-std::vector<std::string> figure_names(Job job) {
+std::vector<std::string> figure_names(Job job, Compared with) {
   switch (job) {
     case Job::compare:
-      return compared();
+      return compared(with);
     case Job::control:
-      return of_control();
+      return of_control(with);
     case Job::probe:
       return {
           "rows",           "train_rows",           "majority_accuracy", "knn_accuracy",
@@ -70,7 +87,7 @@ std::vector<std::string> figure_names(Job job) {
     case Job::baselines:
       return of_baselines();
     case Job::classify:
-      return {"class_score", "class_accuracy", "class_score_real", "class_accuracy_real"};
+      return classified(with);
     case Job::stats:
       return {"rows"};
   }

@@ -23,8 +23,14 @@ enum class Job : std::uint8_t {
   stats
 };
 
+// What comparisons have, which decides what they can say.
+struct Compared {
+  bool interval = true;        // resamples of the Frechet distance
+  bool reference_rows = true;  // a reference that is known by its rows, not by stats alone
+};
+
 // Names of the numbers that a job may print; which of them it does, the data decide.
-std::vector<std::string> figure_names(Job job);
+std::vector<std::string> figure_names(Job job, Compared with = {});
 
 // UsageError for a bar on none of `names`, listing them; any bar will do if there are none.
 void require_known(std::span<const Bar> bars, const std::vector<std::string>& names);

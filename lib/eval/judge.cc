@@ -51,6 +51,18 @@ void append(Comparison& to, Comparison more) {
   to.remarks.insert(to.remarks.end(), more.remarks.begin(), more.remarks.end());
 }
 
+// Files of stats without /config would be taken for rows of any form.
+void require_stated_form(const Stats& stats, const JudgedSet& judged, const FeatureSpace& space,
+                         const std::string& file) {
+  std::string form;
+  for (const auto& [field, value] : form_of(judged, space))
+    form += fmt::format("{}{} {}", form.empty() ? "" : ", ", field, to_text(value));
+  if (form.empty() || !stats.config.empty()) return;
+  throw Error(
+      fmt::format("{}: expected /config with {}, as {} has it, found none: save the stats anew",
+                  file, form, judged.source));
+}
+
 std::span<const std::int32_t> labels_of(const JudgedSet& set) {
   if (set.labels().empty()) throw Error(set.source + ": a probe needs labels, there are none");
   return set.labels();
@@ -121,7 +133,9 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
       throw Error(fmt::format("{}: features of {} numbers, but {} has vectors of {}", file,
                               stats.dim(), judged.source, judged.vectors.dim));
     }
-    require_form(judged, stats.config, file);
+    require_stated_form(stats, judged, own, file);
+    require_form(judged, own, stats.config, file);
+    require_preprocess(judged, stats.preprocess, file);
     space = std::move(own);
   }
   return std::make_unique<Reference>(
@@ -131,7 +145,8 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
 Stats stats_of(const Reference& reference) {
   const JudgedSet& set = *reference.set;
   Stats stats = stats_of(reference.frechet.moments, reference.space, set.pictures);
-  stats.config = form_of(set);
+  stats.config = form_of(set, reference.space);
+  if (set.of_vectors) stats.preprocess = set.vectors.preprocess;
   return stats;
 }
 
@@ -213,7 +228,7 @@ Comparison probe(const JudgedSet& train, const JudgedSet& test, const FeatureSpa
 }
 
 Comparison retrieve(const JudgedSet& a, const JudgedSet& b) {
-  require_alike(a, b, /*by_direction=*/true);
+  require_alike(a, b, {}, /*by_direction=*/true);
   if (a.size() != b.size()) {
     throw Error(fmt::format("{}: {} rows have no partners in the {} of {}", a.source, a.size(),
                             b.size(), b.source));

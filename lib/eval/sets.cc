@@ -31,9 +31,14 @@ std::int64_t components_of(const std::string& features) {
 }  // namespace
 
 SetInput recognise(const std::vector<std::string>& sources, const ReadOptions& reading) {
-  SetInput input{identify_all(sources, reading), reading, {}};
-  input.kind = kind_of(input.inputs.front());
-  return input;
+  try {
+    SetInput input{identify_all(sources, reading), reading, {}};
+    input.kind = kind_of(input.inputs.front());
+    return input;
+  } catch (const UnknownInput& error) {
+    throw Error(fmt::format("{}; vectors are read from HDF5, as img2vec -o FILE.h5 writes them",
+                            error.what()));
+  }
 }
 
 SetInput recognise_other(const std::string& source, ReadOptions reading) {
@@ -122,7 +127,11 @@ std::string maker_of(const Vectors& vectors) {
   return digest ? vectors.model + "@" + to_text(*digest) : vectors.model;
 }
 
-Attributes form_of(const JudgedSet& set) {
+Attributes form_of(const JudgedSet& set, const FeatureSpace& space) {
+  if (!set.of_vectors) {
+    if (space.pool.empty()) return {};
+    return {{"pool", space.pool}, {"layer", std::string("-1")}, {"normalized", false}};
+  }
   Attributes form;
   const Attributes& config = set.vectors.config;
   for (const char* field : {"pool", "layer"}) {
@@ -130,29 +139,40 @@ Attributes form_of(const JudgedSet& set) {
   }
   const Scalar* program = find(config, "program");
   bool of_texts = program && to_text(*program) == "txt2vec";
-  // Neither pictures that are encoded here nor texts have another choice.
-  if (!find(form, "pool") && (of_texts || !set.of_vectors)) form.emplace_back("pool", "auto");
-  if (set.of_vectors) form.emplace_back("normalized", set.vectors.normalized);
+  // Texts have no other choice.
+  if (!find(form, "pool") && of_texts) form.emplace_back("pool", "auto");
+  form.emplace_back("normalized", set.vectors.normalized);
   return form;
 }
 
-void require_form(const JudgedSet& set, const Attributes& form, const std::string& source,
-                  bool by_direction) {
-  Attributes own = form_of(set);
-  auto differ = [&](const char* field) {
-    const Scalar *a = find(own, field), *b = find(form, field);
-    return a && b && *a != *b;
-  };
-  if (!by_direction && differ("normalized")) {
+namespace {
+
+void require_same(const JudgedSet& set, const char* field, const Attributes& own,
+                  const Attributes& other, const std::string& source) {
+  const Scalar *a = find(own, field), *b = find(other, field);
+  if (!a || !b || *a == *b) return;
+  throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
+                          to_text(*a), source, to_text(*b)));
+}
+
+}  // namespace
+
+void require_form(const JudgedSet& set, const FeatureSpace& space, const Attributes& form,
+                  const std::string& source, bool by_direction) {
+  Attributes own = form_of(set, space);
+  const Scalar *a = find(own, "normalized"), *b = find(form, "normalized");
+  if (!by_direction && a && b && *a != *b) {
     bool unit = set.vectors.normalized;
     throw Error(fmt::format("{}: vectors are{} normalized, but those of {} are{}", set.source,
                             unit ? "" : " not", source, unit ? " not" : ""));
   }
-  for (const char* field : {"pool", "layer"}) {
-    if (!differ(field)) continue;
-    throw Error(fmt::format("{}: vectors of {} {}, but those of {} are of {}", set.source, field,
-                            to_text(*find(own, field)), source, to_text(*find(form, field))));
-  }
+  for (const char* field : {"pool", "layer"}) require_same(set, field, own, form, source);
+}
+
+void require_preprocess(const JudgedSet& set, const Attributes& preprocess,
+                        const std::string& source) {
+  for (const auto& [field, value] : set.vectors.preprocess)
+    require_same(set, field.c_str(), set.vectors.preprocess, preprocess, source);
 }
 
 namespace {
@@ -169,10 +189,12 @@ void require_same_maker(const JudgedSet& a, const JudgedSet& b) {
 
 }  // namespace
 
-void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction) {
+void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& space,
+                   bool by_direction) {
   if (!a.of_vectors && !b.of_vectors) return;
   if (a.of_vectors && b.of_vectors) require_same_maker(a, b);
-  require_form(a, form_of(b), b.source, by_direction);
+  require_form(a, space, form_of(b, space), b.source, by_direction);
+  require_preprocess(a, b.vectors.preprocess, b.source);
 }
 
 Table rows_of(const JudgedSet& set, const FeatureSpace& space) {

@@ -56,17 +56,24 @@ Dataset dataset_of(const JudgedSet& vectors, std::int64_t limit);
 std::string maker_of(const Vectors& vectors);
 
 // How the rows of a set were made, as far as that is known: attributes pool and layer, texts, and
-// of vectors normalized. Pictures that are encoded here, and texts, are of pooling auto.
-Attributes form_of(const JudgedSet& set);
+// normalized; of pictures how `space` encodes them, none if it does not. Texts are of pooling auto.
+Attributes form_of(const JudgedSet& set, const FeatureSpace& space = {});
 // Throws Error naming `set` and `source`, whose rows are of `form`, if both say one of these and
 // not the same; `by_direction`: normalized does not matter.
-void require_form(const JudgedSet& set, const Attributes& form, const std::string& source,
-                  bool by_direction = false);
+void require_form(const JudgedSet& set, const FeatureSpace& space, const Attributes& form,
+                  const std::string& source, bool by_direction = false);
+
+// Throws Error naming `set` and `source` if the pictures behind the vectors of `set` were prepared
+// otherwise than `preprocess` says, as far as both say. Pictures may differ: what is seen of them
+// is what is judged.
+void require_preprocess(const JudgedSet& set, const Attributes& preprocess,
+                        const std::string& source);
 
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
-// widths or models, of different weights as far as both say, or of another form. Pictures are
-// otherwise compared by their features' space.
-void require_alike(const JudgedSet& a, const JudgedSet& b, bool by_direction = false);
+// widths or models, of different weights as far as both say, of another form, or of pictures
+// prepared otherwise. Pictures are otherwise compared by `space`, in which they are seen.
+void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& space = {},
+                   bool by_direction = false);
 
 // Vectors as they are, pictures in the space. The set must outlive the table.
 Table rows_of(const JudgedSet& set, const FeatureSpace& space);

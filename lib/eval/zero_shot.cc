@@ -123,7 +123,7 @@ Comparison zero_shot(const JudgedSet& set, const FeatureSpace& space, const Judg
   if (set.labels().empty()) {
     throw Error(set.source + ": zero-shot accuracy needs labels, there are none");
   }
-  require_alike(set, texts, /*by_direction=*/true);
+  require_alike(set, texts, space, /*by_direction=*/true);
   if (!set.of_vectors && maker_of(texts.vectors) != space.name) {
     throw Error(fmt::format("{}: vectors of '{}', but pictures are seen by '{}'", texts.source,
                             maker_of(texts.vectors), space.name));

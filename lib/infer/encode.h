@@ -24,6 +24,8 @@ class Encoder {
   // Error("x.h5: this model has no encoder"); UsageError for a pool or a layer that it lacks.
   Encoder(const Loaded& model, EncodeOptions options = {});
   std::int64_t dim() const { return dim_; }
+  // How vectors record it: resolved_pool() of what was asked for.
+  std::string pool() const { return resolved_pool(model_.model(), options_.args.pool); }
   // Rows of prepared pictures, [items, dim], valid until the next call; `places` identify them.
   // Throws Error naming an item whose row cannot be normalized.
   std::span<const float> encode(std::span<const Item> items, std::span<const std::int64_t> places);

@@ -110,6 +110,7 @@ Model make_classifier() {
   model.encode = [c](const Scope& s, Expr image, const EncodeArgs& args) {
     return tower_features(c->tower, s, image, args);
   };
+  model.pool = [c] { return c->tower.net == "conv" ? "auto" : c->tower.pool; };
   model.classify = [c](const Scope& s, Expr image) { return classifier_logits(*c, s, image); };
   model.attention = [c](const Scope& s, Expr image) { return tower_attention(c->tower, s, image); };
   model.token_grid = [c] { return tower_grid(c->tower); };

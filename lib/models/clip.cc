@@ -178,7 +178,7 @@ void ClipConfig::check() const {
 
 Expr clip_image(const ClipConfig& c, const Scope& scope, Expr image, const EncodeArgs& args) {
   Expr features = tower_features(c.tower, scope / "visual", image, args);
-  if (args.pool != "auto" || args.layer != -1) return features;
+  if (args.pool != "auto") return features;
   double std = 1 / std::sqrt(double(c.tower.features()));
   return linear(scope / "visual" / "proj", features, c.projection_dim,
                 {.bias = false, .weight_init = normal(std)});

@@ -182,6 +182,9 @@ Expr tower_features(const ImageTower& tower, const Scope& scope, Expr image,
     return conv_features(tower, scope, x);
   }
   VisionTransformerArgs vit = tower.transformer();
+  if (args.pool == "auto" && args.layer != -1)
+    throw UsageError(
+        fmt::format("layer {}: goes with pool cls or mean, not with auto", args.layer));
   std::string pool = args.pool == "auto" ? tower.pool : args.pool;
   if (pool != "cls" && pool != "mean")
     throw UsageError(fmt::format("pool '{}': expected auto, cls or mean", pool));

@@ -29,4 +29,8 @@ void require_default(const EncodeArgs& args) {
   }
 }
 
+std::string resolved_pool(const Model& model, const std::string& pool) {
+  return pool == "auto" && model.pool ? model.pool() : pool;
+}
+
 }  // namespace atelier

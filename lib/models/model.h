@@ -120,6 +120,8 @@ struct Model {
   // -> f32 [N, ..]; with default arguments it is what decode takes. UsageError for a pool or a
   // layer that the model does not have.
   std::function<Expr(const Scope&, Expr image, const EncodeArgs&)> encode;
+  // The other name of pool "auto", "cls" or "mean", or "auto" itself; null: it has none.
+  std::function<std::string()> pool;
   // -> image f32 [N,H,W,C], 0..1. `label` i32 [N]: as in DrawArgs.
   std::function<Expr(const Scope&, Expr latent, Expr label)> decode;
   std::function<Shape(std::int64_t rows)> latent_shape;
@@ -146,5 +148,9 @@ struct Model {
 
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
 };
+
+// A pool by the name that vectors record, so that equal ones are called equal: "auto" is "cls" or
+// "mean" where the model means that by it.
+std::string resolved_pool(const Model& model, const std::string& pool);
 
 }  // namespace atelier

@@ -99,7 +99,7 @@ void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, d
   measure();
   std::vector<ReportedTerm> means = recent_.means();
   write_units("", means);
-  Attributes record = {{"step", step}, {"epoch", epoch}};
+  Attributes record = {{"step", step}, {"epoch", epoch}, {"updates", recent_.updates}};
   for (const ReportedTerm& term : means) record.emplace_back(term.name, term.value);
   record.insert(record.end(), {{"learning_rate", rate},
                                {"grad_norm", turns_.grad_norm()},

@@ -24,7 +24,8 @@ class Reports {
   // `file`: where records go, empty: nowhere, "-": standard output. Records beyond the step of
   // start(), which a killed job left, are removed: those steps are done again.
   void open(const std::string& file);
-  // Counts an update and, every --log-every, writes a record of the updates since the last one.
+  // Counts an update and, every --log-every, writes a record of the updates since the last one that
+  // this process did: after a resume the first record may be of fewer, which it says.
   void update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate);
   void validation(std::int64_t step, std::int64_t epoch, const std::vector<ReportedTerm>& terms);
   void remark(std::int64_t step, const Remark& remark);  // once a key

@@ -115,7 +115,7 @@ TEST_CASE("pictures without a caption are named and counted, or left out") {
   made.set.names = {"a.png", "b.png", "c.png", "d.png", "e.png", "f.png"};
   std::vector<std::int64_t> indices = all_of(6), few = {0, 5}, bad = {2, 4};
   CHECK(message_of<Error>([&] { require_captions(made.set, indices, false); }) ==
-        "made: c.png has no caption, in all 2 of 6 pictures have none");
+        "made: no caption for 2 of the 6 pictures, such as c.png");
   CHECK(indices.size() == 6);
   CHECK(require_captions(made.set, indices, true) == 2);
   CHECK(indices == std::vector<std::int64_t>{0, 1, 3, 5});

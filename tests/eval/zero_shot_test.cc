@@ -128,7 +128,7 @@ TEST_CASE("what cannot be judged by texts is refused") {
   JudgedSet texts = axes(), rows = rows_with({0});
   auto refused = [&](const JudgedSet& set) {
     try {
-      zero_shot(set, {"toy", {}}, texts);
+      zero_shot(set, {.name = "toy", .rows = {}, .pool = "auto"}, texts);
     } catch (const Error& error) {
       return std::string(error.what());
     }

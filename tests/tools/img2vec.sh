@@ -268,6 +268,12 @@ for options in '' '--pool cls' '--pool mean' '--pool cls --layer 1' '--pool mean
 done
 # Four ways to say a thing; auto is what the model was trained to give, its class token.
 status 0 test "$(grep '^shapes/000000,' all-tokens.csv | sort -u | wc -l)" = 4
+# Vectors say how they were pooled by one name; a layer goes with a pool that is named.
+status 0 img2vec -q -m vit.h5 shapes.h5 -o auto.h5
+status 0 img2vec -q -m vit.h5 shapes.h5 --pool cls -o cls.h5
+status 0 cmp auto.h5 cls.h5
+status 2 img2vec -m vit.h5 shapes.h5 --layer 1 -o x.csv
+stderr_has 'vit.h5: layer 1: goes with pool cls or mean, not with auto'
 status 2 img2vec -m vit.h5 shapes.h5 --pool cls --layer 4 -o x.csv
 stderr_has 'vit.h5: layer 4: expected 0 to 3'
 status 0 img2vec -m vit.h5 shapes.h5 --attention far.tsv --attention-maps far.png

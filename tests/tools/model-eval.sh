@@ -153,6 +153,22 @@ done <<'T'
 --classifier cls.h5|2
 --save-stats bars.h5|1
 T
+# Nor is one on what these options leave out.
+while IFS='|' read -r job key; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 model-eval $job --fail-above "$key=1" --features pca:8
+  stderr_has "no figure '$key': there are "
+done <<'T'
+none.h5 --reference none.h5 --bootstrap 0|frechet_high
+none.h5 --reference none.h5 --bootstrap 0 --control|control_frechet_low
+none.h5 --reference none.h5|class_score
+T
+for key in kernel nearest class_score_real; do
+  status 2 model-eval unseen.h5 --reference stats.h5 --classifier cls.h5 --fail-above $key=1
+  stderr_has "no figure '$key': there are rows, reference_rows, frechet, frechet_low"
+  stdout_is ''
+done
+status 2 model-eval none.h5 --classifier cls.h5 --fail-above class_score_real=1
 status 2 model-eval unseen.h5 --reference real.h5 --nearest same.h5 --save-stats same.h5
 stderr_has '--nearest and --save-stats both want same.h5'
 
@@ -193,6 +209,24 @@ done
 status 1 model-eval noise.h5 --likelihood classes.h5
 stderr_has 'model-eval: noise.h5: expected labels for classes.h5, found none'
 status 0 img2vec -q -m classes.h5 noise.h5 --labels nines.txt -o nines.h5
+
+# ---- vectors and stats of a transformer by what they are, whether auto or cls was asked for
+status 0 clip-train -q real.h5 --targets labels --net vit --patch-size 8 --embed-dim 16 --depth 1 --num-heads 2 --steps 2 -o vit.h5
+for how in '' '--pool mean' '--pool cls --layer 1'; do
+  # shellcheck disable=SC2086  # words are meant
+  img2vec -q -m vit.h5 unseen.h5 $how -o "rows${how// /}.h5"
+done
+status 0 model-eval real.h5 --features vit.h5 --save-stats vit-stats.h5
+status 0 model-info vit-stats.h5
+stdout_has '^config.pool: cls$'
+status 0 model-eval unseen.h5 --features vit.h5 --reference vit-stats.h5 --bootstrap 0
+cp stdout seen.out
+status 0 model-eval rows.h5 --reference vit-stats.h5 --bootstrap 0
+stdout_is "$(cat seen.out)\n"
+refused 'rows--poolmean.h5: vectors of pool mean, but those of vit-stats.h5 are of cls' \
+  model-eval rows--poolmean.h5 --reference vit-stats.h5
+refused 'rows--poolcls--layer1.h5: vectors of layer 1, but those of vit-stats.h5 are of -1' \
+  model-eval rows--poolcls--layer1.h5 --reference vit-stats.h5
 
 # ---- terms of a model: bars on names that it does not have, and figures that are none
 status 2 model-eval unseen.h5 --likelihood vae.h5 --draws 2 --fail-above nonsense=3
@@ -255,19 +289,36 @@ P
   stderr_has "features are toy@0000000000000001, but those of other.h5 are other@0000000000000002"
   python3 - <<'P'
 import h5py, shutil
-for pool in "cls", "mean":
-    shutil.copy("test.h5", pool + "-rows.h5")
-    with h5py.File(pool + "-rows.h5", "r+") as f:
+for pool, crop in ("cls", "center"), ("mean", "center"), ("cls", "none"):
+    name = (pool if crop == "center" else crop) + "-rows.h5"
+    shutil.copy("test.h5", name)
+    with h5py.File(name, "r+") as f:
         f.require_group("config").attrs["pool"] = pool
+        f.require_group("preprocess").attrs["crop"] = crop
 P
   status 0 model-eval cls-rows.h5 --save-stats cls-stats.h5
   status 0 model-info --check cls-stats.h5
   status 0 model-eval cls-rows.h5 --reference cls-stats.h5 --bootstrap 0
+  python3 - <<'P'
+import h5py, shutil
+shutil.copy("cls-stats.h5", "bare-stats.h5")
+with h5py.File("bare-stats.h5", "r+") as f:
+    del f["config"]
+P
+  for format in npy csv jsonl fvecs; do img2vec --merge cls-rows.h5 -o cls-rows.$format; done
   while IFS='|' read -r words message; do
     # shellcheck disable=SC2086  # words are meant
     refused "$message" model-eval $words
   done <<'T'
 mean-rows.h5 --reference cls-stats.h5|mean-rows.h5: vectors of pool mean, but those of cls-stats.h5 are of cls
+none-rows.h5 --reference cls-stats.h5|none-rows.h5: vectors of crop none, but those of cls-stats.h5 are of center
+none-rows.h5 --retrieval cls-rows.h5|none-rows.h5: vectors of crop none, but those of cls-rows.h5 are of center
+none-rows.h5 --probe cls-rows.h5|none-rows.h5: vectors of crop none, but those of cls-rows.h5 are of center
+cls-rows.h5 --reference bare-stats.h5|bare-stats.h5: expected /config with pool cls, normalized false, as cls-rows.h5 has it, found none
+cls-rows.npy --reference cls-rows.h5|cls-rows.npy: expected a folder, a tar, idx or HDF5 file or pictures, found none of them; vectors are read from HDF5, as img2vec -o FILE.h5 writes them
+cls-rows.h5 --probe cls-rows.csv|found none of them; vectors are read from HDF5, as
+cls-rows.jsonl --retrieval cls-rows.h5|found none of them; vectors are read from HDF5, as
+cls-rows.fvecs --zero-shot cls-rows.h5|found none of them; vectors are read from HDF5, as
 mean-rows.h5 --reference cls-rows.h5|mean-rows.h5: vectors of pool mean, but those of cls-rows.h5 are of cls
 other.h5 --probe train.h5|other.h5: vectors [16] of 'other@0000000000000002', but train.h5 has [16] of 'toy@0000000000000001'
 other.h5 --reference train.h5|other.h5: vectors [16] of 'other@

@@ -38,7 +38,7 @@ cat >records.py <<'P'
 import json
 def read(name):
     return [json.loads(line) for line in open(name)]
-plain = {"step", "epoch", "learning_rate", "grad_norm", "images_per_second", "seconds", "rss_mib", "done",
+plain = {"step", "epoch", "updates", "learning_rate", "grad_norm", "images_per_second", "seconds", "rss_mib", "done",
          "program", "threads", "level", "cpu", "seed", "parameters", "remark", "text"}
 told = set()
 for record in read("each.jsonl"):
@@ -53,6 +53,7 @@ want = {"loss", "reconstruction", "kl", "sigma", "val_loss", "val_kl", "val_squa
 assert {"unit." + name for name in want} <= told, told
 each = [r for r in read("each.jsonl") if "loss" in r]
 assert [r["step"] for r in each] == list(range(1, 13))
+assert all(r["updates"] == 1 for r in each)
 for r in each:
     weight = 4 * min((r["step"] - 1) / 4, 1)
     assert abs(r["loss"] - r["reconstruction"] - weight * r["kl"]) < 1e-4 * abs(r["loss"]), r
@@ -60,6 +61,7 @@ assert each[-1]["sigma"] != 1
 for r in read("four.jsonl"):
     if "loss" not in r:
         continue
+    assert r["updates"] == 4, r
     mine = [e for e in each if r["step"] - 4 < e["step"] <= r["step"]]
     for key in ("loss", "reconstruction", "kl", "sigma"):
         mean = sum(e[key] for e in mine) / 4
@@ -70,6 +72,11 @@ for r in read("each.jsonl"):
         assert abs(r["val_loss"] - r["val_reconstruction"] - 4 * r["val_kl"]) < 1e-4 * abs(r["val_loss"])
 P
 status 0 /usr/bin/python3 records.py
+# A record of fewer updates than usual says so: at the end, and where a stop made it forget some.
+cut=(vae-train "${gaussian[@]}" --steps 10 --log-every 4 --run-dir cut)
+status 75 "${cut[@]}" --max-time 0.0001s
+status 0 "${cut[@]}" --resume
+status 0 test "$(sed -n 's/^{"step":\([0-9]*\),.*"updates":\([0-9]*\),"loss".*/\1 \2/p' cut/metrics.jsonl | paste -sd ,)" = '4 3,8 4,10 2'
 # The speed of a run is that of its steady part; a last interval of one update does not stand alone.
 status 0 vae-train "${gaussian[@]}" --steps 4001 --log-every 1000 --metrics speed.jsonl
 cat >speed.py <<'P'

@@ -206,7 +206,7 @@ TEST_CASE("pictures without a caption end a training before it begins, or are le
   made.sets.train.captions[9] = "";
   TrainConfig config = text_config(directory);
   CHECK(message_of([&] { made.read(config); }) ==
-        "small: index 2 has no caption, in all 1 of 8 pictures have none");
+        "small: no caption for 1 of the 8 pictures, such as index 2");
   CHECK(!made.sets.skipped());
   made.read(config, "skip");
   CHECK(made.sets.data.train_indices.size() == 7);
