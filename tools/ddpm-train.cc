@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "eval/baselines.h"
 #include "eval/covariance_baselines.h"
 #include "eval/remarks.h"
@@ -34,6 +35,18 @@ std::optional<double> wiener_mse(const Model& model, const TrainData& data, Bina
       .of(spec.args.prediction_type);
 }
 
+// The noise has as many directions as numbers: those beyond the width can be told of no layer.
+void warn_of_narrow_mlp(const Model& model) {
+  Attributes fields = to_attributes(model.fields);
+  if (to_text(*find(fields, "net")) != "mlp") return;
+  DataShape shape = model.data_shape();
+  std::int64_t numbers = shape.height * shape.width * shape.channels;
+  auto width = std::get<std::int64_t>(*find(fields, "embed_dim"));
+  if (numbers <= width) return;
+  logging::warning("--net mlp: noise of " + std::to_string(numbers) + " numbers goes through " +
+                   std::to_string(width) + "; expected --embed-dim of at least as many");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -56,6 +69,7 @@ int main(int argc, char** argv) {
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     fit(model, shape_of(sets, config), tool, config);
+    warn_of_narrow_mlp(model);
 
     Task task = task_of(model, tool, "ddpm-train", sets.train);
     task.started = started;

@@ -73,6 +73,9 @@ status 0 sample -q classes.h5 -n 2 --sampler ddim --eta 1 --sample-steps 4 --tim
 status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 3 -o points.h5
 status 0 sample -q points.h5 -n 40 --sample-steps 5 -o drawn.h5
 status 0 model-eval drawn.h5 --modes ring.h5
+status 0 ddpm-train shapes.h5 --net mlp --embed-dim 191 --depth 1 --steps 1 -o x.h5
+stderr_has 'net mlp: noise of 192 numbers goes through 191; expected --embed-dim of at least as many'
+rm x.h5
 
 # ---- what cannot be meant
 while IFS='|' read -r options text; do
