@@ -35,19 +35,11 @@ struct Totals {
 // Lists datasets below a group, one a line: path, type, shape.
 Totals walk(const Hdf5Reader& file, const std::string& group, bool list) {
   Totals totals;
-  for (const std::string& child : file.children(group)) {
-    std::string path = (group == "/" ? "/" : group + "/") + child;
-    if (file.is_group(path)) {
-      Totals inner = walk(file, path, list);
-      totals.tensors += inner.tensors;
-      totals.numbers += inner.numbers;
-      totals.running += inner.running;
-      continue;
-    }
+  for (const std::string& path : file.datasets(group)) {
     DatasetInfo info = file.info(path);
     ++totals.tensors;
     totals.numbers += info.count();
-    if (is_running_statistic(child)) totals.running += info.count();
+    if (is_running_statistic(path)) totals.running += info.count();
     if (list) print(path + "\t" + std::string(name(info.type)) + "\t" + shape_text(info));
   }
   return totals;

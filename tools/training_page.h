@@ -54,6 +54,8 @@ inline void check_before_reading(const Tool& tool, const std::vector<std::string
   refuse_overwriting(config.output, inputs);
   if (config.run_dir.empty()) refuse_overwriting(beside_output(config.output, "state"), inputs);
   refuse_overwriting(config.metrics, inputs, "--metrics");
+  for (const std::string& source : sources) config.refuse_run_file("DATA", source);
+  config.refuse_run_file("--val-data", config.val_data);
   config.check_outputs();
 }
 

@@ -48,6 +48,12 @@ bool leads_to_terminal(const std::string& output) {
   return device && is_terminal(device.get());
 }
 
+void refuse_terminal(const std::string& output) {
+  if (!leads_to_terminal(output)) return;
+  throw UsageError(fmt::format("{} is a terminal; give -o FILE, a pipe, or --force",
+                               output == "-" ? "standard output" : output));
+}
+
 Descriptor open_write(const std::filesystem::path& path, int flags) {
   for (;;) {
     struct stat found {};

@@ -16,6 +16,9 @@ void require_appendable(const std::string& path);
 
 // "-" if standard output is a terminal, or the path of one.
 bool leads_to_terminal(const std::string& output);
+// UsageError for bytes that are nothing for people, "x is a terminal; give -o FILE, a pipe, or
+// --force", if that is where they would go.
+void refuse_terminal(const std::string& output);
 
 // Opens for writing, with these further flags of open(2). The reader of a FIFO is waited for until
 // the function given to stop_waiting_when() says that a stop was asked for: then Error. Without one

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <limits>
 #include <string_view>
 
@@ -140,6 +141,9 @@ void require_labels(std::span<const std::int32_t> labels, const std::string& whe
 }
 
 LabelFile read_label_file(const std::string& path) {
+  // Looking at its start takes it out of a pipe.
+  if (std::filesystem::is_fifo(path))
+    throw Error(path + ": expected a file of labels, found a pipe");
   LabelFile labels = is_idx(path) ? read_idx_labels(path) : read_text_labels(path);
   if (labels.values.empty()) throw Error(path + ": holds no labels");
   return labels;

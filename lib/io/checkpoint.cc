@@ -132,20 +132,6 @@ void read_tensor(const Hdf5Reader& file, const std::string& path, const std::str
   ++tensor.version;
 }
 
-// Tensors lie in /model and, by their path, in any group that holds no attributes of ours.
-void collect(const Hdf5Reader& file, const std::string& group, std::vector<std::string>& paths,
-             int depth) {
-  for (const std::string& child : file.children(group)) {
-    std::string path = (group == "/" ? "" : group) + "/" + child;
-    if (path == kTokenizer) continue;
-    if (!file.is_group(path)) {
-      paths.push_back(path);
-    } else if (path != "/meta" && depth < 8) {
-      collect(file, path, paths, depth + 1);
-    }
-  }
-}
-
 std::vector<std::byte> read_tokenizer(const Hdf5Reader& file) {
   if (!file.has(kTokenizer)) return {};
   const std::string where = fmt::format("{}: {}", file.name(), kTokenizer);
@@ -243,9 +229,9 @@ Checkpoint read_checkpoint_attributes(const Hdf5Reader& file) {
 Checkpoint read_checkpoint(const Hdf5Reader& file, Store& store,
                            const std::function<bool(std::string_view name)>& wanted) {
   Checkpoint checkpoint = read_checkpoint_attributes(file);
-  std::vector<std::string> paths;
-  collect(file, "/", paths, 0);
-  for (const std::string& path : paths) {
+  // Tensors lie in /model and, by their path, in any group that holds no attributes of ours.
+  for (const std::string& path : file.datasets("/")) {
+    if (path == kTokenizer || path.starts_with("/meta/")) continue;
     std::string label = path.starts_with("/model/") ? path.substr(7) : path.substr(1);
     if (!wanted || wanted(label)) read_tensor(file, path, label, store);
   }

@@ -71,6 +71,9 @@ class Hdf5Reader {
 
   bool has(std::string_view path) const;
   std::vector<std::string> children(std::string_view group) const;  // names in byte order
+  // Paths of all datasets below a group, those of its groups in the order of their names. Groups
+  // that are linked from several places, be it from below themselves, are entered once.
+  std::vector<std::string> datasets(std::string_view below) const;
   bool is_group(std::string_view path) const;
   bool is_link(std::string_view path) const;  // soft or external somewhere: never followed
   DatasetInfo info(std::string_view dataset) const;

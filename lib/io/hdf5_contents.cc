@@ -150,19 +150,9 @@ void Hdf5Reader::verify(std::string_view path) const {
 
 std::int64_t Hdf5Reader::verify_all() const {
   std::int64_t without = 0;
-  std::vector<std::string> open{"/"};
-  for (std::int64_t seen = 0; !open.empty() && seen < kMaxObjects; ++seen) {
-    std::string group = open.back();
-    open.pop_back();
-    for (const std::string& child : children(group)) {
-      std::string path = (group == "/" ? "/" : group + "/") + child;
-      if (is_group(path)) {
-        if (std::count(path.begin(), path.end(), '/') < 16) open.push_back(path);
-      } else {
-        verify(path);
-        without += info(path).checksum.empty() ? 1 : 0;
-      }
-    }
+  for (const std::string& path : datasets("/")) {
+    verify(path);
+    without += info(path).checksum.empty() ? 1 : 0;
   }
   return without;
 }

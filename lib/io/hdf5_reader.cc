@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -185,6 +186,30 @@ std::vector<std::string> Hdf5Reader::children(std::string_view group) const {
     impl_->fail(group, "cannot be listed");
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::vector<std::string> Hdf5Reader::datasets(std::string_view below) const {
+  std::vector<std::string> found;
+  std::set<haddr_t> entered;
+  std::vector<std::string> open{rooted(below)};  // the next is the last
+  for (std::int64_t seen = 0; !open.empty(); ++seen) {
+    std::string path = open.back();
+    open.pop_back();
+    if (seen > kMaxObjects)
+      impl_->fail(below, fmt::format("has more than {} members", kMaxObjects));
+    if (!is_group(path)) {
+      found.push_back(path);
+      continue;
+    }
+    H5O_info_t about{};
+    if (H5Oget_info_by_name2(impl_->file, path.c_str(), &about, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+      impl_->fail(path, "cannot be read");
+    if (!entered.insert(about.addr).second) continue;
+    auto names = children(path);
+    for (auto child = names.rbegin(); child != names.rend(); ++child)
+      open.push_back((path == "/" ? "" : path) + "/" + *child);
+  }
+  return found;
 }
 
 Handle Hdf5Reader::Impl::dataset(std::string_view path) const {

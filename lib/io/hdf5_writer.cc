@@ -106,10 +106,7 @@ Hdf5Writer::~Hdf5Writer() {
 Hdf5Writer Hdf5Writer::create(const std::string& output, std::string_view kind, bool force) {
   Hdf5Writer writer;
   Impl& w = *writer.impl_;
-  if (!force && leads_to_terminal(output)) {
-    throw UsageError(
-        fmt::format("{} is a terminal; give -o FILE, a pipe, or --force", output_name(output)));
-  }
+  if (!force) refuse_terminal(output);
   w.name = output_name(output);
   if (output == "-") {
     w.spool = open_spool();

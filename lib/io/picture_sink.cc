@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/outputs.h"
 #include "io/hdf5.h"
 
 namespace atelier {
@@ -129,11 +130,8 @@ PictureSink::PictureSink(SinkOptions options, std::int64_t height, std::int64_t 
     s.rows.emplace(s.file->rows("/images", FileType::u8, dims));
     return;
   }
-  if (s.options.output != "-") {
-    s.atomic = std::make_unique<AtomicFile>(s.options.output);
-  } else if (is_terminal(STDOUT_FILENO) && !s.options.force) {
-    throw UsageError("standard output is a terminal; give -o FILE, a pipe, or --force");
-  }
+  if (!s.options.force) refuse_terminal(s.options.output);
+  if (s.options.output != "-") s.atomic = std::make_unique<AtomicFile>(s.options.output);
 }
 PictureSink::~PictureSink() = default;
 

@@ -124,6 +124,7 @@ std::vector<std::byte> encode_png(const Picture& picture, const TextChunks& chun
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, on_error, on_warning);
   png_infop info = png ? png_create_info_struct(png) : nullptr;
   if (!info) throw Error("out of memory");
+  png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // those guard readers
   bool done = write_png(png, info, &out, &picture, &text, &rows);
   png_destroy_write_struct(&png, &info);
   if (!done) throw Error(std::string("cannot write PNG: ") + failure.text);

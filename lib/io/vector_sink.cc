@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/outputs.h"
 #include "io/half.h"
 #include "io/metrics.h"
 #include "io/row_file.h"
@@ -113,10 +114,9 @@ void VectorSink::Impl::open() {
     return;
   }
   bool binary = format == "npy" || format == "fvecs";
+  if (binary && !options.force) refuse_terminal(options.output);
   if (options.output != "-") {
     atomic = std::make_unique<AtomicFile>(options.output);
-  } else if (binary && is_terminal(STDOUT_FILENO) && !options.force) {
-    throw UsageError("standard output is a terminal; give -o FILE, a pipe, or --force");
   } else if (format == "npy") {
     spool = open_spool();
   }

@@ -172,6 +172,12 @@ Model make_vae() {
   model.fields = c->fields();
   model.presets = presets();
   model.state = c;
+  model.idle = [c] {
+    std::vector<std::pair<std::string, std::string>> idle;
+    if (c->net == "fc") idle.emplace_back("norm", "--net fc");
+    if (c->likelihood == "bernoulli") idle.emplace_back("sigma", "--likelihood bernoulli");
+    return idle;
+  };
   model.fit = [c](const DataShape& shape) {
     require_pictures(shape, "vae");
     c->choose(shape);

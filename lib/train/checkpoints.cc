@@ -147,7 +147,7 @@ void Checkpoints::compare(const std::string& path, const Attributes& stored, con
     std::string way_out;
     if (key == "level") {
       way_out = "; --allow-level-change goes on, with other bits perhaps";
-    } else if (key.ends_with("digest")) {
+    } else if (key.ends_with("digest") || key.ends_with("examples")) {
       way_out = "; it goes on only with the same data";
     } else {
       way_out = fmt::format("; to train on with other options: --init={}{}", path,
@@ -255,6 +255,12 @@ Checkpoint Checkpoints::describe() const {
   c.training.insert(c.training.end(), task_.training.begin(), task_.training.end());
   c.inputs = {{"train_digest", fmt::format("{:016x}", data_.train->digest)},
               {"train_examples", std::int64_t(data_.train_indices.size())}};
+  // Which they are, names or captions decide, of which the digests of the pictures know nothing.
+  if (config_.val_split > 0) {
+    c.inputs.emplace_back(
+        "split_digest",
+        fmt::format("{:016x}", xxh3(std::as_bytes(std::span(data_.train_indices)))));
+  }
   if (data_.validation && !data_.validation_indices.empty()) {
     c.inputs.emplace_back("val_digest", fmt::format("{:016x}", data_.validation->digest));
     c.inputs.emplace_back("val_examples", std::int64_t(data_.validation_indices.size()));

@@ -50,7 +50,8 @@ void TrainConfig::check_outputs() const {
   }
   if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
-  check_run_files();
+  refuse_run_file("--output", output);
+  refuse_run_file("--metrics", metrics);
   if (dry_run) return;
   std::string state = run_dir.empty() ? beside_output(output, "state") : "";
   if (!state.empty() && is_file(metrics) && place(state) == place(metrics))
@@ -62,22 +63,17 @@ void TrainConfig::check_outputs() const {
   if (!resume.empty() && !run_dir.empty()) require_records(run_dir + "/metrics.jsonl");
 }
 
-void TrainConfig::check_run_files() const {
-  if (run_dir.empty()) return;
+void TrainConfig::refuse_run_file(const char* what, const std::string& path) const {
+  if (run_dir.empty() || !is_file(path)) return;
   std::filesystem::path run = (place(run_dir) / "any").parent_path();  // without a slash at the end
-  auto check = [&](const char* flag, const std::string& path) {
-    if (!is_file(path)) return;
-    // By its own name and by the name that a link leads to: either would be lost.
-    std::filesystem::path named = path, folder = named.parent_path();
-    std::filesystem::path own = place(folder.empty() ? "." : folder.string()) / named.filename();
-    for (const auto& at : {own, place(path)}) {
-      if (at.parent_path() != run || !is_run_file(at.filename().string())) continue;
-      throw UsageError(
-          fmt::format("{} {}: is a file that --run-dir {} keeps itself", flag, path, run_dir));
-    }
-  };
-  check("--output", output);
-  check("--metrics", metrics);
+  // By its own name and by the name that a link leads to: either would be lost.
+  std::filesystem::path named = path, folder = named.parent_path();
+  std::filesystem::path own = place(folder.empty() ? "." : folder.string()) / named.filename();
+  for (const auto& at : {own, place(path)}) {
+    if (at.parent_path() != run || !is_run_file(at.filename().string())) continue;
+    throw UsageError(
+        fmt::format("{} {}: is a file that --run-dir {} keeps itself", what, path, run_dir));
+  }
 }
 
 Fields TrainConfig::training_fields() {

@@ -63,9 +63,9 @@ struct TrainConfig {
   // Before anything is read: UsageError if two results would go to one place, or the model to a
   // terminal; Error if one of them cannot be written, which must not show after days of training.
   void check_outputs() const;
-
- private:
-  void check_run_files() const;
+  // UsageError if that is a file that the run directory keeps for itself, and would replace; `what`
+  // names it.
+  void refuse_run_file(const char* what, const std::string& path) const;
 };
 
 struct Judgement {

@@ -225,5 +225,10 @@ TEST_CASE("what is written as PNG is read as it was, with its texts") {
     std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     CHECK(contains(text, std::string_view("tEXtSoftware\0a test", 19)));
   }
+  // Wider than libpng reads of its own accord.
+  Picture wide{1, 1'000'001, 1, std::vector<std::uint8_t>(1'000'001, 7)};
+  DecodeLimits limits;
+  limits.max_side = wide.width;
+  CHECK(decode_picture(encode_png(wide), limits).pixels == wide.pixels);
   CHECK(contains(message_of([] { encode_png({1, 1, 5, Picture{}.pixels}); }), "1 to 4 channels"));
 }

@@ -146,6 +146,41 @@ TEST_CASE("matmul with few rows, few columns and K in blocks is the same sum") {
   check_case(dense_case(1, 500, 7, 1537, false, false, false, true, false));
 }
 
+// Where all products have one sign, none of the rounding is small against the sum of magnitudes:
+// the error grows with k, as that of any sum in order does. What must hold is the order: each
+// element is the f32 sum by fma, bit for bit.
+TEST_CASE("matmul of operands of one sign is the sum in order of k") {
+  for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
+           {64, 96, 400}, {5, 33, 784}, {11, 40, 3000}, {2, 7, 65536}}) {
+    INFO("m ", m, " n ", n, " k ", k);
+    const Case c = dense_case(1, m, n, k, false, false, false, false, false);
+    Floats a = values(m * k, 1), b = values(k * n, 2);
+    for (Floats* operand : {&a, &b})
+      for (float& value : *operand) value = std::abs(value);
+    const Floats packed = packed_of(pack_of(c.b), b);
+    Ledger worst("matmul of one sign", kOfProducts);
+    run_everywhere(
+        KernelId::matmul, {a, packed}, {m * n},
+        [&](const auto& from, const auto& to) {
+          return matmul_of(c, to[0], from[0], from[1], nullptr);
+        },
+        [&](Level level, const std::vector<Floats>& out) {
+          for (std::int64_t i = 0; i < m * n; ++i) {
+            float in_order = 0;
+            double sum = 0;
+            for (std::int64_t j = 0; j < k; ++j) {
+              const float x = a[std::size_t(i / n * k + j)], y = b[std::size_t(j * n + i % n)];
+              in_order = std::fma(x, y, in_order);
+              sum += double(x) * double(y);
+            }
+            const float found = out[0][std::size_t(i)];
+            CHECK(found == in_order);
+            worst[level].check(double(found), sum, sum, double(k) * 0x1p-24);
+          }
+        });
+  }
+}
+
 TEST_CASE("matmul takes operands of any strides") {
   // Few and many rows, also more than two tiles; K in one block and in several.
   for (const auto& [batch, m, n, k] : std::vector<std::array<std::int64_t, 4>>{

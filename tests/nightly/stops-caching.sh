@@ -13,4 +13,4 @@ recipe=(clip-train shapes.h5 --patch-size 4 --embed-dim 32 --depth 2 --num-heads
   --dropout 0.1 --patch-dropout 0.2 --caption-drop 0.5 --hflip --ema-decay 0.9 --val-split 0.2 --val-every 20
   --save-every 30 --log-every 1)
 straight_runs 30 "${recipe[@]}"
-random_stops 10 1 "${recipe[@]}"
+random_stops 10 0 "${recipe[@]}"

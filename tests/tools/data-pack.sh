@@ -41,6 +41,9 @@ status 0 data-pack - -o redirected.h5 <shapes.h5
 status 0 data-pack shapes.h5 -o repacked.h5
 status 0 cmp redirected.h5 repacked.h5
 
+status 1 data-pack few.h5 --labels <(seq 0 9) -o pipe.h5
+stderr_has 'expected a file of labels, found a pipe'
+
 ppm() { printf 'P6\n4 4\n255\n'; printf "$1%.0s" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; }
 status 0 data-pack - -o frames.h5 < <(ppm abc; ppm xyz; ppm 123)
 stderr_has '3 pictures 4x4x3, 0 classes'

@@ -418,7 +418,7 @@ if command -v script >/dev/null; then
     status 2 script -qec "$command" /dev/null
     stdout_has "${command%% *}: standard output is a terminal; give -o FILE"
   done
-  for command in 'data-pack set' 'vae-train shapes.h5 --net fc --steps 1'; do
+  for command in 'data-pack set' 'vae-train shapes.h5 --net fc --steps 1' 'sample vae.h5 --format png' 'sample vae.h5 --format tar'; do
     status 2 script -qec "$command -o /dev/tty" /dev/null
     stdout_has "${command%% *}: /dev/tty is a terminal; give -o FILE"
   done

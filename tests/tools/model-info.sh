@@ -34,6 +34,18 @@ with h5py.File("shapes.h5", "r") as f, h5py.File("partly.h5", "w") as to:
 P
 status 0 model-info --check partly.h5
 stdout_has '^checksums: right, but 1 datasets have none$'
+# A group that lies below itself is entered once.
+python3 - <<'P'
+import h5py, shutil
+shutil.copy("vae.h5", "circle.h5")
+with h5py.File("circle.h5", "a") as f:
+    f["model/again"] = f["model"]
+    f["model/all"] = f["/"]
+P
+status 0 timeout 20 model-info --check --tensors circle.h5
+stdout_has '^checksums: right$'
+status 0 timeout 20 sample circle.h5 -n 1 -o x.png
+rm x.png
 status 1 sample conv.h5 -n 1 -o x.png
 stderr_has 'no average, though it was trained with --ema-decay; --average none'
 status 0 sample conv.h5 -n 1 --average none -o x.png

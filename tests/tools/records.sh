@@ -196,6 +196,11 @@ for name in step-00000003.h5 best.h5 metrics.jsonl config.toml run.lock; do
 done
 status 2 vae-train "${gaussian[@]}" --run-dir line -o line/best.h5
 stderr_has '--output line/best.h5: is a file that --run-dir line keeps itself'
+mkdir kept
+cp grey.h5 kept/best.h5
+status 2 vae-train kept/best.h5 --steps 1 --run-dir kept
+stderr_has 'DATA kept/best.h5: is a file that --run-dir kept keeps itself'
+check 'the data are as they were' cmp grey.h5 kept/best.h5
 ln -s line/config.toml link.h5
 status 2 vae-train "${gaussian[@]}" --run-dir line -o link.h5
 stderr_has '--output link.h5: is a file that --run-dir line keeps itself'

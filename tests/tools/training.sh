@@ -357,4 +357,18 @@ status 0 cmp none.h5 queued.h5
 status 0 vae-train "${conv[@]}" --norm none --init batch.h5 --run-dir queued --resume -o queued.h5
 stderr_has 'resumed from queued/step-00000001.h5'
 status 0 cmp none.h5 queued.h5
+
+# ---- names decide what is held out: the same pictures under other names are another split
+python3 - <<'P'
+import os
+for name in "abcdefghijkl":
+    for folder, end in ("named", ""), ("renamed", "f"):
+        os.makedirs(folder, exist_ok=True)
+        open(f"{folder}/{name}{end}.pgm", "wb").write(b"P5 4 4 255 " + bytes([ord(name)] * 16))
+P
+split=(vae-train --net fc --hidden-dim 4 --latent-dim 2 --val-split 0.3 --steps 6)
+status 75 "${split[@]}" named --run-dir split --max-time 0.0001s
+refused "input '" "${split[@]}" renamed --run-dir split --resume -o x.h5
+stderr_has 'it goes on only with the same data'
+status 0 "${split[@]}" named --run-dir split --resume
 finish
