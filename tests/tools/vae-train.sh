@@ -106,6 +106,10 @@ status 2 vae-train shapes.h5 --learning-rate 1,5 --steps 5 -o x.h5
 stderr_has "--learning-rate '1,5'"
 status 2 vae-train shapes.h5 --steps 5 --epochs 5 -o x.h5
 stderr_has 'exclude each other'
+status 2 vae-train shapes.h5 --steps 5 --net fc --norm batch -o x.h5
+stderr_has '--norm has no effect with --net fc'
+status 2 vae-train shapes.h5 --steps 5 --likelihood bernoulli --sigma unit -o x.h5
+stderr_has '--sigma has no effect with --likelihood bernoulli'
 status 2 vae-train shapes.h5 --steps 5 --latent-dim 0 -o x.h5
 status 2 vae-train shapes.h5 --steps 5 --batch-size 16 --grad-accum-steps 3 -o x.h5
 stderr_has 'does not divide'
