@@ -95,6 +95,7 @@ int encode(const Options& o, const Tool& tool) {
         if (encoder)
           sink->add(rows_of(items, encoder->encode(items, places), reader.label_names()));
       });
+  if (report) report->finish();  // before the vectors, which replace a file when they are whole
   if (sink) {
     DataShape shape = loaded.data_shape();
     all.label_names = reader.label_names();
@@ -105,10 +106,7 @@ int encode(const Options& o, const Tool& tool) {
                   " of " + std::to_string(all.dim) + ", " + std::to_string(reader.skipped()) +
                   " skipped");
   }
-  if (report) {
-    report->finish();
-    logging::note(report->summary());
-  }
+  if (report) logging::note(report->summary());
   return reader.skipped() > 0 ? kExitSkipped : kExitDone;
 }
 

@@ -18,6 +18,7 @@
 #include "eval_models.h"
 #include "eval_page.h"
 #include "infer/infer.h"
+#include "infer/rows.h"
 #include "infer/score.h"
 #include "io/picture_sink.h"
 
@@ -38,8 +39,7 @@ LoadedModel load_encoder(Options& o, const Tool& tool) {
 FeatureSpace encoder_space(const LoadedModel& encoder, std::int64_t batch_size) {
   auto rows = [encoder, batch_size](const Dataset& data) {
     auto values = encoder->encode(data, all_rows(data.size), batch_size);
-    bool finite = std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
-    if (!finite) throw Error(encoder->name() + ": features are not finite");
+    if (!all_finite(values)) throw Error(encoder->name() + ": features are not finite");
     auto columns = std::int64_t(values.size()) / std::max<std::int64_t>(data.size, 1);
     return table_of_values(std::move(values), columns);
   };

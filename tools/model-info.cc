@@ -29,17 +29,19 @@ void add_attributes(const Hdf5Reader& file, const std::string& path, Attributes&
 }
 
 struct Totals {
-  std::int64_t tensors = 0, numbers = 0, running = 0;  // of the numbers, running statistics
+  std::int64_t tensors = 0, numbers = 0;
+  std::int64_t parameters = 0, running = 0;  // numbers of the model: weights, running statistics
 };
 
-// Lists datasets below a group, one a line: path, type, shape.
-Totals walk(const Hdf5Reader& file, const std::string& group, bool list) {
+// Of all datasets; `list` prints each on a line: path, type, shape.
+Totals walk(const Hdf5Reader& file, bool list) {
   Totals totals;
-  for (const std::string& path : file.datasets(group)) {
+  for (const std::string& path : file.datasets("/")) {
     DatasetInfo info = file.info(path);
     ++totals.tensors;
     totals.numbers += info.count();
-    if (is_running_statistic(path)) totals.running += info.count();
+    if (path.starts_with("/model/"))
+      (is_running_statistic(path) ? totals.running : totals.parameters) += info.count();
     if (list) print(path + "\t" + std::string(name(info.type)) + "\t" + shape_text(info));
   }
   return totals;
@@ -73,11 +75,10 @@ int main(int argc, char** argv) {
         const Scalar* type = find(about, "type");
         all.emplace_back("tokenizer", type ? to_text(*type) : std::string("unknown"));
       }
-      Totals totals = walk(file, "/", tensors && !json);
+      Totals totals = walk(file, tensors && !json);
       if (file.is_group("/model")) {
-        Totals model = walk(file, "/model", false);
-        all.emplace_back("parameters", model.numbers - model.running);
-        if (model.running > 0) all.emplace_back("running_statistics", model.running);
+        all.emplace_back("parameters", totals.parameters);
+        if (totals.running > 0) all.emplace_back("running_statistics", totals.running);
       }
       all.emplace_back("datasets", totals.tensors);
       all.emplace_back("numbers", totals.numbers);

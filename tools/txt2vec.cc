@@ -87,8 +87,10 @@ std::int64_t encode(const Options& o) {
   }
   if (count == 0) throw Error("no texts were given");
   if (encoder.cut() > 0) {
-    logging::warning(std::to_string(encoder.cut()) + " texts do not fit into the " +
-                     std::to_string(encoder.context_length()) + " tokens of the model and are cut");
+    bool one = encoder.cut() == 1;
+    logging::warning(std::to_string(encoder.cut()) + (one ? " text does" : " texts do") +
+                     " not fit into the " + std::to_string(encoder.context_length()) +
+                     " tokens of the model and " + (one ? "is" : "are") + " cut");
   }
   sink.finish(head);
   return reader.skipped();

@@ -25,9 +25,9 @@ void warn_of_cuts(const Dataset& dataset, const Tokenizer& tokenizer, std::int64
   }
   if (cut == 0) return;
   logging::warning(
-      fmt::format("{}: {} of {} captions do not fit into {} tokens and are cut, such as "
-                  "that of {}",
-                  dataset.source, cut, dataset.captions.size(), length, dataset.name_of(first)));
+      fmt::format("{}: {} of {} captions {} not fit into {} tokens and {} cut, such as that of {}",
+                  dataset.source, cut, dataset.captions.size(), cut == 1 ? "does" : "do", length,
+                  cut == 1 ? "is" : "are", dataset.name_of(first)));
 }
 
 }  // namespace

@@ -261,6 +261,10 @@ bool CheckedSource::next(Item& item) {
     }
     try {
       load(item);
+      if (item.caption.size() > kMaxCaptionBytes) {
+        throw Error(fmt::format("its caption has {} bytes, at most {}", item.caption.size(),
+                                kMaxCaptionBytes));
+      }
     } catch (const Error& error) {
       std::string message = fmt::format("{}: {}", place_of(source_, item.name), error.what());
       if (options_.on_error != "skip") throw Error(message);

@@ -21,6 +21,8 @@
 
 namespace atelier {
 
+constexpr std::size_t kMaxCaptionBytes = 64 << 10;  // more is no text that a model reads
+
 // A reader of one format: finds items and loads them, and leaves to next() what all formats share:
 // naming the culprit, skipping, and labels from --labels.
 class CheckedSource : public ItemSource {

@@ -17,8 +17,6 @@
 namespace atelier {
 namespace {
 
-constexpr std::size_t kMaxCaptionBytes = 64 << 10;  // a longer .txt is no caption
-
 struct Listing {
   std::vector<std::string> pictures;     // relative to the root
   std::vector<std::string> directories;  // those that pictures lie in; repeated

@@ -20,7 +20,7 @@ namespace atelier {
 namespace {
 
 constexpr std::size_t kBlock = 64 << 10;
-constexpr std::int64_t kMaxCaptionBytes = 64 << 10, kMaxTableBytes = std::int64_t{1} << 32;
+constexpr std::int64_t kMaxTableBytes = std::int64_t{1} << 32;
 
 // The name without its parts "", "." and "..": nothing lies above an archive.
 std::string below_root(std::string_view path) {
@@ -151,8 +151,8 @@ class TarSource final : public CheckedSource {
     while (tar.next()) {
       const std::string& path = tar.path();
       bool is_table = file_name_of(path) == "captions.tsv" && tar.size() <= kMaxTableBytes;
-      bool is_text = path.ends_with(".txt") && tar.size() <= kMaxCaptionBytes;
-      bool is_class = path.ends_with(".cls") && tar.size() <= kMaxCaptionBytes;
+      bool is_text = path.ends_with(".txt") && tar.size() <= std::int64_t(kMaxCaptionBytes);
+      bool is_class = path.ends_with(".cls") && tar.size() <= std::int64_t(kMaxCaptionBytes);
       if (has_picture_suffix(path)) {
         ++count_;
         if (!directories.contains(parent_of(path))) directories.emplace(parent_of(path));

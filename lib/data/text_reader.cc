@@ -16,8 +16,6 @@
 namespace atelier {
 namespace {
 
-constexpr std::size_t kLongest = 1 << 16;  // bytes: more is no text that a model reads
-
 ByteReader open_lines(const std::string& path) {
   if (path == "-") return ByteReader(STDIN_FILENO, "standard input");
   return ByteReader(open_read(path), path);
@@ -34,7 +32,8 @@ bool read_line(ByteReader& file, bool first, std::string& line) {
     std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     std::size_t end = text.find('\n');
     line += text.substr(0, end);
-    if (line.size() > 2 * kLongest) line.resize(2 * kLongest);  // is refused, in little memory
+    if (line.size() > 2 * kMaxCaptionBytes)
+      line.resize(2 * kMaxCaptionBytes);  // is refused, in little memory
     file.skip(end == text.npos ? text.size() : end + 1);
     if (end != text.npos) break;
   }
@@ -46,7 +45,7 @@ bool read_line(ByteReader& file, bool first, std::string& line) {
 // What is wrong with a text; empty: nothing.
 std::string fault_of(const std::string& text) {
   if (text.find_first_not_of(" \t\r\n") == text.npos) return "the text is empty";
-  if (text.size() > kLongest) return fmt::format("longer than {} bytes", kLongest);
+  if (text.size() > kMaxCaptionBytes) return fmt::format("longer than {} bytes", kMaxCaptionBytes);
   if (!is_utf8(text)) return "expected a text in UTF-8";
   if (text.find('\0') != text.npos) return "the text holds a NUL";
   return "";

@@ -21,8 +21,9 @@ namespace atelier {
 class Tokenizer {
  public:
   // The same texts in the same order give the same bytes(). `vocab_size` counts all ids, and is the
-  // most there may be: texts that do not fill it get what they fill. UsageError if the 256 bytes,
-  // the three marks and the characters of the texts do not fit in; Error if there is no text.
+  // most there may be: texts that do not fill it get what they fill. A word teaches by its first
+  // 4,096 bytes. UsageError if the 256 bytes, the three marks and the characters of the texts do
+  // not fit in; Error if there is no text.
   static Tokenizer train(std::span<const std::string> texts, std::int64_t vocab_size);
   // From bytes() of another; any model of SentencePiece will do whose token 0 is no word. Throws
   // Error("clip.h5: ..") with the `name` given for messages.

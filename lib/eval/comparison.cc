@@ -83,11 +83,16 @@ Comparison compare(const FrechetReference& real, const Table& generated,
   return result;
 }
 
-Figures figures_of(const Memorization& m, const std::string& features) {
-  return {{"nearest", m.nearest, features},         {"nearest_real", m.reference, features},
-          {"nearer_prob", m.nearer_prob, features}, {"copying_z", m.z, features},
-          {"copies", m.copies, features},           {"copies_real", m.reference_copies, features},
-          {"copies_exact", m.exact, features}};
+Figures figures_of(const Memorization& m, const std::string& features, bool fair) {
+  Figures figures = {{"nearest", m.nearest, features}, {"nearest_real", m.reference, features}};
+  if (fair) {
+    figures.push_back({"nearer_prob", m.nearer_prob, features});
+    figures.push_back({"copying_z", m.z, features});
+  }
+  figures.push_back({"copies", m.copies, features});
+  figures.push_back({"copies_real", m.reference_copies, features});
+  figures.push_back({"copies_exact", m.exact, features});
+  return figures;
 }
 
 }  // namespace atelier

@@ -29,7 +29,8 @@ struct Comparison {
 Comparison compare(const FrechetReference& real, const Table& generated,
                    const ComparisonArgs& args);
 
-// nearest, nearest_real, nearer_prob, copying_z, copies, copies_real, copies_exact.
-Figures figures_of(const Memorization& memorization, const std::string& features);
+// nearest, nearest_real, nearer_prob, copying_z, copies, copies_real, copies_exact; the third and
+// fourth only if generated and real rows are `fair`ly compared.
+Figures figures_of(const Memorization& memorization, const std::string& features, bool fair = true);
 
 }  // namespace atelier

@@ -167,14 +167,15 @@ Comparison judge(const JudgedSet& judged, const Reference& reference,
   if (!reference.set) return result;
   Table others = unseen ? rows_of(*unseen, reference.space) : Table{0, made.columns, {}};
   Memorization found = memorization(*reference.frechet.rows, made, others);
-  append(result, {figures_of(found, features), {}});
   // Components that few rows decide are those along which the rows themselves lie far apart.
   std::int64_t enough = kRowsAComponent * reference.space.pca.count;
-  if (!unseen && reference.frechet.moments.count < enough) {
-    result.remarks.push_back(
-        fmt::format("{} reference rows for {} components fitted to them: real rows may pass for "
-                    "copies; give --unseen, or {} rows",
-                    reference.frechet.moments.count, reference.space.pca.count, enough));
+  bool fair = unseen || reference.frechet.moments.count >= enough;
+  append(result, {figures_of(found, features, fair), {}});
+  if (!fair) {
+    result.remarks.push_back(fmt::format(
+        "{} reference rows for {} components fitted to them: too few for nearer_prob and "
+        "copying_z; give --unseen, {} rows a component or --features pixels",
+        reference.frechet.moments.count, reference.space.pca.count, kRowsAComponent));
   }
   if (!args.nearest.empty()) {
     write_nearest(args.nearest, judged.pictures, reference.set->pictures, found);

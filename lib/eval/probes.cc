@@ -69,6 +69,48 @@ void write_piece(Plan& plan, std::span<const float> values, const Scale& scale,
   }
 }
 
+// Of least squares, in one of its forms.
+struct Normal {
+  std::vector<double> mean;
+  Matrix products;  // of centred columns [D,D] or rows [N,N]
+  Matrix targets;   // beside them: [D,classes] or [N,classes]
+  Matrix centred;   // [N,D], of rows only
+};
+
+Normal normal_of_columns(const LabelledRows& train, std::int64_t classes) {
+  std::int64_t d = train.rows.columns;
+  Moments moments = moments_of(train.rows);
+  Normal normal{.mean = std::move(moments.mu),
+                .products = square_of(moments.sigma, d) * double(moments.count - 1),
+                .targets = Matrix::Zero(d, classes),
+                .centred = {}};
+  for_each_piece(train.rows, [&](std::int64_t first, std::int64_t count, std::span<float> rows) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      Eigen::Map<const Eigen::VectorXf> x(rows.data() + i * d, d);
+      normal.targets.col(train.labels[std::size_t(first + i)]) +=
+          x.cast<double>() - vector_of(normal.mean);
+    }
+  });
+  return normal;
+}
+
+Normal normal_of_rows(const LabelledRows& train, std::int64_t classes) {
+  std::int64_t d = train.rows.columns, n = train.rows.rows;
+  Normal normal{.mean = mean_of(train.rows),
+                .products = Matrix::Zero(n, n),
+                .targets = Matrix::Zero(n, classes),
+                .centred = Matrix(n, d)};
+  for_each_piece(train.rows, [&](std::int64_t first, std::int64_t count, std::span<float> rows) {
+    Eigen::Map<const FloatMatrix> x(rows.data(), count, d);
+    normal.centred.middleRows(first, count) =
+        x.cast<double>().rowwise() - vector_of(normal.mean).transpose();
+  });
+  normal.products.selfadjointView<Eigen::Lower>().rankUpdate(normal.centred);
+  normal.products.triangularView<Eigen::StrictlyUpper>() = normal.products.transpose();
+  for (std::int64_t i = 0; i < n; ++i) normal.targets(i, train.labels[std::size_t(i)]) = 1;
+  return normal;
+}
+
 }  // namespace
 
 std::int64_t classes_of(const LabelledRows& rows) {
@@ -100,33 +142,27 @@ std::vector<std::int32_t> knn_labels(const LabelledRows& train, const Table& tes
   return result;
 }
 
-LinearProbe fit_ridge(const LabelledRows& train, double l2) {
-  std::int64_t d = train.rows.columns, classes = classes_of(train);
-  Moments moments = moments_of(train.rows);
-  Eigen::Map<const Eigen::VectorXd> mean = vector_of(moments.mu);
-  Matrix products = square_of(moments.sigma, d) * double(moments.count - 1);
-  products.diagonal().array() += l2;
-  Matrix targets = Matrix::Zero(d, classes);
-  Eigen::VectorXd shares = Eigen::VectorXd::Zero(classes);
-  for_each_piece(train.rows, [&](std::int64_t first, std::int64_t count, std::span<float> rows) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      std::int64_t label = train.labels[std::size_t(first + i)];
-      Eigen::Map<const Eigen::VectorXf> x(rows.data() + i * d, d);
-      targets.col(label) += x.cast<double>() - mean;
-      shares[label] += 1.0 / double(moments.count);
-    }
-  });
-  Eigen::LDLT<Eigen::MatrixXd> solver{Eigen::MatrixXd(products)};
+LinearProbe fit_ridge(const LabelledRows& train, double l2, RidgeForm form) {
+  std::int64_t d = train.rows.columns, n = train.rows.rows, classes = classes_of(train);
+  if (form == RidgeForm::smaller) form = n < d ? RidgeForm::rows : RidgeForm::columns;
+  Normal normal =
+      form == RidgeForm::rows ? normal_of_rows(train, classes) : normal_of_columns(train, classes);
+  double variance = normal.products.trace() / double(n);
+  normal.products.diagonal().array() += l2;
+  Eigen::LDLT<Eigen::MatrixXd> solver{Eigen::MatrixXd(normal.products)};
   double least = solver.vectorD().cwiseAbs().minCoeff(), top = solver.vectorD().maxCoeff();
   if (solver.info() != Eigen::Success || least <= 1e-14 * top) {
     if (l2 == 0) throw Error("ridge: columns are dependent, give a penalty above 0");
     throw Error(
-        fmt::format("ridge: columns are dependent, and beside variances as large as {:.3g} a "
+        fmt::format("ridge: columns are dependent, and beside a variance of {:.3g} in all a "
                     "penalty of {:g} is nothing: scale the numbers, or give a larger one",
-                    products.diagonal().maxCoeff() / double(train.rows.rows), l2));
+                    variance, l2));
   }
-  Matrix weight = solver.solve(Eigen::MatrixXd(targets));
-  Eigen::VectorXd bias = shares - weight.transpose() * mean;
+  Matrix weight = solver.solve(Eigen::MatrixXd(normal.targets));
+  if (form == RidgeForm::rows) weight = Matrix(normal.centred.transpose() * weight);
+  Eigen::VectorXd shares = Eigen::VectorXd::Zero(classes);
+  for (std::int32_t label : train.labels) shares[label] += 1.0 / double(n);
+  Eigen::VectorXd bias = shares - weight.transpose() * vector_of(normal.mean);
   return {d,
           classes,
           {weight.data(), weight.data() + weight.size()},

@@ -30,9 +30,13 @@ struct LinearProbe {
   bool converged = true;
 };
 
+// Products of columns or of rows with each other are what is solved with: memory goes with the
+// square of their number.
+enum class RidgeForm { smaller, columns, rows };
+
 // Least squares to one-hot targets with l2 |W|^2, closed form; the bias is free. Throws Error if
 // the columns are dependent and l2 is 0, or nothing beside their squares.
-LinearProbe fit_ridge(const LabelledRows& train, double l2);
+LinearProbe fit_ridge(const LabelledRows& train, double l2, RidgeForm form = RidgeForm::smaller);
 
 // Multinomial logistic regression by L-BFGS: sum of cross-entropies + l2/2 |W|^2, for columns
 // brought to mean 0 and variance 1, as the training rows say; the bias is free. Products in f32.

@@ -66,6 +66,10 @@ void AttentionMeter::prepare(std::int64_t rows) {
 // Adds the distances of the first `rows` pictures, each on its own, so that batches do not matter.
 void AttentionMeter::measure(std::span<const float> weights, std::int64_t layer,
                              std::int64_t rows) {
+  if (!all_finite(weights)) {
+    throw Error(
+        fmt::format("{}: its attention in layer {} is not finite", model_.name(), layer + 1));
+  }
   std::int64_t patches = grid_.rows * grid_.columns, before = before_;
   for (std::int64_t i = 0; i < rows * heads_; ++i) {
     double sum = 0;

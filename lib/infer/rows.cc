@@ -59,9 +59,12 @@ void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std
   write_noise(plan, ids);
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+}
+
 std::vector<std::uint8_t> picture_of(const Loaded& model, std::span<const float> values) {
-  if (std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
-    return as_pixels(values);
+  if (all_finite(values)) return as_pixels(values);
   throw Error(model.name() + ": makes pictures that are not finite");
 }
 

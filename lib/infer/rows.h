@@ -21,6 +21,7 @@ double normalize(std::span<float> row);
 // `places`: what the noise of each is drawn by, that of `how` too.
 void write_pictures(Plan& plan, std::span<const Item> items, std::span<const std::int64_t> places,
                     Binarize how);
+bool all_finite(std::span<const float> values);
 std::vector<std::uint8_t> as_pixels(std::span<const float> values);  // 0..1 to 0..255, rounded
 // The same of what a model made; Error("x.h5: makes pictures that are not finite") if so.
 std::vector<std::uint8_t> picture_of(const Loaded& model, std::span<const float> values);

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "infer/rows.h"
 
 namespace atelier {
 
@@ -81,7 +82,7 @@ Logits classify(const Loaded& loaded, const Dataset& data, std::span<const std::
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) { return model.classify(scope, batch.image); },
       [&](std::int64_t, std::span<const float> row) {
-        if (!std::ranges::all_of(row, [](float v) { return std::isfinite(v); })) {
+        if (!all_finite(row)) {
           throw Error(
               fmt::format("{}: its logits of {} are not finite", loaded.name(), data.source));
         }

@@ -71,8 +71,8 @@ class Hdf5Reader {
 
   bool has(std::string_view path) const;
   std::vector<std::string> children(std::string_view group) const;  // names in byte order
-  // Paths of all datasets below a group, those of its groups in the order of their names. Groups
-  // that are linked from several places, be it from below themselves, are entered once.
+  // Paths of all datasets below a group, those of its groups in the order of their names. A group
+  // that lies below itself is not entered again there.
   std::vector<std::string> datasets(std::string_view below) const;
   bool is_group(std::string_view path) const;
   bool is_link(std::string_view path) const;  // soft or external somewhere: never followed

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -190,10 +189,14 @@ std::vector<std::string> Hdf5Reader::children(std::string_view group) const {
 
 std::vector<std::string> Hdf5Reader::datasets(std::string_view below) const {
   std::vector<std::string> found;
-  std::set<haddr_t> entered;
-  std::vector<std::string> open{rooted(below)};  // the next is the last
+  struct Object {
+    std::string path;
+    std::size_t depth;
+  };
+  std::vector<haddr_t> above;                    // groups that the object lies in
+  std::vector<Object> open{{rooted(below), 0}};  // the next is the last
   for (std::int64_t seen = 0; !open.empty(); ++seen) {
-    std::string path = open.back();
+    auto [path, depth] = open.back();
     open.pop_back();
     if (seen > kMaxObjects)
       impl_->fail(below, fmt::format("has more than {} members", kMaxObjects));
@@ -204,10 +207,12 @@ std::vector<std::string> Hdf5Reader::datasets(std::string_view below) const {
     H5O_info_t about{};
     if (H5Oget_info_by_name2(impl_->file, path.c_str(), &about, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
       impl_->fail(path, "cannot be read");
-    if (!entered.insert(about.addr).second) continue;
+    above.resize(depth);
+    if (std::find(above.begin(), above.end(), about.addr) != above.end()) continue;
+    above.push_back(about.addr);
     auto names = children(path);
     for (auto child = names.rbegin(); child != names.rend(); ++child)
-      open.push_back((path == "/" ? "" : path) + "/" + *child);
+      open.push_back({(path == "/" ? "" : path) + "/" + *child, depth + 1});
   }
   return found;
 }

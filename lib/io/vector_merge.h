@@ -10,8 +10,8 @@
 namespace atelier {
 
 // Writes the parts of all inputs ("-" is standard input) in their order; one part is in memory at a
-// time. The blocks of a divided run make the bytes of the undivided one. Throws as join_vectors, and
-// Error if some of the blocks are missing.
+// time. The blocks of a divided run make the bytes of the undivided one. Throws as join_vectors,
+// and Error if some of the blocks are missing.
 void merge_vectors(std::span<const std::string> inputs, const VectorSinkOptions& options);
 
 }  // namespace atelier

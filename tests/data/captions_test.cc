@@ -94,6 +94,23 @@ TEST_CASE("names of files are bytes, and become text") {
   CHECK(set.captions[3] == "one");  // found by its bytes
 }
 
+TEST_CASE("a title that is longer than texts are makes its picture a bad one") {
+  Pictures pictures;
+  auto table = [](std::size_t bytes) {
+    return "filepath\ttitle\na.png\t" + std::string(bytes, 'a') + "\nb.png\tb\n";
+  };
+  pictures.write("captions.tsv", table(65536));
+  CHECK(read(pictures.path()).captions[0].size() == 65536);
+  pictures.write("captions.tsv", table(65537));
+  CHECK(message_of<Error>([&] { read(pictures.path()); }) ==
+        pictures.path() + "/a.png: its caption has 65537 bytes, at most 65536");
+  ReadOptions skip;
+  skip.on_error = "skip";
+  Dataset rest = read(pictures.path(), skip);
+  CHECK(rest.captions.front() == "b");
+  CHECK(rest.skipped == 1);
+}
+
 TEST_CASE("a caption beside its picture that is not UTF-8 is named with its line") {
   Pictures pictures;
   pictures.write("a.txt",

@@ -85,6 +85,21 @@ TEST_CASE("a vocabulary is at most what was asked for, and what the texts fill")
   CHECK_THROWS_AS(Tokenizer::train(blank, 400), Error);
 }
 
+TEST_CASE("a word of any length can be learned from and encoded") {
+  std::string japanese, folded;
+  for (int i = 0; i < 20000; ++i) japanese += "\u65e5\u672c";
+  for (int i = 0; i < 20000; ++i) folded += "\ufdfa";  // 18 characters, by NFKC
+  for (const std::string& word :
+       {std::string(60000, 'a'), std::string(65536, 'a'), japanese, folded}) {
+    std::vector<std::string> texts = kCaptions;
+    texts.push_back("a " + word + " with z");
+    Tokenizer tokenizer = Tokenizer::train(texts, 400);
+    std::string decoded = tokenizer.decode(tokenizer.encode(texts.back()));
+    CHECK(decoded.size() >= texts.back().size());
+    CHECK(tokenizer.encode("z").size() < 3);  // what follows the word was read as well
+  }
+}
+
 TEST_CASE("a row is start, text, end, padding; the end is its largest id") {
   Tokenizer tokenizer = Tokenizer::train(kCaptions, 49408);
   Ids row(8, 7), words = tokenizer.encode("pixel art avatar");

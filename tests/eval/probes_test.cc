@@ -144,6 +144,35 @@ TEST_CASE("ridge and logistic regression stand where their gradients vanish") {
   CHECK(alone.weight == shared.weight);
 }
 
+TEST_CASE("ridge regression is the same through its columns and through its rows") {
+  for (std::int64_t n : {4, 5, 200}) {
+    INFO(n, " rows");
+    Corners train(n, 3, 1);
+    auto fitted = [&](RidgeForm form) {
+      LinearProbe probe = fit_ridge(train.labelled(), 0.5, form);
+      std::vector<double> all = probe.weight;
+      all.insert(all.end(), probe.bias.begin(), probe.bias.end());
+      return all;
+    };
+    std::vector<double> columns = fitted(RidgeForm::columns), rows = fitted(RidgeForm::rows);
+    CHECK(fitted(RidgeForm::smaller) == (n < Corners::d ? rows : columns));
+    double apart = 0, size = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      apart = std::max(apart, std::abs(rows[i] - columns[i]));
+      size = std::max(size, std::abs(columns[i]));
+    }
+    CHECK(apart <= 1e-9 * size);
+    CHECK_THROWS_AS(fit_ridge(train.labelled(), 0, RidgeForm::rows), Error);
+  }
+  // Columns of which a product would take half a terabyte.
+  const std::int64_t wide = 250000;
+  std::vector<float> values(std::size_t(3 * wide), 0);
+  for (std::int64_t i = 0; i < 3; ++i) values[std::size_t(i * wide + i)] = 1;
+  const std::vector<std::int32_t> labels = {0, 1, 2};
+  LabelledRows three{table_of_rows(values, wide), labels};
+  CHECK(predict(fit_ridge(three, 1), three.rows) == labels);
+}
+
 TEST_CASE("a ridge classifier of Fashion-MNIST's pixels reaches the known accuracy") {
   if (!has_fashion("ridge classifier of Fashion-MNIST")) return;
   Dataset train = read_fashion("train", 20000), test = read_fashion("t10k");

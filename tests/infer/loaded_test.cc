@@ -113,7 +113,8 @@ TEST_CASE("averages are used where they are wanted") {
   CHECK(draw(first, {1, 2}, 2) == of_average);
   Loaded in_memory(model, store, "ema0/");
   CHECK(draw(in_memory, {1, 2}, 2) == of_average);
-  CHECK(contains(message_of([&] { Loaded(path, "1"); }), "model.h5: no average 1: it holds those from 0 to 0"));
+  CHECK(contains(message_of([&] { Loaded(path, "1"); }),
+                 "model.h5: no average 1: it holds those from 0 to 0"));
   CHECK_THROWS_AS(Loaded(path, "best"), UsageError);
 }
 

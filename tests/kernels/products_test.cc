@@ -150,8 +150,9 @@ TEST_CASE("matmul with few rows, few columns and K in blocks is the same sum") {
 // the error grows with k, as that of any sum in order does. What must hold is the order: each
 // element is the f32 sum by fma, bit for bit.
 TEST_CASE("matmul of operands of one sign is the sum in order of k") {
-  for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
+  for (const std::array<std::int64_t, 3>& shape : std::vector<std::array<std::int64_t, 3>>{
            {64, 96, 400}, {5, 33, 784}, {11, 40, 3000}, {2, 7, 65536}}) {
+    const std::int64_t m = shape[0], n = shape[1], k = shape[2];
     INFO("m ", m, " n ", n, " k ", k);
     const Case c = dense_case(1, m, n, k, false, false, false, false, false);
     Floats a = values(m * k, 1), b = values(k * n, 2);

@@ -43,6 +43,19 @@ needs_data() {
   echo "skipped: no $1 in ATELIER_DATA"
   exit 77
 }
+# learn_sampled_digits OPTION...: the published VAE of 784-400-40, 500 epochs on digits binarised once by
+# sampling, in parts; says the likelihood of all test digits every 100 epochs, as in run/metrics.jsonl.
+learn_sampled_digits() {
+  needs_data mnist
+  [ -e train.h5 ] || data-pack -q "$data/mnist/train-images-idx3-ubyte.gz" -o train.h5
+  [ -e test.h5 ] || data-pack -q "$data/mnist/t10k-images-idx3-ubyte.gz" -o test.h5
+  vae-train train.h5 --val-data test.h5 --preset mnist-fc --binarize sample --run-dir run --resume --epochs 500 "$@" \
+    --save-every 2m --val-every 60000 --val-importance-samples 200 --val-importance-images 10000 --log-every 6000 -o vae.h5
+  local epoch
+  for epoch in 100 200 300 400 500; do
+    echo "after $epoch epochs: -ELBO $(metric run/metrics.jsonl $((epoch * 600)) val_loss) nats, NLL $(metric run/metrics.jsonl $((epoch * 600)) val_importance_nll) nats"
+  done
+}
 # within NAME VALUE TARGET TOLERANCE: prints the line and remembers a miss.
 misses=0
 within() {

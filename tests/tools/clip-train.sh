@@ -107,6 +107,8 @@ refused 'captions.tsv: line 5: a second title of 2.ppm, which has one in line 3'
 status 3 clip-train pictures "${small[@]}" --steps 1 --on-error skip -o x.h5
 printf 'filepath\ttitle\n1.ppm\ta red thing\n2.ppm\t \n3.ppm\tgreen\n' >pictures/captions.tsv
 refused '2.ppm' clip-train pictures "${small[@]}" --steps 1 -o x.h5
+python3 -c "print('filepath\ttitle\n1.ppm\ta red thing\n2.ppm\tblue\n3.ppm\t' + 60000 * 'a')" >pictures/captions.tsv
+status 0 clip-train -q pictures "${small[@]}" --steps 1 -o x.h5
 usage() {
   local text=$1
   shift

@@ -185,6 +185,12 @@ for k in 1 2 3; do
 done
 status 0 cmp some.csv shards.csv
 status 0 test "$(grep -c '(skipped)$' shards.err)" = 3
+# What should hold pictures and does not is none of them.
+mkdir hollow
+head -c 3000 shapes.h5 >cut.h5
+for bad in hollow cut.h5 vae.h5; do
+  refused "$bad: " img2vec -m vae.h5 set/c/3.ppm $bad --on-error skip -o x.h5
+done
 refused 'set/c/bad.png: ' img2vec -m vae.h5 --files-from names2 -o x.h5
 refused 'set/c/bad.png: ' img2vec -m vae.h5 set -o x.h5
 echo set/none.png >names3
@@ -306,6 +312,18 @@ cp stdout far2.tsv
 status 0 cmp far.tsv far2.tsv
 status 0 cmp far.png far2.png
 status 0 cmp <(img2vec -q -m vit.h5 shapes.h5 --format csv) tokens2.csv
+echo 'the old file' >old.h5
+refused 'nodir/x.tsv' img2vec -m vit.h5 shapes.h5 --attention nodir/x.tsv -o old.h5
+status 0 grep -qx 'the old file' old.h5
+status 0 python3 - <<'P'
+import h5py, numpy, shutil
+shutil.copy("vit.h5", "huge.h5")
+with h5py.File("huge.h5", "r+") as f:
+    for weight in (f["model"][n] for n in f["model"] if n.endswith("weight")):
+        weight[...] = numpy.where(numpy.arange(weight.size).reshape(weight.shape) % 3, 1e38, -1e38)
+        del weight.attrs["xxh3"]
+P
+refused 'huge.h5: its attention in layer 1 is not finite' img2vec -m huge.h5 shapes.h5 --attention x.h5
 "${tower[@]}" --net conv -o conv.h5
 status 0 img2vec -q -m conv.h5 shapes.h5 -o conv.csv
 refused 'conv.h5: this model has no attention' img2vec -m conv.h5 shapes.h5 --attention x.h5

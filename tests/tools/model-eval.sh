@@ -24,6 +24,18 @@ stdout_has '^frechet: [0-9.e-]+ pca:8@[0-9a-f]{16}$'
 stdout_has '^copies_exact: 0 pca'
 cp stdout unseen.out
 status 0 test "$(cut -d: -f1 unseen.out | paste -sd ' ')" = 'features rows reference_rows frechet frechet_limit kernel kernel_standard_error precision recall density coverage nearest nearest_real nearer_prob copying_z copies copies_real copies_exact'
+# Of components that few rows decide it is not said whether the pictures are copies.
+few=(copy.h5 --reference real.h5 --bootstrap 0 --fail-above copying_z=3 --features)
+status 2 model-eval "${few[@]}" pca:10
+stderr_has "no figure 'copying_z': there are "
+status 0 model-eval "${few[@]:0:5}" --features pca:10
+stderr_has '300 reference rows for 10 components fitted to them: too few for nearer_prob and copying_z; give --unseen, 32 rows a component or --features pixels'
+status 0 test "$(grep -c '^nearer_prob\|^copying_z' stdout)" = 0
+for fair in pca:9 pixels 'pca:10 --unseen unseen.h5'; do
+  # shellcheck disable=SC2086  # words are meant
+  status 1 model-eval "${few[@]}" $fair
+  stderr_has 'model-eval: copying_z 1'
+done
 status 0 model-eval noise.h5 --reference real.h5 "${quick[@]}"
 cp stdout noise.out
 is "$(value frechet noise.out) > 3 * $(value frechet unseen.out)"
@@ -235,13 +247,14 @@ stdout_is ''
 status 1 model-eval unseen.h5 --likelihood vae.h5 --fail-above loss=1
 stdout_has '^loss: '
 python3 - <<'P'
-import h5py, shutil
+import h5py, numpy, shutil
 shutil.copy("vae.h5", "huge.h5")
 with h5py.File("huge.h5", "r+") as f:
-    name = next(n for n in f["model"] if n.startswith("encoder") and n.endswith("weight"))
-    f["model"][name][...] = 1e38
-    del f["model"][name].attrs["xxh3"]
+    for weight in (f["model"][n] for n in f["model"] if n.endswith("weight")):
+        weight[...] = numpy.where(numpy.arange(weight.size).reshape(weight.shape) % 3, 1e38, -1e38)
+        del weight.attrs["xxh3"]
 P
+refused 'huge.h5: makes pictures that are not finite' model-eval unseen.h5 --reconstruct huge.h5 --average none
 refused 'huge.h5: its loss of unseen.h5 is not finite' model-eval unseen.h5 --likelihood huge.h5 --average none
 
 python3 - <<'P'

@@ -118,6 +118,10 @@ status 0 bash -c 'set -o pipefail
 mkdir -p pictures && sample vae.h5 -n 4 --format tar | tar -xf - -C pictures
 find pictures -name "*.png" -print0 | sort -z | img2vec -q -m vae.h5 -0 --files-from - --format jsonl >listed.jsonl'
 status 0 test "$(wc -l <listed.jsonl)" = 4
+status 0 bash -c 'set -o pipefail
+find pictures -name "*.png" -print0 | sort -z | img2vec -q -m vae.h5 -0 --files-from - | model-eval - --reference vectors.h5 --bootstrap 0'
+stdout_has '^rows: 4$'
+stdout_has '^reference_rows: 20$'
 # Names of pipes, and two of them.
 status 0 model-eval vectors.h5 --reference stats.h5 --bootstrap 0
 cp stdout named.out

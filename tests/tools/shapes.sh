@@ -1,5 +1,5 @@
 #!/bin/bash
-# Odd shapes through every trainer of pictures, resumption included: pictures that are not square, channel counts
+# Odd shapes through every tool, resumption included: pictures that are not square, channel counts
 # that no file format knows, batches of 1, 3 and 61, kernels of 5x5, last batches that are not full,
 # a data set of one example. Runs stopped after every update end in the bytes of a straight run.
 # shellcheck source=tests/tools/harness.sh
@@ -7,9 +7,10 @@
 
 height=48 width=80
 
-# packed NAME COUNT CHANNELS: pictures of noise.
+# packed NAME COUNT CHANNELS: pictures of noise in two classes.
 packed() {
-  status 0 data-pack -q --synthetic noise --synthetic-count "$2" --image-height $height --image-width $width --image-channels "$3" -o "$1.h5"
+  for ((i = 0; i < $2; i++)); do echo $((i % 2)); done >"$1.txt"
+  status 0 data-pack -q --synthetic noise --labels "$1.txt" --synthetic-count "$2" --image-height $height --image-width $width --image-channels "$3" -o "$1.h5"
 }
 
 # resumed NAME STEPS TOOL OPTION...: a straight run, and one that is stopped after every update.
@@ -65,6 +66,16 @@ through() {
   status 0 model-eval "$name.h5" --reconstruct "$name.model.h5" --batch-size 2
   stdout_has '^ssim: '
   status 0 model-eval "$name.h5" --likelihood "$name.model.h5" --draws 2
+  if [ "$count" -gt 1 ]; then
+    status 0 model-eval "$name.h5" --reference "$name.h5" --bootstrap 2 --control
+    stdout_has '^control_frechet: '
+    status 0 model-eval "$name.h5" --probe "$name.h5" -j 1
+    cp stdout "$name.probe"
+    status 0 model-eval "$name.h5" --probe "$name.h5" -j 3
+    stdout_is "$(cat "$name.probe")\n"
+    status 0 model-eval --baselines "$name.h5"
+    stdout_has '^context_histogram_bits: '
+  fi
 }
 
 # adversaries NAME COUNT CHANNELS BATCH STEPS OPTION..., and noised: the same of the others.
@@ -94,6 +105,15 @@ status 0 vae-train -q wide.h5 --net fc --hidden-dim 9 --likelihood gaussian --st
 status 0 test "$(od -An -tu1 -j25 -N1 drawn/samples/step-00000001.png | tr -d ' ')" = 2
 through one 1 3 61 3 "${conv[@]}" --kernel-size 3
 through only 1 1 1 3 --net fc --hidden-dim 5
+
+# Towers, by captions in slices and with convolutions, and what they see.
+tower=(--projection-dim 4 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 --vocab-size 300 --context-length 9)
+status 0 data-pack -q --synthetic shapes --synthetic-count 13 --image-height $height --image-width $width -o captioned.h5
+status 0 clip-train -q captioned.h5 "${tower[@]}" --patch-size 16 --embed-dim 8 --depth 1 --num-heads 2 --batch-size 6 --grad-accum-steps 3 --steps 3 -o tower.h5
+status 0 model-eval captioned.h5 --reference captioned.h5 --features tower.h5 --bootstrap 0
+status 0 clip-train -q captioned.h5 "${tower[@]}" --net conv --channels 4,6 --batch-size 5 --steps 3 -o tower.h5
+status 0 clip-train -q seven.h5 --targets labels --net conv --channels 4,6 --batch-size 3 --steps 2 -o tower.h5
+status 0 model-eval seven.h5 --probe seven.h5 --features tower.h5
 
 # Small pictures in colour: the default works with a last batch of one and with batches of one.
 height=8 width=8

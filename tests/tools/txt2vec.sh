@@ -69,7 +69,9 @@ assert numpy.abs(numpy.linalg.norm(units, axis=1) - 1).max() < 1e-6
 P
 status 0 txt2vec --model clip.h5 --dtype f16 -o half.h5 'a hat'
 status 0 txt2vec --model clip.h5 'a pixel avatar with a pixel hat and a mint hat and a pink hat on a gray background' -o long.h5
-stderr_has '1 texts do not fit into the 16 tokens of the model and are cut'
+stderr_has ' 1 text does not fit into the 16 tokens of the model and is cut'
+status 0 txt2vec --model clip.h5 -o long.h5 {one,two}' hat and a mint hat and a pink hat and a hat and a hat and a hat and a hat on a gray background'
+stderr_has ' 2 texts do not fit into the 16 tokens of the model and are cut'
 
 # ---- a config file repeats a run
 printf 'model = "clip.h5"\ntext = ["a hat"]\ntemplate = ["a {}", "{}"]\nformat = "csv"\n' >run.toml

@@ -20,17 +20,45 @@ void silence() {
   sentencepiece::logging::SetMinLogLevel(kFatal);
 }
 
+// Its trainer counts the characters of a word in 16 bits, and does not check; folding makes 18 of
+// 3 bytes at most.
+constexpr std::size_t kWordBytes = 4096;
+
+// The text with the first kWordBytes of each word, in whole characters.
+std::string with_short_words(const std::string& text) {
+  std::string kept;
+  std::size_t word = 0;  // bytes of it so far
+  bool cut = false;
+  for (char c : text) {
+    bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    bool begins = (static_cast<unsigned char>(c) & 0xc0) != 0x80;  // a character of UTF-8
+    word = space ? 0 : word + 1;
+    constexpr std::size_t kCharacter = 4;
+    cut = !space && (cut || (begins && word + kCharacter > kWordBytes));
+    if (!cut) kept += c;
+  }
+  return kept;
+}
+
 class Texts : public sentencepiece::SentenceIterator {
  public:
-  explicit Texts(std::span<const std::string> texts) : texts_(texts) {}
+  explicit Texts(std::span<const std::string> texts) : texts_(texts) { take(); }
   bool done() const override { return at_ >= texts_.size(); }
-  void Next() override { ++at_; }
-  const std::string& value() const override { return texts_[at_]; }
+  void Next() override {
+    ++at_;
+    take();
+  }
+  const std::string& value() const override { return text_; }
   sentencepiece::util::Status status() const override { return {}; }
 
  private:
+  void take() {
+    if (!done()) text_ = with_short_words(texts_[at_]);
+  }
+
   std::span<const std::string> texts_;
   std::size_t at_ = 0;
+  std::string text_;
 };
 
 class Backend : public TokenizerBackend {
