@@ -34,6 +34,5 @@ trained() {
 for key in "frechet", "kernel", "precision", "recall", "nearer_prob":
     print(f"  {key}: {json.load(open(sys.argv[1])).get(key)}")' "$name.json"
 }
-trained gan gan-train -q train.h5 --net dcgan --base-channels 32 --loss non-saturating --penalty r1 --lr-schedule constant \
-  --learning-rate 2e-4 --adam-beta1 0.5 --batch-size 64 --ema-decay 0.999 --hflip --val-every 1000
+trained gan gan-train -q train.h5 --preset dcgan-32 --hflip --val-every 1000
 trained unet ddpm-train -q train.h5 --preset unet-32 --hflip --val-every 1000
