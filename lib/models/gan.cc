@@ -50,12 +50,12 @@ Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake, 
   };
   Scope noise = root / "penalty";
   if (c.penalty == "r1") {  // Mescheder et al. 2018, arXiv:1801.04406
-    Expr slope = slopes(discriminate, real);
+    Expr slope = slopes(discriminate, real, scope.replaced());
     return {0.5 * c.gradient_penalty_weight * mean_of_rows(square(slope)), mean_of_rows(slope)};
   }
   Expr points =
       c.penalty == "dragan" ? around_points(noise, real) : between_points(noise, real, fake);
-  Expr slope = slopes(discriminate, points);
+  Expr slope = slopes(discriminate, points, scope.replaced());
   Expr value = mean_of_rows(slope_penalty(slope, c.one_sided_penalty));
   return {c.gradient_penalty_weight * value, mean_of_rows(slope)};
 }
@@ -68,7 +68,8 @@ void add_estimates(const GanConfig& c, const Scope& root, Expr real, Expr fake, 
   if (c.discriminator_norm == "batch") return;
   Scope scope = (root / kDiscriminator).frozen();
   Discriminator discriminate = [&](Expr x) { return gan_discriminate(c, scope, x, label); };
-  Expr slope = mean_of_rows(slopes(discriminate, between_points(root / "penalty", real, fake)));
+  Expr points = between_points(root / "penalty", real, fake);
+  Expr slope = mean_of_rows(slopes(discriminate, points, scope.replaced()));
   terms.push_back({"distance_estimate", c.real ? "units of the vectors" : "pixels in -1..1",
                    difference / max(slope, 1e-12)});
 }

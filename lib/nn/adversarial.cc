@@ -81,10 +81,13 @@ Expr generator_loss(AdversarialLoss loss, Expr fake, Where where) {
   }
 }
 
-Expr slopes(const Discriminator& discriminator, Expr x, Where where) {
+Expr slopes(const Discriminator& discriminator, Expr x, std::span<const Expr> held, Where where) {
   At at(builders::graph_of("slopes", {x}, where), where);
   // Rows do not see each other, so that the slope of the sum holds the slope of each.
-  Expr slope = gradient(reshape(sum(discriminator(x)), {}), x);
+  Expr total = reshape(sum(discriminator(x)), {});
+  std::vector<Expr> apart{x};
+  apart.insert(apart.end(), held.begin(), held.end());
+  Expr slope = held.empty() ? gradient(total, x) : partial_gradient(total, apart)[0];
   std::vector<int> axes;
   for (int axis = 1; axis < x.shape().rank(); ++axis) axes.push_back(axis);
   return reshape(safe_norm(slope, axes), {x.shape()[0]});

@@ -39,8 +39,10 @@ Expr generator_loss(AdversarialLoss loss, Expr fake, Where = Where::here());
 using Discriminator = std::function<Expr(Expr x)>;
 
 // Length of the slope of each row's logit in that row, all axes but the first taken together: [N].
-// Differentiable again.
-Expr slopes(const Discriminator& discriminator, Expr x, Where = Where::here());
+// Differentiable again. `held`: what the discriminator reads that may have been computed from x,
+// such as weights after an update (Scope::replaced); the slope is that in x alone.
+Expr slopes(const Discriminator& discriminator, Expr x, std::span<const Expr> held = {},
+            Where = Where::here());
 
 // How far slopes lie from 1: (slope - 1)^2, or, one-sided, max(slope - 1, 0)^2 (Gulrajani et al.
 // 2017, arXiv:1704.00028; Petzka et al. 2017, arXiv:1709.08894). [N] -> [N]

@@ -231,4 +231,13 @@ Scope Scope::with(std::map<std::string, Expr> values) const {
   return result;
 }
 
+std::vector<Expr> Scope::replaced() const {
+  std::vector<Expr> result;
+  if (!values_) return result;
+  for (const auto& [name, value] : *values_) {
+    if (lies_under(name, path_)) result.push_back(value);
+  }
+  return result;
+}
+
 }  // namespace atelier

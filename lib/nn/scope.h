@@ -82,6 +82,7 @@ class Scope {
   // Reads the parameters that `values` names from these expressions instead: the network as it
   // would be with other weights, through which gradients flow. ShapeError where the type differs.
   Scope with(std::map<std::string, Expr> values) const;
+  std::vector<Expr> replaced() const;  // those expressions, of parameters under this prefix
   // What update() has committed so far under this prefix, in order.
   struct StateUpdate {
     std::string name;

@@ -225,64 +225,75 @@ TEST_CASE("points of a penalty lie where they should") {
   CHECK(least < 0.1);
 }
 
-TEST_CASE("looking one update ahead gives the slope of the loss after a real update") {
-  // The discriminator's update is one of Adam's after three earlier ones; the generator's parameter
-  // moves what both see.
-  const std::int64_t rows = 8;
-  Store store(6);
-  OptimizerArgs args{.adam = {.beta1 = 0.5, .beta2 = 0.9, .eps = 1e-3}};
-  auto fake_of = [](const Scope& root, Expr z) { return tanh(linear(root / "generator", z, 2)); };
-  auto logits_of = [](const Scope& root, Expr x) {
+// A discriminator that is punished for its slopes, at real rows or between both kinds.
+struct Pair {
+  std::int64_t rows = 8;
+  std::string penalty;  // none, real, between
+
+  Expr fake(const Scope& root, Expr z) const { return tanh(linear(root / "generator", z, 2)); }
+  Expr logits(const Scope& root, Expr x) const {
     Scope d = root / "discriminator";
     return reshape(linear(d / "output", tanh(linear(d / "hidden", x, 5)), 1), {rows});
-  };
-  auto discriminator = [&](const Scope& root, Expr x, Expr z) {
-    return mean_of_rows(discriminator_loss(AdversarialLoss::minimax, logits_of(root, x),
-                                           logits_of(root, fake_of(root, z))));
-  };
-  auto generator = [&](const Scope& root, Expr z) {
+  }
+  Expr discriminator_loss(const Scope& root, Expr x, Expr z) const {
+    Expr made = fake(root, z);
+    Expr loss = mean_of_rows(atelier::discriminator_loss(AdversarialLoss::minimax, logits(root, x),
+                                                         logits(root, made)));
+    if (penalty == "none") return loss;
+    Expr slope = slopes([&](Expr at) { return logits(root, at); },
+                        penalty == "real" ? x : 0.5 * (x + made), root.replaced());
+    return loss + 2.0 * mean_of_rows(slope_penalty(slope, false));
+  }
+  Expr generator_loss(const Scope& root, Expr z) const {
     return mean_of_rows(
-        generator_loss(AdversarialLoss::minimax, logits_of(root, fake_of(root, z))));
-  };
+        atelier::generator_loss(AdversarialLoss::minimax, logits(root, fake(root, z))));
+  }
+};
+
+// The discriminator's updates are Adam's after three earlier ones; the generator's parameter moves
+// what both see. From the second update on, weights depend on the rows at which slopes are taken.
+void check_ahead(const Pair& pair, std::int64_t updates) {
+  const std::int64_t rows = pair.rows;
+  Store store(6);
+  OptimizerArgs args{.adam = {.beta1 = 0.5, .beta2 = 0.9, .eps = 1e-3}};
   OracleState state;
-  auto feed = [&] {
-    state.inputs["x"] = testing::dense_of({rows, 2}, normals(rows * 2, "x"));
-    state.inputs["z"] = testing::dense_of({rows, 3}, normals(rows * 3, "z"));
-    state.inputs["rate"] = testing::dense_of({}, {0.05});
-  };
   Graph step;
   {
     Scope root(step, store, Mode::train);
-    Expr loss = discriminator(root, step.input("x", DType::f32, {rows, 2}),
-                              step.input("z", DType::f32, {rows, 3}));
+    Expr loss = pair.discriminator_loss(root, step.input("x", DType::f32, {rows, 2}),
+                                        step.input("z", DType::f32, {rows, 3}));
     Scope part = root / "discriminator";
     apply_optimizer(part, gradient(loss, part.params()), step.input("rate", DType::f32, {}), args);
     state = testing::state_of(store);
-    feed();
+    state.inputs["x"] = testing::dense_of({rows, 2}, normals(rows * 2, "x"));
+    state.inputs["z"] = testing::dense_of({rows, 3}, normals(rows * 3, "z"));
+    state.inputs["rate"] = testing::dense_of({}, {0.05});
     for (int i = 0; i < 3; ++i) run_oracle(step, state);
   }
   Graph graph;
   Scope root(graph, store, Mode::train);
   Expr x = graph.input("x", DType::f32, {rows, 2}), z = graph.input("z", DType::f32, {rows, 3});
-  auto values = look_ahead(
-      root, "discriminator",
-      [&](const Scope& s) {
-        return Objective{discriminator(s, x, z), "", {}};
-      },
-      graph.input("rate", DType::f32, {}), args, 1);
-  Expr after = generator(root.with(values), z);
+  auto ahead = [&](std::int64_t n) {
+    return look_ahead(
+        root, "discriminator",
+        [&](const Scope& s) {
+          return Objective{pair.discriminator_loss(s, x, z), "", {}};
+        },
+        graph.input("rate", DType::f32, {}), args, n);
+  };
+  Expr after = pair.generator_loss(root.with(ahead(updates)), z);
   Scope own = root / "generator";
   std::vector<Expr> grads = gradient(after, own.params());
 
-  // The same by really doing the update, then taking the loss.
+  // The same by really doing the updates, then taking the loss.
   Graph judge;
   Expr later;
   {
     Scope scope(judge, store, Mode::train);
-    later = generator(scope, judge.input("z", DType::f32, {rows, 3}));
+    later = pair.generator_loss(scope, judge.input("z", DType::f32, {rows, 3}));
   }
   auto loss_after = [&](OracleState from) {
-    run_oracle(step, from);
+    for (std::int64_t i = 0; i < updates; ++i) run_oracle(step, from);
     return testing::value_of(later, from)[0];
   };
   CHECK(testing::value_of(after, state)[0] == doctest::Approx(loss_after(state)).epsilon(1e-9));
@@ -298,17 +309,20 @@ TEST_CASE("looking one update ahead gives the slope of the loss after a real upd
       worst = std::max(worst, std::abs(quotient - g[j]) / (std::abs(g[j]) + 1e-3));
     }
   }
-  fmt::print("summary: looking one Adam update ahead against differences: {:.1e}\n", worst);
+  fmt::print("summary: looking {} Adam updates ahead, penalty {}, against differences: {:.1e}\n",
+             updates, pair.penalty, worst);
   CHECK(worst < 1e-5);
+  CHECK(ahead(0).empty());  // no update ahead is the loss itself
+}
 
-  // No update ahead is the loss itself.
-  auto none = look_ahead(
-      root, "discriminator",
-      [&](const Scope& s) {
-        return Objective{discriminator(s, x, z), "", {}};
-      },
-      graph.input("rate", DType::f32, {}), args, 0);
-  CHECK(none.empty());
+TEST_CASE("looking ahead gives the slope of the loss after real updates") {
+  for (const char* penalty : {"none", "real", "between"}) {
+    for (std::int64_t updates : {1, 2, 3}) {
+      CAPTURE(penalty);
+      CAPTURE(updates);
+      check_ahead({.penalty = penalty}, updates);
+    }
+  }
 }
 
 // A unit that never was active has no gradient and no second moment: the slope of its root must not
