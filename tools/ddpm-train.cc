@@ -1,10 +1,12 @@
 // ddpm-train: train diffusion models.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "data/pixels.h"
 #include "eval/baselines.h"
 #include "eval/covariance_baselines.h"
 #include "eval/remarks.h"
@@ -18,6 +20,8 @@ namespace {
 
 // The eigenvectors of a covariance of 3072 numbers (32x32 in colour) take half a minute.
 constexpr std::int64_t kMostWienerColumns = 3072, kMostWienerRows = 5000;
+constexpr std::int64_t kMostScaleRows = 1000;
+constexpr double kLeastScaled = 0.5;
 
 // Mean square error of the best linear denoiser of the data, in units of the model's prediction:
 // fitted to what is trained on and judged on what is held out, if that is something.
@@ -47,6 +51,31 @@ void warn_of_narrow_mlp(const Model& model) {
                    std::to_string(width) + "; expected --embed-dim of at least as many");
 }
 
+// Of three digits or so.
+std::string short_text(double value) {
+  double unit = std::pow(10, std::floor(std::log10(std::max(value, 1e-30))) - 2);
+  return to_text(std::round(value / unit) * unit);
+}
+
+// A factor that is no inverse of the deviation, such as the deviation itself: noise of deviation 1
+// would then hide nothing, or all.
+void warn_of_scale(const TrainData& data) {
+  const Dataset& train = *data.train;
+  if (!train.latents) return;
+  auto some = evenly_spaced(data.train_indices, kMostScaleRows);
+  std::vector<float> values(some.size() * std::size_t(train.height * train.width * train.channels));
+  PixelReader(train).read(some, values);
+  double sum = 0, squares = 0, count = double(values.size());
+  for (float v : values) sum += v, squares += double(v) * v;
+  double deviation = std::sqrt(std::max(squares / count - (sum / count) * (sum / count), 0.0));
+  double scaled = deviation * train.scaling_factor;
+  if (scaled >= kLeastScaled && scaled <= 1 / kLeastScaled) return;
+  logging::warning(train.source + ": scaling_factor " + to_text(train.scaling_factor) +
+                   " makes the deviation of the latents " + short_text(scaled) +
+                   "; expected about 1, as the inverse of their own, " + short_text(deviation) +
+                   ", does");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,6 +99,7 @@ int main(int argc, char** argv) {
     read_train_sets(sources, reading, config, sets);
     fit(model, shape_of(sets, config), tool, config);
     warn_of_narrow_mlp(model);
+    warn_of_scale(sets.data);
 
     Task task = task_of(model, tool, "ddpm-train", sets.train);
     task.started = started;

@@ -36,13 +36,17 @@ struct AdversaryConfig {
     };
   }
 
-  // UsageError for what cannot be meant.
-  void check(const Model& model, const TrainConfig& config) const {
+  // UsageError for what cannot be meant, and for what was typed to no effect.
+  void check(const Model& model, const TrainConfig& config, const Tool& tool) const {
     if (discriminator_learning_rate > 0 && !(config.learning_rate > 0))
       throw UsageError("--discriminator-learning-rate: --learning-rate 0 has no schedule to share");
     Attributes fields = to_attributes(model.fields);
     const std::string& own =
         discriminator_optimizer == "auto" ? optimizer : discriminator_optimizer;
+    for (const char* flag : {"--adam-beta1", "--adam-beta2"}) {
+      if (optimizer == "rmsprop" && own == "rmsprop" && tool.typed(flag))
+        throw UsageError(std::string(flag) + " has no effect with --optimizer rmsprop");
+    }
     bool clips = std::get<double>(*find(fields, "weight_clip")) > 0;
     if (clips && own == "adam" && config.adam_beta1 > 0)
       throw UsageError(
@@ -52,13 +56,25 @@ struct AdversaryConfig {
 
   // Of what is allowed and has done harm: on the ring of eight Gaussians, where the recipe of the
   // paper of unrolling does good, and in the long runs of others (StudioGAN's logs).
-  void warn(const Model& fitted, const TrainConfig& config) const {
+  // `judges`: samples are validated, so that one model can be better than another.
+  void warn(const Model& fitted, const TrainConfig& config, bool judges) const {
     Attributes fields = to_attributes(fitted.fields);
     bool batch_norm = to_text(*find(fields, "discriminator_norm")) == "batch";
-    if (batch_norm && !config.keep_best)
+    bool keeps = config.keep_best && !config.run_dir.empty() && judges;
+    if (batch_norm && !keeps) {
+      logging::warning(std::string(!config.keep_best        ? "--no-keep-best"
+                                   : config.run_dir.empty() ? "no --run-dir"
+                                                            : "--val-samples 0") +
+                       ": with --discriminator-norm batch networks collapse late, and the last "
+                       "ones are all that is kept");
+    }
+    bool bound = std::get<double>(*find(fields, "weight_clip")) > 0 ||
+                 (to_text(*find(fields, "penalty")) != "none" &&
+                  std::get<double>(*find(fields, "gradient_penalty_weight")) > 0);
+    if (to_text(*find(fields, "loss")) == "wasserstein" && !bound)
       logging::warning(
-          "--no-keep-best: with --discriminator-norm batch networks collapse late, and the last "
-          "ones are all that is kept");
+          "--loss wasserstein: nothing bounds the critic's slope, so that its loss is no distance "
+          "and grows without end; expected --penalty gradient or --weight-clip");
     if (std::get<std::int64_t>(*find(fields, "unroll_steps")) == 0) return;
     if (to_text(*find(fields, "loss")) == "non-saturating")
       logging::warning(
@@ -167,6 +183,11 @@ int main(int argc, char** argv) {
   AdversaryConfig adversaries;
   AssessConfig assessment;
   reading.real = true;
+  // As DCGAN has them: with the momentum and the rate that suit likelihoods networks fight in
+  // circles.
+  config.learning_rate = 2e-4;
+  config.adam_beta1 = 0.5;
+  config.lr_schedule = "constant";
   Model model = make_model("gan");
 
   Tool tool("gan-train", "Train a generative adversarial network on pictures or vectors.");
@@ -180,13 +201,13 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
     install_signal_handlers();
-    adversaries.check(model, config);
+    adversaries.check(model, config, tool);
     assessment.check(config);
     check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     fit(model, shape_of(sets, config), tool, config);
-    adversaries.warn(model, config);
+    adversaries.warn(model, config, assessment.val_samples > 0);
 
     Task task = task_of(model, tool, "gan-train", sets.train);
     task.started = started;

@@ -282,6 +282,7 @@ void require_format(const Options& o) {
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
   if (o.num == 0) throw UsageError("--num 0: expected at least 1");
+  if (o.truncation < 0) throw UsageError("--truncation: expected 0 or more");
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);

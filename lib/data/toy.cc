@@ -154,6 +154,11 @@ Toy described_toy(const Attributes& config, const std::string& file) {
   }
   try {
     from_attributes(options.fields(), stated);
+    // As options, zeros are the usual ones; a file says what was drawn.
+    for (const auto& [field, value] : stated) {
+      if (field != "synthetic_seed" && to_text(value) == "0")
+        throw Error(fmt::format("{} 0: expected more", field));
+    }
     return make_toy(options);
   } catch (const Error& error) {
     throw Error(fmt::format("{}: /config: {}", file, error.what()));

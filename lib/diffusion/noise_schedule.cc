@@ -28,7 +28,7 @@ Ends ends_of(const NoiseScheduleArgs& args, Ends usual) {
   double end = args.beta_end == 0 ? usual.end : args.beta_end;
   if (start > 0 && start <= end && end * scale < 1) return {start * scale, end * scale};
   throw UsageError(fmt::format(
-      "beta_start {} and beta_end {}: expected 0 < start <= end < 1 after scaling by {} for {} "
+      "--beta-start {} and --beta-end {}: expected 0 < start <= end < 1 after scaling by {} for {} "
       "timesteps",
       start, end, scale, args.num_timesteps));
 }
@@ -145,7 +145,7 @@ NoiseSchedule make_noise_schedule(const NoiseScheduleArgs& args) {
   std::int64_t least = args.zero_terminal_snr ? 2 : 1;
   if (args.num_timesteps < least) {
     throw UsageError(
-        fmt::format("num_timesteps {}: expected at least {}", args.num_timesteps, least));
+        fmt::format("--num-timesteps {}: expected at least {}", args.num_timesteps, least));
   }
   std::vector<double> levels = levels_of(args);
   if (args.zero_terminal_snr) end_in_noise(levels);

@@ -66,13 +66,14 @@ Expr posterior_kl(Expr mean_difference, Expr posterior_logvar, Expr logvar) {
 void require_args(const NoiseSchedule& schedule, const DiffusionArgs& args) {
   require_prediction_type(schedule, args.prediction_type);
   if (args.loss == DiffusionLoss::hybrid && args.variance_type != VarianceType::learned_range) {
-    throw UsageError("loss hybrid: expected a learned variance, which is what its bound trains");
+    throw UsageError(
+        "--loss hybrid: expected --variance-type learned-range, which is what its bound trains");
   }
   if (!(args.min_snr_gamma >= 0)) {
-    throw UsageError(fmt::format("min_snr_gamma {}: expected 0 or more", args.min_snr_gamma));
+    throw UsageError(fmt::format("--min-snr-gamma {}: expected 0 or more", args.min_snr_gamma));
   }
   if (args.min_snr_gamma > 0 && args.loss == DiffusionLoss::vlb) {
-    throw UsageError("min_snr_gamma with the loss vlb: the bound has weights of its own");
+    throw UsageError("--min-snr-gamma with --loss vlb: the bound has weights of its own");
   }
   if (!(args.clip_x0 >= 0)) {
     throw UsageError(fmt::format("clip_x0 {}: expected 0 or more", args.clip_x0));

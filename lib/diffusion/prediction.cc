@@ -36,7 +36,7 @@ PredictionType parse_prediction_type(std::string_view text) {
 void require_prediction_type(const NoiseSchedule& schedule, PredictionType type) {
   if (type != PredictionType::epsilon || !schedule.zero_terminal_snr()) return;
   throw UsageError(
-      "prediction_type epsilon with zero_terminal_snr: the last timestep is noise alone, which "
+      "--prediction-type epsilon with --zero-terminal-snr: the last timestep is noise alone, which "
       "does "
       "not tell the picture; expected v or x0");
 }

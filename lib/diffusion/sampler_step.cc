@@ -47,8 +47,13 @@ Prediction predicted(const StepArgs& args, const Denoiser& network, const Coeffi
   Expr output = network(twice, broadcast(c.timestep, {2 * rows}));
   Prediction both = split_prediction(output, twice, args.variance_type);
   Expr given = slice(both.pred, 0, 0, rows), free = slice(both.pred, 0, rows, 2 * rows);
-  return {c.guidance * given + c.unguided * free,
-          both.range ? slice(both.range, 0, 0, rows) : Expr{}};
+  Prediction guided{c.guidance * given + c.unguided * free, {}};
+  if (!both.range) return guided;
+  // A mean of the two, exact at both ends: beyond them a range would leave -1..1.
+  Expr share = min(max(c.guidance, 0.0), 1.0);
+  guided.range =
+      share * slice(both.range, 0, 0, rows) + (1.0 - share) * slice(both.range, 0, rows, 2 * rows);
+  return guided;
 }
 
 Expr clipped(const StepArgs& args, Expr x0) {

@@ -19,7 +19,8 @@ struct StepArgs {
   // Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598): the network is called once
   // with 2N rows, x twice; the caller gives the first N their conditions and the others none. With
   // c and u its predictions, s c + (1 - s) u is taken, s the guidance scale of the step: exactly c
-  // at 1, u at 0; the paper's w is s - 1. The range of a learned variance is that of c.
+  // at 1, u at 0; the paper's w is s - 1. The range of a learned variance likewise, but with s
+  // held within 0..1: that of c from 1 on.
   bool guided = false;
 };
 

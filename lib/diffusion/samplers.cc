@@ -11,8 +11,8 @@
 namespace atelier {
 namespace {
 
-// What the network's errors may be multiplied by in the first step, and the level of x0 that
-// sampling starts at where they would be by more.
+// What the network's errors may be multiplied by in a step, and the level of x0 that sampling
+// starts at where the first would multiply them by more.
 constexpr double kLargestGain = 10, kLeastLevel = 1e-4;
 
 struct Level {
@@ -93,11 +93,14 @@ SamplerStep dpm2m_step(const NoiseSchedule& s, std::int64_t index) {
 // A step along eps (which is ddim's), then one from the same place along the mean of the eps at
 // both ends. With d the change of sigma / signal, x / signal + d (eps + eps') / 2 becomes, by x =
 // signal x0 + sigma eps and move = next_signal d, what is written here: it divides by signal in
-// move alone. From a level without signal, where d is infinite, the first step is all there is.
+// move alone. Where the errors of eps' would be multiplied by too much, as from the cold end of a
+// cosine schedule (Karras et al. begin at sigma / signal = 80, where it is 20,000), and from a
+// level without signal, where d is infinite, the first step is all there is.
 void add_heun_steps(const NoiseSchedule& s, std::int64_t index, std::vector<SamplerStep>& steps) {
   SamplerStep first = ddim_step(s, index, index - 1, 0);
-  if (index > 0 && first.signal > 0) {
-    double move = first.next_sigma - first.next_signal * first.sigma / first.signal;
+  // Infinite, or not a number, from a level without signal.
+  double move = first.next_sigma - first.next_signal * first.sigma / first.signal;
+  if (index > 0 && std::abs(move) / 2 <= kLargestGain) {
     first.memo.x0 = first.next_signal;
     first.memo.noise = first.next_sigma - move / 2;
     SamplerStep second = step_between(s, index - 1, index - 1);

@@ -75,8 +75,9 @@ struct SamplerArgs {
 //   dpm2m  DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2): second order in
 //          log(signal / sigma); the first and the last step are of first order
 //   heun   Heun's method on the probability flow of x / signal against sigma / signal (Karras et
-//          al. 2022, arXiv:2206.00364, algorithm 1): two steps here for each timestep but the last
-//          (and but the first with a zero terminal SNR)
+//          al. 2022, arXiv:2206.00364, algorithm 1): two steps here for each timestep but the last,
+//          and but those where half the move would multiply the network's errors by more than 10:
+//          the first of a cosine or sigmoid schedule, or with a zero terminal SNR
 // Throws UsageError for eta outside 0..1 or of another sampler than ddim, for a negative
 // temperature, and for a guidance scale that is not finite.
 std::vector<SamplerStep> sampler_steps(const NoiseSchedule& visited, const SamplerArgs& args);

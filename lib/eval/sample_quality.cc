@@ -48,10 +48,13 @@ std::vector<std::int64_t> every(std::int64_t count) {
   return indices;
 }
 
-// The first rows of a table.
-Table head(Table table, std::int64_t rows) {
-  table.rows = std::min(table.rows, rows);
-  return table;
+// How much of what is real samples reach; nothing of few rows.
+void add_coverage(const Table& real, Table drawn, std::vector<ReportedTerm>& terms) {
+  if (std::min(real.rows, drawn.rows) < kLeastCovered) return;
+  drawn.rows = std::min(drawn.rows, kCovered);
+  Fidelity found = fidelity(real, drawn);
+  terms.push_back({"coverage", "share", found.coverage, TermRole::coverage});
+  terms.push_back({"recall", "share", found.recall});
 }
 
 }  // namespace
@@ -82,7 +85,10 @@ std::vector<ReportedTerm> SampleQuality::judge(std::span<const std::uint8_t> pic
 
 std::vector<ReportedTerm> SampleQuality::judge(std::span<const float> vectors) const {
   if (points_.empty()) return compare(std::as_bytes(vectors), DType::f32);
-  return {{"sliced_wasserstein", "units of the vectors", sliced_wasserstein(vectors, points_)}};
+  std::vector<ReportedTerm> terms{
+      {"sliced_wasserstein", "units of the vectors", sliced_wasserstein(vectors, points_)}};
+  add_coverage(table_of_rows(points_, 2), table_of_rows(vectors, 2), terms);
+  return terms;
 }
 
 std::vector<ReportedTerm> SampleQuality::compare(std::span<const std::byte> given,
@@ -92,10 +98,7 @@ std::vector<ReportedTerm> SampleQuality::compare(std::span<const std::byte> give
   Table rows = space_.rows(drawn);
   std::vector<ReportedTerm> terms{
       {"frechet", space_.name, frechet_distance(all_.moments, moments_of(rows))}};
-  if (std::min(some_->rows, rows.rows) < kLeastCovered) return terms;
-  Fidelity found = fidelity(*some_, head(rows, kCovered));
-  terms.push_back({"coverage", "share", found.coverage, TermRole::coverage});
-  terms.push_back({"recall", "share", found.recall});
+  add_coverage(*some_, std::move(rows), terms);
   return terms;
 }
 

@@ -23,8 +23,8 @@ class SampleQuality {
                 std::int64_t most = 10000);
 
   // The first figure falls as samples get better.
-  // Points in the plane: sliced_wasserstein to at most 2,000 of them, in their units, alone.
-  // All else: frechet, in squared units of the components (Heusel et al. 2017); coverage, the share
+  // Points in the plane: sliced_wasserstein to at most 2,000 of them, in their units. All else:
+  // frechet, in squared units of the components (Heusel et al. 2017). Of both: coverage, the share
   // of at most 2,000 real rows with a sample among their neighbours, which falls as modes are lost
   // (Naeem et al. 2020); recall, the share of them among the samples' neighbours (Kynkaanniemi et
   // al. 2019). The last two are absent for fewer than ten of either.

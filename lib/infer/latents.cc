@@ -16,7 +16,8 @@ namespace {
 
 void require_decoder(const Loaded& model) {
   if (model.data_shape().real)
-    throw Error(fmt::format("{}: this model makes vectors, which are no pictures", model.name()));
+    throw Error(fmt::format("{}: this model makes {}, which are no pictures", model.name(),
+                            model.latent_space() ? "latents" : "vectors"));
   if (latents_are_noise(model)) return;
   if (model.model().decode && model.model().latent_shape) return;
   throw Error(fmt::format("{}: this model has no decoder", model.name()));

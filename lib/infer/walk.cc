@@ -53,12 +53,18 @@ Course course_of(const Loaded& model, const SampleArgs& args) {
     throw UsageError(
         fmt::format("--truncation {}: pictures of this model have no one latent", args.truncation));
   bool clips = args.clip && spec.bounded;
+  if (args.threshold_quantile > 0 && !clips) {
+    throw UsageError(fmt::format(
+        "--threshold-quantile {}: {}, so there is no range to scale into", args.threshold_quantile,
+        spec.bounded ? "--no-clip-x0 clips nothing" : "what is no picture is never clipped"));
+  }
+  bool usual = args.sample_steps == kUsualSteps && spec.schedule.size() < kUsualSteps;
   course.visited =
-      visited_schedule(spec.schedule, {.sample_steps = args.sample_steps,
+      visited_schedule(spec.schedule, {.sample_steps = usual ? 0 : args.sample_steps,
                                        .spacing = parse_timestep_spacing(args.timestep_spacing),
                                        .timesteps = parse_timesteps(args.timesteps),
                                        .prediction_type = spec.args.prediction_type,
-                                       .clipped = clips || args.threshold_quantile > 0});
+                                       .clipped = clips});
   course.step = {.prediction_type = spec.args.prediction_type,
                  .variance_type = spec.args.variance_type,
                  .clip_x0 = clips ? 1.0 : 0.0,

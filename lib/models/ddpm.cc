@@ -156,6 +156,11 @@ std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
   if (c.net == "mlp") add(c.unet.fields(), {});
   if (c.net == "unet") add(c.dit.fields(), {});
   if (c.net == "mlp") add(c.dit.fields(), {"embed_dim", "depth"});
+  if (c.beta_schedule == "cosine" || c.beta_schedule == "sigmoid") {
+    for (const char* name : {"beta_start", "beta_end"})
+      result.emplace_back(name, "--beta-schedule " + c.beta_schedule);
+  }
+  if (!c.class_conditional) result.emplace_back("class_dropout_prob", "no --class-conditional");
   return result;
 }
 
@@ -278,7 +283,9 @@ void DdpmConfig::choose(const DataShape& shape) {
 
 void DdpmConfig::check() const {
   if (class_conditional && num_classes == 0)
-    throw UsageError("--class-conditional: the pictures have no labels");
+    throw UsageError("--class-conditional: the data have no labels");
+  if (class_conditional && class_dropout_prob == 1)
+    throw UsageError("--class-dropout-prob 1: no label is ever seen; expected less");
   if (net == "unet") unet.check(image_height, image_width);
   if (net == "dit") dit.check();
   if (variance_type == "learned-range" && loss == "simple")

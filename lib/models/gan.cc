@@ -167,7 +167,7 @@ void GanConfig::check() const {
         fmt::format("--discriminator-norm {} has no effect with --net mlp", discriminator_norm));
   }
   if (class_conditional && num_classes == 0)
-    throw UsageError("--class-conditional: the pictures have no labels");
+    throw UsageError("--class-conditional: the data have no labels");
   bool with_label = loss == "minimax" || loss == "non-saturating" || loss == "least-squares";
   if (label_smoothing > 0 && !with_label)
     throw UsageError(

@@ -109,7 +109,7 @@ Fields UnetConfig::fields() {
       bind(base_channels, {.name = "base_channels",
                            .help = "unet: channels of the first level",
                            .origin = ho,
-                           .low = 1}),
+                           .low = 2}),
       bind(channel_mult, {"channel_mult",
                           "unet: channels of each level, in base channels; sides are "
                           "halved between levels",
@@ -134,7 +134,7 @@ Fields UnetConfig::fields() {
                      .high = 0.9}),
       bind(time_embedding, {"time_embedding",
                             "unet: order and frequencies of the waves that tell the timestep",
-                            ho,
+                            "DDPM (Ho et al. 2020)",
                             {"ddpm", "openai"}}),
   };
 }

@@ -47,7 +47,7 @@ void check_samples(const Task& task, const TrainConfig& c) {
   parse_grid(c.sample_grid, "--sample-grid");
   if (c.sample_every == 0) return;
   if (c.run_dir.empty()) throw UsageError("--sample-every: needs --run-dir, which holds the grids");
-  if (!task.sample_grid) throw UsageError("--sample-every: this model has no samples to draw");
+  if (!task.sample_grid) throw UsageError("--sample-every: this model draws no pictures");
 }
 
 void check_validation(const Task& task, const TrainConfig& c, bool validates) {

@@ -201,6 +201,11 @@ TEST_CASE("a file of points describes its toy") {
   CHECK(contains(message_of<Error>([&] { described_toy(config, "a.h5"); }),
                  "a.h5: /config: synthetic_std"));
   for (auto& [name, value] : config) {
+    if (name == "synthetic_std") value = 0.0;
+  }
+  CHECK(contains(message_of<Error>([&] { described_toy(config, "a.h5"); }),
+                 "a.h5: /config: synthetic_std 0: expected more"));
+  for (auto& [name, value] : config) {
     if (name == "synthetic_std") value = 10.0;
   }
   CHECK(contains(message_of<Error>([&] { described_toy(config, "a.h5"); }), "no place is left"));

@@ -85,11 +85,13 @@ TEST_CASE("only the rows named are what samples are compared with") {
   CHECK(value_of(of_all.judge(one), "coverage") < 0.2);
 }
 
-TEST_CASE("points in the plane are judged by their sliced Wasserstein distance") {
+TEST_CASE("points in the plane are judged by their sliced Wasserstein distance, and by coverage") {
   std::vector<float> real = normal_rows(500, 2, 1), drawn = normal_rows(300, 2, 2, 1, 3);
   Dataset set = vectors_in(real, 2);
   auto terms = SampleQuality(set, all_of(set)).judge(drawn);
-  REQUIRE(terms.size() == 1);
+  REQUIRE(terms.size() == 3);
+  CHECK(value_of(terms, "coverage") < 0.1);  // the two clouds hardly touch
+  CHECK(value_of(SampleQuality(set, all_of(set)).judge(normal_rows(500, 2, 3)), "coverage") > 0.9);
   CHECK(terms[0].name == "sliced_wasserstein");
   CHECK(terms[0].value == sliced_wasserstein(drawn, real));
   // Moved by (3, 3): the mean of |3 cos a + 3 sin a| over the directions.

@@ -76,6 +76,28 @@ status 0 model-eval drawn.h5 --modes ring.h5
 status 0 ddpm-train shapes.h5 --net mlp --embed-dim 191 --depth 1 --steps 1 -o x.h5
 stderr_has 'net mlp: noise of 192 numbers goes through 191; expected --embed-dim of at least as many'
 rm x.h5
+# ---- models of fewer timesteps than samples usually take: all of them
+few=(--num-timesteps 20 --beta-schedule cosine)
+status 0 ddpm-train -q shapes.h5 --net mlp --embed-dim 192 --depth 1 "${few[@]}" --steps 2 --sample-every 2 --sample-grid 2x2 --run-dir few -o few.h5
+check 'the grid is drawn' test -s few/samples/step-00000002.png
+status 0 sample -q few.h5 -n 2 --format hdf5 -o usual.h5
+status 0 sample -q few.h5 -n 2 --sample-steps 20 --format hdf5 -o all.h5
+status 0 h5diff usual.h5 all.h5 /images
+status 0 interpolate -q few.h5 --seeds 1,2 --frames 3 -o t.png
+status 2 sample few.h5 --sample-steps 21 -o x.png
+stderr_has '21 sampling steps: expected 1 to 20'
+# ---- Heun does not multiply errors from the cold end of a cosine schedule
+status 0 ddpm-train -q shapes.h5 --net mlp --embed-dim 256 --depth 2 --beta-schedule cosine --prediction-type v --steps 300 -o cosine.h5
+for sampler in ddim heun; do status 0 sample -q cosine.h5 -n 64 --sampler $sampler --sample-steps 10 --format hdf5 -o $sampler.h5; done
+check 'no more pixels end at the bounds than with DDIM, or few more' python3 -c 'import h5py, sys
+ends = [float(((x := h5py.File(name)["images"][:]) % 255 == 0).mean()) for name in ("ddim.h5", "heun.h5")]
+print(ends, file=sys.stderr)
+sys.exit(ends[1] > ends[0] + 0.2)'
+# ---- no class is no class, of a learned variance too
+status 0 ddpm-train -q ring.h5 --embed-dim 16 --depth 1 --class-conditional --variance-type learned-range --loss hybrid --class-dropout-prob 0.5 --steps 50 --learning-rate 1e-2 -o range.h5
+status 0 sample -q range.h5 -n 9 --sampler ddpm --sample-steps 20 --guidance-scale 0 -o unguided.h5
+status 0 sample -q range.h5 -n 9 --sampler ddpm --sample-steps 20 --class none -o none.h5
+status 0 h5diff unguided.h5 none.h5 /vectors
 
 # ---- what cannot be meant
 while IFS='|' read -r options text; do
@@ -85,18 +107,26 @@ while IFS='|' read -r options text; do
 done <<'T'
 --loss hybrid|hybrid
 --zero-terminal-snr|epsilon
---min-snr-gamma 5 --variance-type learned-range --loss vlb|min_snr_gamma with the loss vlb
+--min-snr-gamma 5 --variance-type learned-range --loss vlb|--min-snr-gamma with --loss vlb
 --channel-mult 1,2,2,2,2|too small for 4 halvings
 --num-heads 3|--num-heads 3: does not divide
 --channel-mult 1,|--channel-mult '1,': expected numbers
 --net dit --base-channels 8|--base-channels has no effect with --net dit
 --net mlp --num-heads 2|--num-heads has no effect with --net mlp
 --patch-size 2|--patch-size has no effect with --net unet
+--beta-schedule cosine --beta-start 0.1|--beta-start has no effect with --beta-schedule cosine
+--class-dropout-prob 0.2|--class-dropout-prob has no effect with no --class-conditional
+--class-conditional --class-dropout-prob 1|--class-dropout-prob 1: no label is ever seen
+--base-channels 1|--base-channels
 --grad-accum-steps 2 --timestep-sampler loss-second-moment|--grad-accum-steps 2: --timestep-sampler loss-second-moment draws for a whole batch
 T
 status 1 sample straight.h5 --guidance-scale 2 -o x.png
 stderr_has 'straight.h5: --guidance-scale 2: this model knows no classes to guide to'
 status 2 sample classes.h5 --sampler dpm2m --eta 0.5 -o x.png
 status 2 sample classes.h5 --sample-steps 2000 -o x.png
+status 2 sample points.h5 --threshold-quantile 0.9 -o x.csv
+stderr_has '--threshold-quantile 0.9: what is no picture is never clipped'
+status 2 sample classes.h5 --threshold-quantile 0.9 --no-clip-x0 -o x.png
+stderr_has '--threshold-quantile 0.9: --no-clip-x0 clips nothing'
 check 'nothing was written' test ! -e x.h5 -a ! -e x.png
 finish

@@ -33,6 +33,16 @@ stderr_has 'expected --discriminator-learning-rate of about a tenth of --learnin
 stderr_has '--unroll-steps: through --discriminator-norm batch'
 status 0 gan-train shapes.h5 "${small[@]}" --no-keep-best --steps 1 -o last.h5
 stderr_has '--no-keep-best: with --discriminator-norm batch networks collapse late'
+status 0 gan-train shapes.h5 "${net[@]}" --val-samples 16 --steps 1 -o last.h5
+stderr_has 'no --run-dir: with --discriminator-norm batch networks collapse late'
+status 0 gan-train shapes.h5 "${small[@]}" --run-dir unjudged --steps 1 -o last.h5
+stderr_has '--val-samples 0: with --discriminator-norm batch networks collapse late'
+status 0 gan-train shapes.h5 "${net[@]}" --val-samples 16 --run-dir kept --steps 1 -o last.h5
+check 'who keeps the best is not warned' test "$(grep -c 'collapse late' stderr)" = 0
+status 0 gan-train shapes.h5 "${small[@]}" --loss wasserstein --discriminator-norm none --steps 1 -o free.h5
+stderr_has "--loss wasserstein: nothing bounds the critic's slope"
+status 0 gan-train shapes.h5 "${small[@]}" --loss wasserstein --penalty gradient --steps 1 -o bound.h5
+check 'who bounds slopes is not warned' test "$(grep -c 'bounds the critic' stderr)" = 0
 status 0 gan-train shapes.h5 "${small[@]}" --loss minimax --discriminator-norm none --discriminator-learning-rate 1e-4 --unroll-steps 1 --steps 1 -o good.h5
 check 'the recipe of the paper is not warned of' test "$(grep -c unroll-steps stderr)" = 0
 status 0 gan-train -q shapes.h5 "${small[@]}" --instance-noise 0.5 --instance-noise-steps 2 --label-smoothing 0.1 --discriminator-learning-rate 1e-4 --steps 3 -o noisy.h5
@@ -59,6 +69,8 @@ ten, one = h5py.File("ten.h5")["images"][7], h5py.File("seventh.h5")["images"][0
 sys.exit(not (ten == one).all())'
 status 0 gan-train -q shapes.h5 "${small[@]}" --class-conditional --steps 2 -o classes.h5
 status 0 sample -q classes.h5 -n 6 --class 2 --truncation 0.7 -o c.png
+status 2 sample classes.h5 --truncation -1 -o c.png
+stderr_has '--truncation: expected 0 or more'
 status 1 sample classes.h5 --class 3 -o c.png
 stderr_has 'classes.h5: no class 3, it has 0 to 2'
 status 1 sample straight.h5 --class 0 -o c.png
@@ -105,7 +117,7 @@ status 0 sample -q points.h5 -n 40 -o drawn.h5
 status 0 model-eval drawn.h5 --modes ring.h5
 stdout_has '^rows: 40$'
 status 0 gan-train ring.h5 --hidden-dim 8,8 --latent-dim 2 --steps 4 --val-every 2 --run-dir points
-stderr_has 'step 2: samples: sliced_wasserstein '
+check "distance and coverage of points" grep -qE "step 2: samples: sliced_wasserstein [0-9.]+ units of the vectors, coverage [0-9.]+ share" stderr
 status 0 model-info points/best.h5
 status 0 sample points.h5 -n 3 -o drawn.csv
 status 2 sample points.h5 -n 3 -o drawn.xyz
@@ -136,10 +148,12 @@ done <<'T'
 --val-split 0.5 --val-samples 0|--val-split: what is held out judges samples, but --val-samples is 0
 --val-batches 1|--val-batches 1: samples are judged, there is no loss of held-out pictures
 --val-samples 5|--val-samples 5: expected 0 or at least 16
+--optimizer rmsprop --adam-beta1 0.9|--adam-beta1 has no effect with --optimizer rmsprop
+--optimizer rmsprop --adam-beta2 0.9|--adam-beta2 has no effect with --optimizer rmsprop
 T
 data-pack -q --synthetic noise --synthetic-count 9 --image-size 8 -o noise.h5
 status 2 gan-train noise.h5 --class-conditional --steps 1 -o x.h5
-stderr_has '--class-conditional: the pictures have no labels'
+stderr_has '--class-conditional: the data have no labels'
 status 2 gan-train ring.h5 --hflip --steps 1 -o x.h5
 status 1 gan-train noise.h5 --limit 1 --steps 1 -o x.h5
 stderr_has 'noise.h5: expected at least 2 to judge samples by, found 1; --val-samples 0 judges none'

@@ -60,6 +60,14 @@ status 0 ddpm-train -q l.h5 "${dit[@]:0:10}" --batch-size 48 --prediction-type x
 check 'latents are noised at deviation 1' python3 -c 'import json, sys
 loss = [json.loads(line)["loss"] for line in open("x0.jsonl") if "\"loss\"" in line and "epoch" in line][0]
 sys.exit(abs(loss - 1) > 0.1)'
+# A factor that is the deviation, not its inverse.
+python3 -c 'import h5py, shutil
+shutil.copy("l.h5", "wrong.h5")
+h5py.File("wrong.h5", "a")["latents"].attrs["scaling_factor"] = 4.0'
+status 0 ddpm-train wrong.h5 "${dit[@]}" --steps 1 -o new.h5
+stderr_has 'wrong.h5: scaling_factor 4 makes the deviation of the latents 15.9; expected about 1'
+status 0 ddpm-train l.h5 "${dit[@]}" --steps 1 -o new.h5
+check 'the right factor is not warned of' test "$(grep -c 'makes the deviation' stderr)" = 0
 full=(l.h5 "${dit[@]}" --steps 5 --ema-decay 0.9)
 status 0 ddpm-train -q "${full[@]}" --run-dir straight -o straight.h5
 for attempt in $(seq 20); do

@@ -83,7 +83,7 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
          r.config.output = "x.h5";
          r.config.sample_every = 5;
        }},
-      {"--sample-every: this model has no samples",
+      {"--sample-every: this model draws no pictures",
        [](Run& r) {
          r.config.sample_every = 5;
          r.task.sample_grid = nullptr;
