@@ -10,6 +10,7 @@
 #include "infer/latents.h"
 #include "infer/points.h"
 #include "io/picture_sink.h"
+#include "row_output.h"
 
 using namespace atelier;
 
@@ -32,6 +33,10 @@ SinkOptions sink_options(const Options& o, const std::string& name, const std::s
           .force = o.force,
           .text = {{"Software", version_line("interpolate")}, {"Model", name}},
           .provenance = {{"model", name}}};
+}
+
+VectorSinkOptions vector_sink_options(const Options& o) {
+  return {.output = o.output.empty() ? "-" : o.output, .format = o.format, .force = o.force};
 }
 
 // As many as a grid holds; of a strip few enough to look at; of a film two or three seconds.
@@ -91,15 +96,27 @@ int draw(const Options& o, const Tool& tool) {
   std::int64_t frames = frames_of(o);
   Way way(points, size,
           {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
+  auto write = [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); };
+  std::int64_t frame = 0;
   DataShape shape = loaded.data_shape();
+  if (shape.real) {
+    if (o.strip || !o.grid.empty())
+      throw UsageError(std::string(o.strip ? "--strip: " : "--grid: ") + loaded.name() +
+                       " makes no pictures");
+    write_rows(loaded, vector_sink_options(o), false, [&](const AddRow& add) {
+      auto give = [&](std::span<const float> row) {
+        std::string id = std::to_string(frame++);
+        add({.values = row, .id = id, .label = -1});
+      };
+      decode_latent_values(loaded, frames, write, give, args);
+    });
+    return kExitDone;
+  }
   std::string grid = o.strip ? std::to_string(frames) + "x1" : o.grid;
   PictureSink sink(sink_options(o, loaded.model().name, grid), shape.height, shape.width,
                    shape.channels);
-  std::int64_t frame = 0;
-  decode_latents(
-      loaded, frames,
-      [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); },
-      [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); }, args);
+  auto give = [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); };
+  decode_latents(loaded, frames, write, give, args);
   sink.finish();
   return kExitDone;
 }
@@ -122,6 +139,15 @@ void check_ends(const Options& o, const Tool& tool) {
   }
 }
 
+// The format of pictures; "" if it is one of vectors.
+std::string picture_format(const Options& o) {
+  try {
+    return format_of(sink_options(o, "", o.grid));
+  } catch (const UsageError&) {
+    return "";
+  }
+}
+
 // Refuses what cannot be meant, before the model is read.
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
@@ -130,7 +156,8 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--extrapolate: expected a factor from 0 to 1000");
   if (o.extrapolate > 0 && o.loop) throw UsageError("--extrapolate and --loop exclude each other");
   if (o.strip && !o.grid.empty()) throw UsageError("--strip and --grid exclude each other");
-  std::string format = format_of(sink_options(o, "", o.grid));
+  require_format(sink_options(o, "", o.grid), vector_sink_options(o));
+  std::string format = picture_format(o);
   if (o.strip && format != "png") throw UsageError("--strip goes with png, not with " + format);
   std::int64_t frames = frames_of(o);
   GridShape grid = parse_grid(o.grid);
@@ -167,8 +194,8 @@ int main(int argc, char** argv) {
               "go on beyond both ends by so many times the distance");
   tool.option("-o,--output", o.output, "FILE",
               "file to write, - for standard output (also if not given)");
-  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},
-              "png: one grid, ppm: one after another; by the suffix");
+  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
+              "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
   tool.flag("--strip", o.strip, "png: all frames in one row");
   tool.option("--grid", o.grid, "WxH", "png: columns and rows; nearly square");
   tool.option("--average", o.average, "NAME",

@@ -14,9 +14,8 @@
 #include "infer/classes.h"
 #include "infer/infer.h"
 #include "infer/inpaint.h"
-#include "io/latents.h"
 #include "io/picture_sink.h"
-#include "io/vector_sink.h"
+#include "row_output.h"
 
 using namespace atelier;
 
@@ -111,7 +110,7 @@ bool labelled(const Loaded& loaded, const Options& o) {
 
 // Rows whose ids are the seeds, given to a sink's add().
 void draw_rows(Loaded& loaded, const Options& o, std::span<const std::int32_t> seeds,
-               const std::function<void(const VectorRow&)>& add) {
+               const AddRow& add) {
   SampleArgs args = sample_args(o);
   bool classes = labelled(loaded, o);
   loaded.sample_values(
@@ -124,46 +123,6 @@ void draw_rows(Loaded& loaded, const Options& o, std::span<const std::int32_t> s
              .label = classes ? class_of(loaded, args.label, seed) : -1});
       },
       args);
-}
-
-void draw_vectors(Loaded& loaded, const Options& o) {
-  std::vector<std::int32_t> seeds = listed_seeds(o);
-  Vectors about;
-  about.dim = loaded.data_shape().channels;
-  about.metric = "l2";
-  about.model = loaded.model().name;
-  about.config = {{"model", loaded.model().name}};
-  about.label_names = loaded.checkpoint().label_names;
-  VectorSink sink(vector_sink_options(o), about, labelled(loaded, o));
-  draw_rows(loaded, o, seeds, [&](const VectorRow& row) { sink.add({&row, 1}); });
-  sink.finish(about);
-}
-
-bool to_hdf5(const Options& o) {
-  try {
-    return format_of(vector_sink_options(o)) == "hdf5";
-  } catch (const UsageError&) {  // a format or suffix of pictures
-    return false;
-  }
-}
-
-void draw_latents(Loaded& loaded, const Options& o, const LatentSpace& space) {
-  if (!to_hdf5(o)) {
-    throw Error(loaded.name() + ": this model makes latents, which are no pictures: expected hdf5");
-  }
-  std::vector<std::int32_t> seeds = listed_seeds(o);
-  DataShape shape = loaded.data_shape();
-  Latents about{.height = shape.height,
-                .width = shape.width,
-                .channels = shape.channels,
-                .space = space,
-                .label_names = loaded.checkpoint().label_names,
-                .config = {{"model", loaded.model().name}},
-                .preprocess = {},
-                .inputs = {}};
-  LatentSink sink(vector_sink_options(o).output, about, labelled(loaded, o), o.force);
-  draw_rows(loaded, o, seeds, [&](const VectorRow& row) { sink.add(row); });
-  sink.finish(about);
 }
 
 // A sink for what is drawn, whose labels are in it where the model has classes. Trajectories are a
@@ -189,11 +148,12 @@ void add_pictures(PictureSink& sink, const Loaded& loaded, std::span<const std::
 
 void draw(Loaded& loaded, const Options& o) {
   if (loaded.data_shape().real) {
-    auto space = loaded.latent_space();
     if (o.diffusion.trajectory > 0)
       throw UsageError("--trajectory: " + loaded.name() + " draws " +
-                       (space ? "latents" : "vectors") + ", which are no pictures");
-    return space ? draw_latents(loaded, o, *space) : draw_vectors(loaded, o);
+                       (loaded.latent_space() ? "latents" : "vectors") + ", which are no pictures");
+    std::vector<std::int32_t> seeds = listed_seeds(o);
+    return write_rows(loaded, vector_sink_options(o), labelled(loaded, o),
+                      [&](const AddRow& add) { draw_rows(loaded, o, seeds, add); });
   }
   // Trajectories are rows of a picture to look at.
   std::vector<std::int32_t> seeds = seeds_of(o, o.diffusion.trajectory > 0 ? 8 : 64);
@@ -264,20 +224,6 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   return data.skipped;
 }
 
-// Whether the model draws pictures or vectors is not known yet.
-void require_format(const Options& o) {
-  try {
-    format_of(sink_options(o, ""));
-  } catch (const UsageError&) {
-    try {
-      format_of(vector_sink_options(o));
-      return;
-    } catch (const UsageError&) {
-    }
-    throw;
-  }
-}
-
 // Refuses what cannot be meant, before the model is read.
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
@@ -286,7 +232,7 @@ void check(const Options& o, const Tool& tool) {
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);
-  require_format(o);
+  require_format(sink_options(o, ""), vector_sink_options(o));
   check_diffusion(tool);
   refuse_overwriting(o.output, paths_of(o.model, o.reconstruct, o.inpaint, o.mask));
   if (tool.typed("split-by") && o.held_out == 0)

@@ -15,9 +15,6 @@ namespace atelier {
 namespace {
 
 void require_decoder(const Loaded& model) {
-  if (model.data_shape().real)
-    throw Error(fmt::format("{}: this model makes {}, which are no pictures", model.name(),
-                            model.latent_space() ? "latents" : "vectors"));
   if (latents_are_noise(model)) return;
   if (model.model().decode && model.model().latent_shape) return;
   throw Error(fmt::format("{}: this model has no decoder", model.name()));
@@ -78,18 +75,26 @@ std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::in
   return latents;
 }
 
-void decode_latents(const Loaded& model, std::int64_t count,
-                    const std::function<void(std::int64_t index, std::span<float> latent)>& write,
+void decode_latents(const Loaded& model, std::int64_t count, const WriteLatent& write,
                     const std::function<void(std::span<const std::uint8_t> picture)>& give,
                     const SampleArgs& args) {
+  if (model.data_shape().real)
+    throw Error(fmt::format("{}: this model makes {}, which are no pictures", model.name(),
+                            model.latent_space() ? "latents" : "vectors"));
+  decode_latent_values(
+      model, count, write, [&](std::span<const float> row) { give(picture_of(model, row)); }, args);
+}
+
+void decode_latent_values(const Loaded& model, std::int64_t count, const WriteLatent& write,
+                          const std::function<void(std::span<const float> row)>& give,
+                          const SampleArgs& args) {
   require_decoder(model);
   if (latents_are_noise(model)) {
     require_deterministic(args);
     // The noise is given: all seeds say is the class.
     const std::vector<std::int32_t> seeds(std::size_t(count), 0);
-    diffuse(model, seeds,
-            [&](std::int64_t, std::span<const float> row) { give(picture_of(model, row)); }, args,
-            {}, {.start = write});
+    diffuse(model, seeds, [&](std::int64_t, std::span<const float> row) { give(row); }, args, {},
+            {.start = write});
     return;
   }
   std::int64_t rows = std::min(args.batch_size, count);
@@ -116,9 +121,8 @@ void decode_latents(const Loaded& model, std::int64_t count,
     write_noise(plan, ids);
     plan.run();
     std::span<const float> y = plan.output("y");
-    std::size_t picture = y.size() / std::size_t(rows);
-    for (std::int64_t i = 0; i < wanted; ++i)
-      give(picture_of(model, y.subspan(std::size_t(i) * picture, picture)));
+    std::size_t made = y.size() / std::size_t(rows);
+    for (std::int64_t i = 0; i < wanted; ++i) give(y.subspan(std::size_t(i) * made, made));
   }
 }
 

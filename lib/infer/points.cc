@@ -70,6 +70,16 @@ std::vector<float> inverted(const Loaded& model, const Item& item, const std::st
   return invert(model, one, {&first, 1}, args);
 }
 
+// A vector or a latent that such a model makes, as data.
+std::vector<float> inverted_row(const Loaded& model, const std::string& source, std::int64_t index,
+                                ReadOptions reading, const SampleArgs& args) {
+  reading.real = true;
+  Dataset rows = read_dataset({&source, 1}, reading);
+  if (index >= rows.size)
+    throw Error(fmt::format("{}: has no row {}, it holds {} from 0", source, index, rows.size));
+  return invert(model, rows, {&index, 1}, args);
+}
+
 }  // namespace
 
 std::vector<float> latents_of_vectors(const Loaded& model, const std::string& input) {
@@ -82,6 +92,8 @@ std::vector<float> latent_of_file(const Loaded& model, const std::string& source
                                   std::int64_t index, const ReadOptions& reading,
                                   const SampleArgs& args) {
   std::int64_t size = latent_size(model);
+  if (model.data_shape().real && latents_are_noise(model))
+    return inverted_row(model, source, index, reading, args);
   std::vector<Input> inputs = identify_all({&source, 1}, reading);
   if (inputs.size() == 1 && kind_of(inputs[0]) == "vectors")
     return row_of_vectors(model, std::move(inputs[0]), index);

@@ -416,6 +416,9 @@ TEST_CASE("what does not suit the model or itself is refused in one line") {
   Loaded vae(small_vae(), store, "");
   CHECK(message_of([&] { invert(vae, data, first, {}); }) ==
         "vae: this is no diffusion model, whose pictures begin as noise");
-  CHECK(message_of([&] { latent_size(Loaded(ring_model(), store, "")); }) ==
-        "known: this model makes vectors, which are no pictures");
+  CHECK(message_of([&] {
+          decode_latents(
+              Loaded(ring_model(), store, ""), 1, [](std::int64_t, std::span<float>) {},
+              [](std::span<const std::uint8_t>) {});
+        }) == "known: this model makes vectors, which are no pictures");
 }

@@ -154,7 +154,17 @@ clip-train -q eight.h5 --targets labels --net conv --channels 4,8 --steps 2 -o c
 refused 'cls.h5: this model has no decoder' interpolate cls.h5 --seeds 1,2 -o x.h5
 data-pack -q --synthetic ring --synthetic-count 50 -o ring.h5
 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 2 -o points.h5
-refused 'points.h5: this model makes vectors, which are no pictures' interpolate points.h5 --seeds 1,2 -o x.h5
+# Vectors: between seeds the ends are their samples, between rows of data what they were, about.
+status 0 interpolate -q points.h5 --seeds 1,2 --frames 3 --sample-steps 20 -o way.h5
+status 0 sample -q points.h5 --seeds 1,2 --sample-steps 20 -o ends.h5
+status 0 interpolate -q points.h5 --from ring.h5 --to ring.h5 --to-index 1 --frames 2 --sample-steps 200 -o back.h5
+check 'ends of ways between vectors' python3 -c 'import h5py, numpy, sys
+way, ends, back, ring = (h5py.File(f"{name}.h5")["vectors"][:] for name in ("way", "ends", "back", "ring"))
+sys.exit(bool(way.shape != (3, 2) or (way[[0, 2]] != ends).any() or abs(back - ring[:2]).max() > 0.01))'
+status 0 interpolate -q points.h5 --seeds 1,2 --frames 3 --sample-steps 5 -o way.csv
+refused 'ring.h5: has no row 50, it holds 50 from 0' interpolate points.h5 --from ring.h5 --to ring.h5 --to-index 50 --sample-steps 5 -o x.h5
+status 2 interpolate points.h5 --seeds 1,2 --strip -o x.png
+stderr_has '--strip: points.h5 makes no pictures'
 vae-train -q shapes.h5 --net conv --channels 8,16 --latent-dim 8 --no-variational --steps 1 -o plain.h5
 refused 'plain.h5: a plain autoencoder (variational false) has no prior' interpolate plain.h5 --seeds 1,2 --format png -o x.h5
 status 0 interpolate plain.h5 --from shapes.h5 --to shapes.h5 --to-index 1 --strip -o plain.png

@@ -155,6 +155,11 @@ status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 1 -o points.h5
 status 2 sample points.h5 --format png -o x.png
 stderr_has '--format png: expected hdf5, npy, fvecs, csv or jsonl for vectors'
 refused 'm.h5: this model makes latents, which are no pictures: expected hdf5' sample m.h5 -n 1 --format csv -o x.h5
+refused 'm.h5: this model makes latents, which are no pictures: expected hdf5' interpolate m.h5 --seeds 1,2 --format csv --frames 2 --sample-steps 2 -o x.h5
+status 0 interpolate -q m.h5 --seeds 1,2 --frames 3 --sample-steps 2 -o way.h5
+status 0 interpolate -q m.h5 --from l.h5 --to l.h5 --to-index 3 --frames 3 --sample-steps 2 -o way.h5
+status 0 model-info way.h5
+stdout_has '^kind: latents$'
 status 2 ddpm-train l.h5 --hflip --steps 1 -o x.h5
 stderr_has 'l.h5: holds latents, --hflip goes with pictures'
 status 2 ddpm-train l.h5 --image-size 8 --steps 1 -o x.h5
