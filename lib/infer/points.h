@@ -12,8 +12,8 @@
 namespace atelier {
 
 // Of a file of kind vectors the row, of any other source the picture of this index, from 0; of
-// diffusion models, of vectors and latents too, by invert(), as `args` says. Error naming the file if it has none, or if the
-// model cannot encode or decode.
+// diffusion models, of vectors and latents too, by invert(), as `args` says. Error naming the file
+// if it has none, or if the model cannot encode or decode.
 std::vector<float> latent_of_file(const Loaded& model, const std::string& source,
                                   std::int64_t index, const ReadOptions& reading,
                                   const SampleArgs& args = {});
