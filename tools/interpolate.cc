@@ -139,15 +139,6 @@ void check_ends(const Options& o, const Tool& tool) {
   }
 }
 
-// The format of pictures; "" if it is one of vectors.
-std::string picture_format(const Options& o) {
-  try {
-    return format_of(sink_options(o, "", o.grid));
-  } catch (const UsageError&) {
-    return "";
-  }
-}
-
 // Refuses what cannot be meant, before the model is read.
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
@@ -156,8 +147,9 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--extrapolate: expected a factor from 0 to 1000");
   if (o.extrapolate > 0 && o.loop) throw UsageError("--extrapolate and --loop exclude each other");
   if (o.strip && !o.grid.empty()) throw UsageError("--strip and --grid exclude each other");
-  require_format(sink_options(o, "", o.grid), vector_sink_options(o));
-  std::string format = picture_format(o);
+  SinkOptions pictures = sink_options(o, "", o.grid);
+  std::string format =
+      of_vectors_alone(pictures, vector_sink_options(o)) ? o.format : format_of(pictures);
   if (o.strip && format != "png") throw UsageError("--strip goes with png, not with " + format);
   std::int64_t frames = frames_of(o);
   GridShape grid = parse_grid(o.grid);

@@ -11,15 +11,16 @@
 
 namespace atelier {
 
-// Throws what format_of() does unless the options are of pictures or of vectors: which of both the
-// model makes is not known before it is read.
-inline void require_format(const SinkOptions& pictures, const VectorSinkOptions& vectors) {
+// Whether the format is one of vectors alone. Throws what format_of() does of pictures if it is
+// one of neither: which of both the model makes is not known before it is read.
+inline bool of_vectors_alone(const SinkOptions& pictures, const VectorSinkOptions& vectors) {
   try {
     format_of(pictures);
+    return false;
   } catch (const UsageError&) {
     try {
       format_of(vectors);
-      return;
+      return true;
     } catch (const UsageError&) {
     }
     throw;

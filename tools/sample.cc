@@ -232,7 +232,11 @@ void check(const Options& o, const Tool& tool) {
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);
-  require_format(sink_options(o, ""), vector_sink_options(o));
+  SinkOptions pictures;
+  pictures.output = o.output.empty() ? "-" : o.output;
+  pictures.format = o.format;
+  pictures.grid = o.grid;
+  of_vectors_alone(pictures, vector_sink_options(o));
   check_diffusion(tool);
   refuse_overwriting(o.output, paths_of(o.model, o.reconstruct, o.inpaint, o.mask));
   if (tool.typed("split-by") && o.held_out == 0)

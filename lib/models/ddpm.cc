@@ -160,6 +160,14 @@ std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
     for (const char* name : {"beta_start", "beta_end"})
       result.emplace_back(name, "--beta-schedule " + c.beta_schedule);
   }
+  if (c.net == "unet") {
+    auto sides = c.unet.sides(std::max(c.image_height, c.image_width));
+    auto looked_over = [&](std::int64_t side) {
+      return std::ranges::find(sides, side) != sides.end();
+    };
+    if (std::ranges::none_of(c.unet.sizes(), looked_over))
+      result.emplace_back("attention_sizes", fmt::format("maps of {}", fmt::join(sides, ", ")));
+  }
   if (!c.class_conditional) result.emplace_back("class_dropout_prob", "no --class-conditional");
   return result;
 }

@@ -150,6 +150,12 @@ std::vector<std::int64_t> UnetConfig::sizes() const {
   return counts(attention_sizes, "--attention-sizes", "16,8");
 }
 
+std::vector<std::int64_t> UnetConfig::sides(std::int64_t side) const {
+  std::vector<std::int64_t> result(widths().size(), side);
+  for (std::size_t i = 1; i < result.size(); ++i) result[i] = (result[i - 1] + 1) / 2;
+  return result;
+}
+
 void UnetConfig::check(std::int64_t height, std::int64_t width) const {
   std::vector<std::int64_t> levels = widths();
   sizes();

@@ -25,6 +25,8 @@ struct UnetConfig {
   Fields fields();
   std::vector<std::int64_t> widths() const;  // channels of each level; UsageError
   std::vector<std::int64_t> sizes() const;   // of attention; UsageError
+  // Longer sides of the maps of each level, of pictures whose longer side is `side`.
+  std::vector<std::int64_t> sides(std::int64_t side) const;
   // UsageError for what cannot be on maps of these sides.
   void check(std::int64_t height, std::int64_t width) const;
 };

@@ -118,6 +118,7 @@ done <<'T'
 --class-dropout-prob 0.2|--class-dropout-prob has no effect with no --class-conditional
 --class-conditional --class-dropout-prob 1|--class-dropout-prob 1: no label is ever seen
 --base-channels 1|--base-channels
+--attention-sizes 5|--attention-sizes has no effect with maps of 8, 4, 2
 --grad-accum-steps 2 --timestep-sampler loss-second-moment|--grad-accum-steps 2: --timestep-sampler loss-second-moment draws for a whole batch
 T
 status 1 sample straight.h5 --guidance-scale 2 -o x.png

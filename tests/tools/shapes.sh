@@ -133,12 +133,12 @@ adversaries gan-grey 2 1 1 2 "${dcgan[@]}"
 adversaries gan-pair 4 2 3 2 "${dcgan[@]}" --kernel-size 5 --loss wasserstein --penalty gradient --discriminator-steps 2
 adversaries gan-alpha 62 4 61 2 "${dcgan[@]}" --loss hinge
 adversaries gan-seven 5 7 3 2 --net mlp --hidden-dim 4
-unet=(--net unet --base-channels 4 --channel-mult '1,1,2' --attention-sizes 12)
+unet=(--net unet --base-channels 4 --channel-mult '1,1,2' --attention-sizes 20)
 noised ddpm-grey 2 1 1 2 "${unet[@]}"
 noised ddpm-pair 4 2 3 2 "${unet[@]}" --prediction-type v --beta-schedule cosine
 noised ddpm-seven 5 7 3 2 "${unet[@]}" --variance-type learned-range --loss hybrid
 noised ddpm-patches 62 4 61 2 --net dit --patch-size 9 --embed-dim 8 --depth 1 --num-heads 2
 height=9 width=13
 adversaries gan-odd 7 3 3 3 "${dcgan[@]}"
-noised ddpm-odd 7 3 3 3 "${unet[@]}"
+noised ddpm-odd 7 3 3 3 --net unet --base-channels 4 --channel-mult '1,1,2' --attention-sizes 7
 finish
