@@ -1,6 +1,8 @@
 set(sanitizer_options
   "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks.txt:print_suppressions=0")
-# tests/<floor>/*.cc become the program <floor>_test, linked to that floor and those it may include.
+# tests/<floor>/*.cc become the program <floor>_test, linked to that floor and those it may include,
+# and to these, which run what it builds.
+set(diffusion_test_floors kernels compile run)
 file(STRINGS ${PROJECT_SOURCE_DIR}/tests/floors.txt floor_rows REGEX "^[a-z]+:")
 foreach(row IN LISTS floor_rows)
   string(REGEX MATCH "^[a-z]+" floor ${row})
@@ -14,7 +16,7 @@ foreach(row IN LISTS floor_rows)
     target_link_libraries(${floor}_test PRIVATE atelier_flags OpenMP::OpenMP_CXX hwy::hwy
       ${io_libraries} ${data_libraries} Eigen3::Eigen
       tomlplusplus::tomlplusplus doctest::doctest dl)
-    foreach(used IN LISTS floor below)
+    foreach(used IN LISTS floor below ${floor}_test_floors)
       get_target_property(type floor_${used} TYPE)
       if(NOT type STREQUAL INTERFACE_LIBRARY)
         target_sources(${floor}_test PRIVATE $<TARGET_OBJECTS:floor_${used}>)

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "train/signals.h"
-#include "train/train_plans.h"
 #include "training_page.h"
 
 using namespace atelier;
@@ -122,13 +121,9 @@ int main(int argc, char** argv) {
       read_train_captions(captions, value_of(clip.fields, "vocab_size"),
                           value_of(clip.fields, "context_length"), reading.on_error, config, sets);
     }
-    model.fit({.height = sets.train.height,
-               .width = sets.train.width,
-               .channels = sets.train.channels,
-               .num_classes = sets.train.num_classes(),
-               .vocab_size = labels ? 0 : sets.captions->tokenizer().vocab_size(),
-               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
-               .source = sets.train.source});
+    DataShape shape = shape_of(sets, config);
+    if (!labels) shape.vocab_size = sets.captions->tokenizer().vocab_size();
+    fit(model, shape, tool, config);
 
     Task task = task_of(model, tool, "clip-train", sets.train);
     task.started = started;
@@ -137,7 +132,6 @@ int main(int argc, char** argv) {
       auto bytes = sets.captions->tokenizer().bytes();
       task.tokenizer.assign(bytes.begin(), bytes.end());
     }
-    int status = train(task, config, sets.data);
-    return status == kExitDone && sets.skipped() ? kExitSkipped : status;
+    return run_task(task, config, sets);
   });
 }

@@ -1,4 +1,4 @@
-// data-pack: pack pictures of any source into one HDF5 file.
+// data-pack: pack pictures of any source, or points of a toy, into one HDF5 file.
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> sources;
   std::string output;
   ReadOptions options;
+  options.real = true;
   bool force = false;
 
   Tool tool("data-pack", "Pack pictures, labels and captions into one HDF5 file.");

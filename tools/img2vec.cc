@@ -147,7 +147,7 @@ void check_places(const Options& o) {
     for (const auto& [other, other_flag] : outputs) {
       if (!path.empty() && path == other && std::string_view(flag) != other_flag)
         throw UsageError(std::string(flag) + " and " + other_flag + " both want " +
-                         (path == "-" ? "standard output" : path));
+                         output_name(path));
     }
   }
 }

@@ -5,19 +5,24 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "cli/tool.h"
+#include "diffusion_options.h"
+#include "infer/classes.h"
 #include "infer/latents.h"
 #include "infer/points.h"
 #include "io/picture_sink.h"
+#include "row_output.h"
 
 using namespace atelier;
 
 namespace {
 
 struct Options {
-  std::string model = "-", output, format, grid, from, to, vectors, seeds, mode, average = "auto";
+  std::string model = "-", output, format, grid, from, to, vectors, seeds, mode, label,
+              average = "auto";
   std::int64_t from_index = 0, to_index = 0, frames = -1, batch_size = 64;
   double extrapolate = 0;
   bool strip = false, loop = false, force = false;
+  SampleArgs diffusion;
   ReadOptions reading;
 };
 
@@ -28,6 +33,10 @@ SinkOptions sink_options(const Options& o, const std::string& name, const std::s
           .force = o.force,
           .text = {{"Software", version_line("interpolate")}, {"Model", name}},
           .provenance = {{"model", name}}};
+}
+
+VectorSinkOptions vector_sink_options(const Options& o) {
+  return {.output = o.output.empty() ? "-" : o.output, .format = o.format, .force = o.force};
 }
 
 // As many as a grid holds; of a strip few enough to look at; of a film two or three seconds.
@@ -45,8 +54,19 @@ std::vector<std::int32_t> seeds_of(const Options& o) {
   }
 }
 
+// The class of all frames: a way from one to another would leave what the model has seen. Of seeds
+// that of the first, as sample draws it.
+std::int64_t class_of_frames(const Loaded& loaded, const Options& o) {
+  std::int64_t label = class_named(loaded, o.label);
+  if (label != -1 || !draws_classes(loaded)) return label;
+  if (!o.seeds.empty()) return class_of(loaded, -1, seeds_of(o).front());
+  if (draws_without_class(loaded)) return kNoClass;
+  throw UsageError(loaded.name() + ": draws no pictures without a class; expected --class");
+}
+
 // The points of the way, [K, latent_size], K at least 2.
-std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadOptions& reading) {
+std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadOptions& reading,
+                             const SampleArgs& args) {
   if (!o.seeds.empty()) return latents_of_seeds(loaded, seeds_of(o));
   if (!o.vectors.empty()) {
     std::vector<float> points = latents_of_vectors(loaded, o.vectors);
@@ -54,8 +74,8 @@ std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadO
       throw Error(o.vectors + ": expected at least two vectors to go between");
     return points;
   }
-  std::vector<float> points = latent_of_file(loaded, o.from, o.from_index, reading);
-  std::vector<float> end = latent_of_file(loaded, o.to, o.to_index, reading);
+  std::vector<float> points = latent_of_file(loaded, o.from, o.from_index, reading, args);
+  std::vector<float> end = latent_of_file(loaded, o.to, o.to_index, reading, args);
   points.insert(points.end(), end.begin(), end.end());
   return points;
 }
@@ -63,23 +83,40 @@ std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadO
 int draw(const Options& o, const Tool& tool) {
   Loaded loaded(o.model, o.average);
   std::int64_t size = latent_size(loaded);
+  SampleArgs args = o.diffusion;
+  refuse_diffusion(tool, loaded, args.deterministic_fields());
+  args.batch_size = o.batch_size;
+  args.label = class_of_frames(loaded, o);
   ReadOptions reading = o.reading;
   loaded.prepare(reading, [&](std::string_view flag) { return tool.given(flag); });
-  std::vector<float> points = points_of(loaded, o, reading);
+  std::vector<float> points = points_of(loaded, o, reading, args);
   // Draws of a prior lie on a shell; what encoders give may lie anywhere.
-  std::string mode = !o.mode.empty() ? o.mode : o.seeds.empty() ? "lerp" : "slerp";
+  bool on_shell = !o.seeds.empty() || latents_are_noise(loaded);
+  std::string mode = !o.mode.empty() ? o.mode : on_shell ? "slerp" : "lerp";
   std::int64_t frames = frames_of(o);
   Way way(points, size,
           {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
+  auto write = [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); };
+  std::int64_t frame = 0;
   DataShape shape = loaded.data_shape();
+  if (shape.real) {
+    if (o.strip || !o.grid.empty())
+      throw UsageError(std::string(o.strip ? "--strip: " : "--grid: ") + loaded.name() +
+                       " makes no pictures");
+    write_rows(loaded, vector_sink_options(o), false, [&](const AddRow& add) {
+      auto give = [&](std::span<const float> row) {
+        std::string id = std::to_string(frame++);
+        add({.values = row, .id = id, .label = -1});
+      };
+      decode_latent_values(loaded, frames, write, give, args);
+    });
+    return kExitDone;
+  }
   std::string grid = o.strip ? std::to_string(frames) + "x1" : o.grid;
   PictureSink sink(sink_options(o, loaded.model().name, grid), shape.height, shape.width,
                    shape.channels);
-  std::int64_t frame = 0;
-  decode_latents(
-      loaded, frames,
-      [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); },
-      [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); }, o.batch_size);
+  auto give = [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); };
+  decode_latents(loaded, frames, write, give, args);
   sink.finish();
   return kExitDone;
 }
@@ -110,7 +147,9 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--extrapolate: expected a factor from 0 to 1000");
   if (o.extrapolate > 0 && o.loop) throw UsageError("--extrapolate and --loop exclude each other");
   if (o.strip && !o.grid.empty()) throw UsageError("--strip and --grid exclude each other");
-  std::string format = format_of(sink_options(o, "", o.grid));
+  SinkOptions pictures = sink_options(o, "", o.grid);
+  std::string format =
+      of_vectors_alone(pictures, vector_sink_options(o)) ? o.format : format_of(pictures);
   if (o.strip && format != "png") throw UsageError("--strip goes with png, not with " + format);
   std::int64_t frames = frames_of(o);
   GridShape grid = parse_grid(o.grid);
@@ -120,6 +159,7 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--grid " + o.grid + ": has " + std::to_string(grid.columns * grid.rows) +
                      " cells for " + std::to_string(frames) + " frames");
   }
+  check_diffusion(tool);
   check_ends(o, tool);
   refuse_overwriting(o.output, paths_of(o.model, o.from, o.to, o.vectors));
 }
@@ -137,21 +177,24 @@ int main(int argc, char** argv) {
   tool.option("--vectors", o.vectors, "FILE", "go through all vectors of a file, - for stdin");
   tool.option("--seeds", o.seeds, "LIST", "go through the pictures of these seeds, as 1,7,9");
   tool.choice("--mode", o.mode, {"lerp", "slerp"},
-              "straight or in arcs; slerp between seeds, lerp between others");
+              "straight or in arcs; slerp between seeds and noises, lerp between others");
+  tool.option("--class", o.label, "NAME",
+              "class of all frames: its name, its number from 0, or none; of the first seed");
   tool.option("--frames", o.frames, "N", "how many; 60, 9 of a strip, as many as a grid holds");
   tool.flag("--loop", o.loop, "come back to the beginning, which is not repeated");
   tool.option("--extrapolate", o.extrapolate, "X",
               "go on beyond both ends by so many times the distance");
   tool.option("-o,--output", o.output, "FILE",
               "file to write, - for standard output (also if not given)");
-  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},
-              "png: one grid, ppm: one after another; by the suffix");
+  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
+              "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
   tool.flag("--strip", o.strip, "png: all frames in one row");
   tool.option("--grid", o.grid, "WxH", "png: columns and rows; nearly square");
   tool.option("--average", o.average, "NAME",
               "weights: auto (the first average if there is one), none, or its number");
   tool.option("-b,--batch-size", o.batch_size, "N", "pictures at once; does not change them");
   tool.flag("--force", o.force, "write to a terminal all the same");
+  tool.fields(o.diffusion.deterministic_fields(), "Diffusion");
   tool.fields(except(o.reading.fields(), {"on_error"}), "Reading");  // an end is not skipped
   tool.config_file();
 

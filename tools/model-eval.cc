@@ -12,10 +12,11 @@
 #include "eval/baseline_figures.h"
 #include "eval/class_scores.h"
 #include "eval/figure_names.h"
-#include "eval/importance.h"
 #include "eval/judge.h"
-#include "eval/picture_quality.h"
+#include "eval/modes.h"
 #include "eval/zero_shot.h"
+#include "eval_models.h"
+#include "eval_page.h"
 #include "infer/infer.h"
 #include "infer/rows.h"
 #include "infer/score.h"
@@ -25,53 +26,9 @@ using namespace atelier;
 
 namespace {
 
-struct Options {
-  std::vector<std::string> sources;
-  std::string reference, unseen, features, classifier, nearest, save_stats, probe, retrieval,
-      zero_shot, reconstruct, likelihood, average = "auto", split_by = "name";
-  std::vector<std::string> fail_above, fail_below;
-  std::int64_t bootstrap = 50, seed = 0, neighbors = 10, draws = 0, batch_size = 64;
-  double l2 = 1, held_out = 0;
-  bool control = false, baselines = false, json = false;
-  ReadOptions reading;
-};
-
-// What is said in the end.
-struct Report {
-  Figures figures;
-  std::int64_t skipped = 0;
-
-  void add(const Comparison& comparison) {
-    add(comparison.figures);
-    for (const std::string& remark : comparison.remarks) logging::warning(remark);
-  }
-  void add(const Figures& more) { figures.insert(figures.end(), more.begin(), more.end()); }
-  JudgedSet read(SetInput input, bool of_vectors) {
-    JudgedSet set = read_set(std::move(input), of_vectors);
-    skipped += set.pictures.skipped;
-    return set;
-  }
-  JudgedSet read(const Options& o) { return read(recognise(o.sources, o.reading), false); }
-};
-
-std::vector<std::int64_t> all_rows(std::int64_t count) {
-  std::vector<std::int64_t> rows(std::size_t(count), 0);
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
+using Options = EvalOptions;
 
 // ---- models
-
-using LoadedModel = std::shared_ptr<Loaded>;
-
-// "vae@0123456789abcdef": the model and a digest of the weights in use.
-std::string name_of(const Loaded& loaded) { return loaded.model().name + "@" + loaded.digest(); }
-
-LoadedModel load(const std::string& checkpoint, Options& o, const Tool& tool) {
-  auto loaded = std::make_shared<Loaded>(checkpoint, o.average);
-  loaded->prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
-  return loaded;
-}
 
 // Of --features, if that is a checkpoint; it also says how pictures are prepared.
 LoadedModel load_encoder(Options& o, const Tool& tool) {
@@ -112,7 +69,8 @@ std::vector<std::string> figures_expected(const Options& o, bool by_stats) {
                                        {o.reference.empty() && !o.save_stats.empty(), Job::stats}};
   Compared with{.interval = o.bootstrap > 0, .reference_rows = !o.reference.empty() && !by_stats};
   std::vector<std::string> names;
-  if (!o.likelihood.empty()) return names;  // those are of the model, see require_known_terms
+  // Those are of the model, see require_known_figures().
+  if (!o.likelihood.empty() || !o.denoising.empty()) return names;
   for (const auto& [asked, job] : jobs) {
     std::vector<std::string> more = asked ? figure_names(job, with) : std::vector<std::string>();
     names.insert(names.end(), more.begin(), more.end());
@@ -212,95 +170,12 @@ void save_only(const Options& o, const LoadedModel& encoder, Report& report) {
   report.add({{"features", reference->space.name}, {"rows", reference->set->size()}});
 }
 
-// Rows of DATA that are asked for.
-std::vector<std::int64_t> asked_rows(const Options& o, const Dataset& data) {
-  std::vector<std::int64_t> rows =
-      o.held_out > 0 ? split_dataset(data, o.held_out, o.split_by).held_out : all_rows(data.size);
-  if (rows.empty()) throw Error(data.source + ": no pictures are held out");
-  return rows;
-}
-
-void reconstruct(Options& o, const Tool& tool, Report& report) {
-  LoadedModel model = load(o.reconstruct, o, tool);
-  JudgedSet set = report.read(o);
-  const Dataset& data = set.pictures;
-  std::vector<std::int64_t> rows = asked_rows(o, data);
-  PictureShape shape{data.height, data.width, data.channels};
-  PixelReader pixels(data, model->binarize());
-  std::vector<float> given(std::size_t(pixels.row())), made(given.size());
-  double error = 0, similarity = 0, n = double(rows.size());
-  model->reconstruct(
-      data, rows,
-      [&](std::int64_t i, std::span<const std::uint8_t> picture) {
-        pixels.read({&rows[std::size_t(i)], 1}, given);
-        for (std::size_t k = 0; k < made.size(); ++k) made[k] = float(picture[k]) / 255;
-        error += squared_error(given, made) / n;
-        similarity += ssim(given, made, shape) / n;
-      },
-      o.batch_size);
-  report.add({{"model", name_of(*model)},
-              {"rows", std::int64_t(rows.size())},
-              {"squared_error", error * double(given.size()), "sum of squares/image"},
-              {"mse", error},
-              {"psnr", psnr(error), "dB"},
-              {"ssim", similarity}});
-}
-
-constexpr const char* kImportance = "importance_nll";
-
-// The names of the terms are the model's: they are asked for with one row, before all are scored.
-void require_known_terms(const Options& o, const Loaded& model, const Dataset& data,
-                         std::span<const std::int64_t> rows, std::span<const Bar> bars) {
-  std::vector<std::string> names = {"rows"};
-  if (o.draws > 0) names.emplace_back(kImportance);
-  for (const ScoredTerm& term : validation_terms(model, data, rows.first(1), 1, o.seed))
-    names.push_back(term.name);
-  require_known(bars, names);
-}
-
-void score_likelihood(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
-  LoadedModel model = load(o.likelihood, o, tool);
-  JudgedSet set = report.read(o);
-  std::vector<std::int64_t> rows = asked_rows(o, set.pictures);
-  if (!bars.empty()) require_known_terms(o, *model, set.pictures, rows, bars);
-  report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
-  for (const ScoredTerm& term : validation_terms(*model, set.pictures, rows, o.batch_size, o.seed))
-    report.add({{term.name, term.value, term.unit}});
-  if (o.draws == 0) return;
-  const Model& family = model->model();
-  std::string reason = !family.log_weight ? "this model has no likelihood to sample"
-                       : family.no_prior  ? family.no_prior()
-                                          : "";
-  if (!reason.empty()) throw Error(model->name() + ": " + reason);
-  PixelReader pixels(set.pictures, model->binarize());
-  std::vector<double> nll =
-      importance_nll(family.log_weight, model->store(), set.pictures, pixels, rows,
-                     {.draws = o.draws,
-                      .batch_size = o.batch_size,
-                      .seed = o.seed,
-                      .store_prefix = model->store_prefix()});
-  double mean = std::accumulate(nll.begin(), nll.end(), 0.0) / double(nll.size());
-  if (!std::isfinite(mean))
-    throw Error(model->name() + ": its likelihood of " + set.pictures.source + " is not finite");
-  report.add({{kImportance, mean, "nats/image"}});
-}
-
 void say_baselines(const Options& o, Report& report) {
-  JudgedSet set = report.read(o);
-  const Dataset& data = set.pictures;
-  Split split{all_rows(data.size), {}, 0};
-  std::optional<JudgedSet> unseen;
-  if (o.held_out > 0) split = split_dataset(data, o.held_out, o.split_by);
-  if (o.held_out > 0 && split.held_out.empty())
-    throw Error(data.source + ": no pictures are held out");
-  if (!o.unseen.empty()) unseen = report.read(recognise_other(o.unseen, o.reading), false);
-  const Dataset& judged = unseen ? unseen->pictures : data;
-  std::vector<std::int64_t> rows = unseen           ? all_rows(judged.size)
-                                   : o.held_out > 0 ? split.held_out
-                                                    : split.train;
-  report.add(
-      {{"train_rows", std::int64_t(split.train.size())}, {"rows", std::int64_t(rows.size())}});
-  report.add(baseline_figures(data, split.train, judged, rows));
+  FittedAndJudged sets = read_fitted_and_judged(o, report);
+  report.add({{"train_rows", std::int64_t(sets.fitted_rows.size())},
+              {"rows", std::int64_t(sets.judged_rows.size())}});
+  report.add(baseline_figures(sets.data.pictures, sets.fitted_rows, sets.judged().pictures,
+                              sets.judged_rows));
 }
 
 // ---- the command line
@@ -308,34 +183,40 @@ void say_baselines(const Options& o, Report& report) {
 // Refuses what cannot be meant, before anything is read.
 void check(const Options& o, const Tool& tool) {
   bool compares = !o.reference.empty();
-  const std::string* jobs[] = {&o.reference, &o.probe,       &o.retrieval,
-                               &o.zero_shot, &o.reconstruct, &o.likelihood};
+  const std::string* jobs[] = {&o.reference, &o.probe,       &o.retrieval,  &o.zero_shot,
+                               &o.modes,     &o.reconstruct, &o.likelihood, &o.denoising};
   auto asked = std::count_if(std::begin(jobs), std::end(jobs),
                              [](const std::string* job) { return !job->empty(); });
   asked += o.baselines;
   if (asked > 1)
     throw UsageError(
-        "--reference, --probe, --retrieval, --zero-shot, --reconstruct, --likelihood and "
-        "--baselines exclude each other");
+        "--reference, --probe, --retrieval, --zero-shot, --modes, --reconstruct, --likelihood, "
+        "--denoising and --baselines exclude each other");
   if (!o.save_stats.empty() && !o.classifier.empty() && !compares)
     throw UsageError("--save-stats and --classifier exclude each other without --reference");
   if (asked == 0 && o.classifier.empty() && o.save_stats.empty())
     throw UsageError(
-        "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --reconstruct, "
-        "--likelihood, --classifier, --baselines or --save-stats");
+        "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --modes, "
+        "--reconstruct, --likelihood, --denoising, --classifier, --baselines or --save-stats");
   if (o.sources.empty() && o.reading.synthetic.empty()) throw UsageError("DATA is missing");
-  bool models = !o.reconstruct.empty() || !o.likelihood.empty();
+  bool denoises = !o.denoising.empty();
+  bool models = !o.reconstruct.empty() || !o.likelihood.empty() || denoises;
   const std::pair<const char*, bool> companions[] = {
       {"control", compares},
       {"nearest", compares},
       {"bootstrap", compares},
-      {"unseen", compares || o.baselines},
+      {"unseen", compares || o.baselines || denoises},
       {"features", compares || !o.probe.empty() || !o.zero_shot.empty() || !o.save_stats.empty()},
       {"save-stats", compares || asked == 0},
       {"classifier", compares || asked == 0},
       {"neighbors", !o.probe.empty()},
       {"l2", !o.probe.empty()},
+      {"mode-points", !o.modes.empty()},
+      {"plot", !o.modes.empty()},
       {"draws", !o.likelihood.empty()},
+      {"visited-timesteps", !o.likelihood.empty() || denoises},
+      {"timesteps", denoises},
+      {"inversion-steps", denoises},
       {"held-out", models || o.baselines},
       {"split-by", o.held_out > 0},
   };
@@ -348,13 +229,19 @@ void check(const Options& o, const Tool& tool) {
   if (!o.unseen.empty() && o.held_out > 0)
     throw UsageError("--unseen and --held-out exclude each other");
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
+  for (auto [count, flag] : {std::pair(o.visited_timesteps, "--visited-timesteps"),
+                             {o.inversion_steps, "--inversion-steps"}}) {
+    if (count < 0) throw UsageError(flag + (" " + std::to_string(count)) + ": expected 0 or more");
+  }
   if (o.neighbors < 1) throw UsageError("--neighbors '0': expected at least 1");
+  if (o.mode_points < 1) throw UsageError("--mode-points '0': expected at least 1");
   if (!(o.l2 >= 0)) throw UsageError("--l2: expected a penalty of at least 0");
-  auto inputs = paths_of(o.sources, o.reference, o.unseen, o.features, o.classifier, o.probe,
-                         o.retrieval, o.zero_shot, o.reconstruct, o.likelihood, o.reading.labels);
+  auto inputs =
+      paths_of(o.sources, o.reference, o.unseen, o.features, o.classifier, o.probe, o.retrieval,
+               o.zero_shot, o.modes, o.reconstruct, o.likelihood, o.denoising, o.reading.labels);
   if (std::count(inputs.begin(), inputs.end(), "-") > 1)
     throw UsageError("'-' twice: standard input can be read once");
-  for (const std::string& output : {o.nearest, o.save_stats}) {
+  for (const std::string& output : {o.nearest, o.save_stats, o.plot}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }
   if (!o.nearest.empty() && o.nearest == o.save_stats)
@@ -367,7 +254,10 @@ void check(const Options& o, const Tool& tool) {
                .provenance = {},
                .option = "--nearest"});
   refuse_overwriting(o.nearest, inputs, "--nearest");
+  if (!o.plot.empty() && !o.plot.ends_with(".svg"))
+    throw UsageError("--plot '" + o.plot + "': expected a name ending in .svg");
   refuse_overwriting(o.save_stats, inputs, "--save-stats");
+  refuse_overwriting(o.plot, inputs, "--plot");
 }
 
 void work(Options& o, const Tool& tool, std::span<const Bar> bars, Report& report) {
@@ -380,8 +270,13 @@ void work(Options& o, const Tool& tool, std::span<const Bar> bars, Report& repor
     report.add(
         retrieve(report.read(recognise(o.sources, o.reading), true), read_vector_set(o.retrieval)));
   if (!o.zero_shot.empty()) name_classes(o, encoder, report);
+  if (!o.modes.empty())
+    report.add(judge_modes(report.read(recognise(o.sources, o.reading), true),
+                           read_vector_set(o.modes),
+                           {.least_points = o.mode_points, .plot = o.plot}));
   if (!o.reconstruct.empty()) reconstruct(o, tool, report);
   if (!o.likelihood.empty()) score_likelihood(o, tool, bars, report);
+  if (!o.denoising.empty()) judge_denoising(o, tool, bars, report);
   if (o.baselines) say_baselines(o, report);
   if (o.reference.empty() && !o.save_stats.empty()) save_only(o, encoder, report);
 }
@@ -399,10 +294,18 @@ void declare(Tool& tool, Options& o) {
               "how well vectors find their partners in these, row by row", jobs);
   tool.option("--zero-shot", o.zero_shot, "FILE",
               "accuracy of naming each row's class by the nearest of these vectors of texts", jobs);
+  tool.option(
+      "--modes", o.modes, "FILE",
+      "modes of this toy (data-pack --synthetic ring) that points cover, and their distance", jobs);
   tool.option("--reconstruct", o.reconstruct, "MODEL",
               "errors of what a model makes of the pictures", jobs);
   tool.option("--likelihood", o.likelihood, "MODEL",
-              "the model's own terms: loss, reconstruction, divergence", jobs);
+              "the model's own terms: loss, reconstruction, divergence; of a diffusion model the "
+              "variational bound",
+              jobs);
+  tool.option("--denoising", o.denoising, "MODEL",
+              "errors of a diffusion model by timestep, beside those of the best linear denoiser",
+              jobs);
   tool.option("--classifier", o.classifier, "MODEL",
               "class score and accuracy by a model with classes", jobs);
   tool.flag("--baselines", o.baselines, "what methods without learning reach on the pictures",
@@ -429,9 +332,18 @@ void declare(Tool& tool, Options& o) {
               comparing);
   tool.option("--neighbors", o.neighbors, "N", "that vote in the probe", "Probing");
   tool.option("--l2", o.l2, "X", "penalty of the linear probes", "Probing");
+  tool.option("--mode-points", o.mode_points, "N", "good points that make a mode covered", "Modes");
+  tool.option("--plot", o.plot, "FILE", "drawing (.svg) of the points over the modes", "Modes");
   const char* models = "Models";
   tool.option("--draws", o.draws, "N",
               "importance samples a picture of its likelihood, 0: only the bound", models);
+  tool.option("--visited-timesteps", o.visited_timesteps, "N",
+              "timesteps of each row that a diffusion model is judged at, 0: all", models);
+  tool.option("--timesteps", o.timesteps, "LIST",
+              "with --denoising: timesteps whose errors are told, as 50,250; ten of all", models);
+  tool.option("--inversion-steps", o.inversion_steps, "N",
+              "with --denoising: timesteps of the way to the noise, and of that back; 0: not gone",
+              models);
   tool.option("--held-out", o.held_out, "X", "only the share that --val-split X holds out", models);
   tool.choice("--split-by", o.split_by, {"name", "caption"},
               "with --held-out: what is hashed, as in training", models);

@@ -21,10 +21,11 @@ std::string shape_text(const DatasetInfo& info) {
   return "[" + text + "]";
 }
 
-void print_group(const Hdf5Reader& file, const std::string& path, Attributes& all) {
-  if (!file.is_group(path)) return;
+// Those of a group or dataset, but for its checksum.
+void add_attributes(const Hdf5Reader& file, const std::string& path, Attributes& all) {
+  if (!file.has(path)) return;
   for (const auto& [name, value] : file.attributes(path))
-    all.emplace_back((path == "/" ? "" : path.substr(1) + ".") + name, value);
+    if (name != "xxh3") all.emplace_back((path == "/" ? "" : path.substr(1) + ".") + name, value);
 }
 
 struct Totals {
@@ -66,8 +67,9 @@ int main(int argc, char** argv) {
       std::string kind = file.kind();
       std::int64_t unchecked = check ? file.verify_all() : 0;
       Attributes all{{"file", input}, {"kind", kind.empty() ? std::string("foreign") : kind}};
-      for (const char* group : {"/config", "/preprocess", "/training", "/state", "/inputs"})
-        print_group(file, group, all);
+      for (const char* object :
+           {"/vectors", "/latents", "/config", "/preprocess", "/training", "/state", "/inputs"})
+        add_attributes(file, object, all);
       if (file.has("/tokenizer") && !file.is_group("/tokenizer")) {
         const Attributes about = file.attributes("/tokenizer");
         const Scalar* type = find(about, "type");

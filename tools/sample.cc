@@ -1,5 +1,6 @@
 // sample: pictures from a trained model.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -9,35 +10,54 @@
 #include "base/parse.h"
 #include "cli/tool.h"
 #include "data/dataset.h"
+#include "diffusion_options.h"
+#include "infer/classes.h"
 #include "infer/infer.h"
+#include "infer/inpaint.h"
 #include "io/picture_sink.h"
+#include "row_output.h"
 
 using namespace atelier;
 
 namespace {
 
 struct Options {
-  std::string model = "-", output, format, grid, seeds, reconstruct, average = "auto",
-              split_by = "name";
-  std::int64_t num = -1, batch_size = 64;
-  double held_out = 0;
+  std::string model = "-", output, format, grid, seeds, label, reconstruct, inpaint, mask,
+              average = "auto", split_by = "name";
+  std::int64_t num = -1, batch_size = 64, inpaint_repeats = 1;
+  double held_out = 0, truncation = 1;
+  SampleArgs diffusion;
   bool force = false;
   ReadOptions reading;
 };
 
+// What each seed gives, in order, as PictureSink names it.
+std::vector<std::string> parts_of(const Options& o, const std::string& format) {
+  if (!o.reconstruct.empty()) return {"", "-reconstruction"};
+  std::vector<std::string> parts;
+  // Holes are for people to look at; other programs want what was drawn.
+  if (!o.inpaint.empty() && format == "png") parts.push_back("-kept");
+  for (std::int64_t i = 1; i < o.diffusion.trajectory; ++i)
+    parts.push_back("-" + std::to_string(i));
+  parts.emplace_back();
+  return parts;
+}
+
 SinkOptions sink_options(const Options& o, const std::string& name) {
-  return {.output = o.output.empty() ? "-" : o.output,
-          .format = o.format,
-          .grid = o.grid,
-          .pairs = !o.reconstruct.empty(),
-          .force = o.force,
-          .text = {{"Software", version_line("sample")}, {"Model", name}},
-          .provenance = {{"model", name}}};
+  SinkOptions options{.output = o.output.empty() ? "-" : o.output,
+                      .format = o.format,
+                      .grid = o.grid,
+                      .force = o.force,
+                      .text = {{"Software", version_line("sample")}, {"Model", name}},
+                      .provenance = {{"model", name}}};
+  options.parts = parts_of(o, format_of(options));
+  return options;
 }
 
 // Refuses more pictures than any grid holds, or the cells of one that was asked for.
 void require_cells(const Options& o, std::int64_t pictures) {
-  if (format_of(sink_options(o, "")) == "png") require_grid(pictures);
+  if (format_of(sink_options(o, "")) != "png") return;
+  require_grid(pictures);
   GridShape grid = parse_grid(o.grid);
   std::int64_t cells = grid.columns * grid.rows;
   if (cells == 0 || pictures <= cells) return;
@@ -45,7 +65,8 @@ void require_cells(const Options& o, std::int64_t pictures) {
                    std::to_string(pictures) + " pictures");
 }
 
-std::vector<std::int32_t> listed_seeds(const Options& o) {
+// `usual`: how many, if nothing else says so.
+std::vector<std::int32_t> listed_seeds(const Options& o, std::int64_t usual = 64) {
   if (!o.seeds.empty()) {
     if (o.num >= 0) throw UsageError("-n and --seeds exclude each other");
     try {
@@ -55,7 +76,9 @@ std::vector<std::int32_t> listed_seeds(const Options& o) {
     }
   }
   GridShape grid = parse_grid(o.grid);
-  std::int64_t count = o.num >= 0 ? o.num : grid.columns > 0 ? grid.columns * grid.rows : 64;
+  auto parts = std::int64_t(parts_of(o, "png").size());
+  std::int64_t cells = grid.columns * grid.rows / parts;
+  std::int64_t count = o.num >= 0 ? o.num : cells > 0 ? cells : usual;
   if (count > std::numeric_limits<std::int32_t>::max())
     throw UsageError("--num " + std::to_string(count) + ": there are 2147483647 seeds");
   std::vector<std::int32_t> seeds(std::size_t(count), 0);
@@ -63,23 +86,106 @@ std::vector<std::int32_t> listed_seeds(const Options& o) {
   return seeds;
 }
 
-std::vector<std::int32_t> seeds_of(const Options& o) {
-  std::vector<std::int32_t> seeds = listed_seeds(o);
-  require_cells(o, std::int64_t(seeds.size()));
+std::vector<std::int32_t> seeds_of(const Options& o, std::int64_t usual) {
+  std::vector<std::int32_t> seeds = listed_seeds(o, usual);
+  require_cells(o, std::int64_t(seeds.size() * sink_options(o, "").parts.size()));
   return seeds;
 }
 
-void draw(Loaded& loaded, const Options& o) {
-  std::vector<std::int32_t> seeds = seeds_of(o);
+VectorSinkOptions vector_sink_options(const Options& o) {
+  return {.output = o.output.empty() ? "-" : o.output, .format = o.format, .force = o.force};
+}
+
+SampleArgs sample_args(const Options& o) {
+  SampleArgs args = o.diffusion;
+  args.batch_size = o.batch_size;
+  args.truncation = o.truncation;
+  return args;
+}
+
+// Whether what is drawn is of classes, so that files say which.
+bool labelled(const Loaded& loaded, const Options& o) {
+  return draws_classes(loaded) && o.diffusion.label != kNoClass;
+}
+
+// Rows whose ids are the seeds, given to a sink's add().
+void draw_rows(Loaded& loaded, const Options& o, std::span<const std::int32_t> seeds,
+               const AddRow& add) {
+  SampleArgs args = sample_args(o);
+  bool classes = labelled(loaded, o);
+  loaded.sample_values(
+      seeds,
+      [&](std::int64_t i, std::span<const float> values) {
+        std::int32_t seed = seeds[std::size_t(i)];
+        std::string id = std::to_string(seed);
+        add({.values = values,
+             .id = id,
+             .label = classes ? class_of(loaded, args.label, seed) : -1});
+      },
+      args);
+}
+
+// A sink for what is drawn, whose labels are in it where the model has classes. Trajectories are a
+// row each.
+PictureSink sink_of(const Loaded& loaded, const Options& o, std::size_t seeds, bool with_labels) {
   DataShape shape = loaded.data_shape();
-  PictureSink sink(sink_options(o, loaded.model().name), shape.height, shape.width, shape.channels);
+  SinkOptions options = sink_options(o, loaded.model().name);
+  options.labelled = with_labels;
+  options.label_names = loaded.checkpoint().label_names;
+  if (o.diffusion.trajectory > 0 && format_of(options) == "png")
+    options.grid = std::to_string(options.parts.size()) + "x" + std::to_string(seeds);
+  return PictureSink(options, shape.height, shape.width, shape.channels);
+}
+
+// One picture, or those of a trajectory.
+void add_pictures(PictureSink& sink, const Loaded& loaded, std::span<const std::uint8_t> row,
+                  std::int32_t seed, std::int32_t label) {
+  DataShape shape = loaded.data_shape();
+  auto size = std::size_t(shape.height * shape.width * shape.channels);
+  for (std::size_t at = 0; at < row.size(); at += size)
+    sink.add(row.subspan(at, size), seed, label);
+}
+
+void draw(Loaded& loaded, const Options& o) {
+  if (loaded.data_shape().real) {
+    if (o.diffusion.trajectory > 0)
+      throw UsageError("--trajectory: " + loaded.name() + " draws " +
+                       (loaded.latent_space() ? "latents" : "vectors") + ", which are no pictures");
+    std::vector<std::int32_t> seeds = listed_seeds(o);
+    return write_rows(loaded, vector_sink_options(o), labelled(loaded, o),
+                      [&](const AddRow& add) { draw_rows(loaded, o, seeds, add); });
+  }
+  // Trajectories are rows of a picture to look at.
+  std::vector<std::int32_t> seeds = seeds_of(o, o.diffusion.trajectory > 0 ? 8 : 64);
+  SampleArgs args = sample_args(o);
+  PictureSink sink = sink_of(loaded, o, seeds.size(), labelled(loaded, o));
   loaded.sample(
       seeds,
-      [&](std::int64_t i, std::span<const std::uint8_t> picture) {
-        sink.add(picture, seeds[std::size_t(i)]);
+      [&](std::int64_t i, std::span<const std::uint8_t> row) {
+        std::int32_t seed = seeds[std::size_t(i)];
+        add_pictures(sink, loaded, row, seed, class_of(loaded, args.label, seed));
       },
-      o.batch_size);
+      args);
   sink.finish();
+}
+
+// Returns how many of the given pictures were skipped.
+std::int64_t fill_holes(const Loaded& loaded, const Options& o) {
+  Inpainting given = read_inpainting(loaded, o.inpaint, o.mask, o.reading);
+  std::int64_t count = given.pictures.size;
+  std::vector<std::int32_t> seeds = seeds_of(o, count);
+  PictureSink sink = sink_of(loaded, o, seeds.size(), false);
+  bool kept = format_of(sink_options(o, "")) == "png";
+  inpaint(
+      loaded, given, o.inpaint_repeats, seeds,
+      [&](std::int64_t i, std::span<const std::uint8_t> row) {
+        std::int32_t seed = seeds[std::size_t(i)];
+        if (kept) sink.add(given.kept_of(i % count), seed);
+        add_pictures(sink, loaded, row, seed, -1);
+      },
+      sample_args(o));
+  sink.finish();
+  return given.pictures.skipped;
 }
 
 // Pairs: each picture and the model's reconstruction beside it. Returns how many were skipped.
@@ -122,25 +228,42 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
   if (o.num == 0) throw UsageError("--num 0: expected at least 1");
+  if (o.truncation < 0) throw UsageError("--truncation: expected 0 or more");
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);
-  format_of(sink_options(o, ""));
-  const std::string inputs[] = {o.model, o.reconstruct};
-  refuse_overwriting(o.output, inputs);
+  SinkOptions pictures;
+  pictures.output = o.output.empty() ? "-" : o.output;
+  pictures.format = o.format;
+  pictures.grid = o.grid;
+  of_vectors_alone(pictures, vector_sink_options(o));
+  check_diffusion(tool);
+  refuse_overwriting(o.output, paths_of(o.model, o.reconstruct, o.inpaint, o.mask));
   if (tool.typed("split-by") && o.held_out == 0)
     throw UsageError("--split-by goes with --held-out");
+  if (std::ranges::count(paths_of(o.model, o.reconstruct, o.inpaint, o.mask), "-") > 1)
+    throw UsageError("'-' twice: standard input can be read once only");
+  if (o.inpaint.empty() != o.mask.empty()) throw UsageError("--inpaint and --mask: expected both");
+  if (tool.typed("inpaint-repeats") && o.inpaint.empty())
+    throw UsageError("--inpaint-repeats goes with --inpaint");
+  if (o.inpaint_repeats < 1) throw UsageError("--inpaint-repeats 0: expected at least 1");
   if (!o.reconstruct.empty()) {
     if (!o.seeds.empty()) throw UsageError("--reconstruct and --seeds exclude each other");
-    if (o.reconstruct == "-" && o.model == "-")
-      throw UsageError("MODEL and --reconstruct - both want standard input");
+    for (const char* flag : {"class", "truncation", "inpaint"}) {
+      if (tool.typed(flag))
+        throw UsageError(std::string("--reconstruct and --") + flag + " exclude each other");
+    }
     return;
   }
   if (o.held_out > 0) throw UsageError("--held-out goes with --reconstruct");
+  if (tool.typed("trajectory") && tool.typed("grid"))
+    throw UsageError("--trajectory and --grid exclude each other");
+  listed_seeds(o);
+  if (!o.inpaint.empty()) return;
   for (const BoundField& field : ReadOptions().fields()) {
-    if (tool.typed(field.flag())) throw UsageError(field.flag() + " goes with --reconstruct");
+    if (tool.typed(field.flag()))
+      throw UsageError(field.flag() + " goes with --reconstruct and --inpaint");
   }
-  seeds_of(o);
 }
 
 }  // namespace
@@ -149,16 +272,27 @@ int main(int argc, char** argv) {
   Options o;
   Tool tool("sample", "Draw pictures from a trained model, or reconstruct given ones.");
   tool.operand("MODEL", o.model, "checkpoint, - for standard input", false);
-  tool.option("-n,--num", o.num, "N", "how many; 64, or as many as the grid holds");
+  tool.option("-n,--num", o.num, "N",
+              "how many; 64, 8 with --trajectory, or as many as the grid holds");
   tool.option("--seeds", o.seeds, "LIST",
               "seeds of the pictures, as 0,3-6; seed i is the same picture in any batch");
+  tool.option("--class", o.label, "NAME",
+              "class of all pictures: its name, its number from 0, or none; else they go round");
+  tool.option("--truncation", o.truncation, "X",
+              "factor of the latents; below 1: nearer to the middle, and more alike");
   tool.option("-o,--output", o.output, "FILE",
               "file to write, - for standard output (also if not given)");
-  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar"},
-              "png: one grid, ppm: one after another; by the suffix");
+  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
+              "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
   tool.option("--grid", o.grid, "WxH", "columns and rows of a png grid; nearly square");
   tool.option("--reconstruct", o.reconstruct, "DATA",
               "pairs of these pictures and what the model makes of them");
+  tool.option("--inpaint", o.inpaint, "DATA",
+              "diffusion models: these pictures with holes drawn anew, one a seed, over and over");
+  tool.option("--mask", o.mask, "FILE",
+              "with --inpaint: grey picture, or one each, white where a picture is drawn");
+  tool.option("--inpaint-repeats", o.inpaint_repeats, "N",
+              "with --inpaint: how often each step is gone, so that holes suit what is around");
   tool.option("--held-out", o.held_out, "X",
               "with --reconstruct: only the share that --val-split X holds out");
   tool.choice("--split-by", o.split_by, {"name", "caption"},
@@ -167,6 +301,7 @@ int main(int argc, char** argv) {
               "weights: auto (the first average if there is one), none, or its number");
   tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
   tool.flag("--force", o.force, "write to a terminal all the same");
+  tool.fields(o.diffusion.diffusion_fields(), "Diffusion");
   tool.fields(o.reading.fields(), "Reading");
   tool.config_file();
 
@@ -174,7 +309,13 @@ int main(int argc, char** argv) {
     check(o, tool);
     Loaded loaded(o.model, o.average);
     loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });
-    if (!o.reconstruct.empty()) return reconstruct(loaded, o) > 0 ? kExitSkipped : kExitDone;
+    bool reconstructs = !o.reconstruct.empty();
+    refuse_diffusion(tool, loaded, o.diffusion.diffusion_fields(), !reconstructs);
+    // A variable may be meant for another call.
+    if (!loaded.model().diffusion) o.diffusion = {};
+    if (reconstructs) return reconstruct(loaded, o) > 0 ? kExitSkipped : kExitDone;
+    o.diffusion.label = class_named(loaded, o.label);
+    if (!o.inpaint.empty()) return fill_holes(loaded, o) > 0 ? kExitSkipped : kExitDone;
     draw(loaded, o);
     return kExitDone;
   });

@@ -9,7 +9,6 @@
 #include "eval/baselines.h"
 #include "eval/remarks.h"
 #include "train/signals.h"
-#include "train/train_plans.h"
 #include "training_page.h"
 
 using namespace atelier;
@@ -37,9 +36,7 @@ int main(int argc, char** argv) {
   Tool tool("vae-train", "Train an autoencoder or a variational autoencoder on pictures.");
   declare_data_and_output(tool, sources, config);
   tool.fields(model.fields, "Model");
-  std::vector<std::pair<std::string, Attributes>> presets;
-  for (const Preset& preset : model.presets) presets.emplace_back(preset.name, preset.values);
-  tool.presets(presets);
+  declare_presets(tool, model);
   declare_training_and_reading(tool, config, reading);
 
   return tool.run(argc, argv, [&] {
@@ -49,13 +46,7 @@ int main(int argc, char** argv) {
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     Attributes asked = to_attributes(model.fields);
-    model.fit({.height = sets.train.height,
-               .width = sets.train.width,
-               .channels = sets.train.channels,
-               .num_classes = sets.train.num_classes(),
-               .binary = config.binarize != "none",
-               .least_rows = least_rows(config, std::int64_t(sets.data.train_indices.size())),
-               .source = sets.train.source});
+    fit(model, shape_of(sets, config), tool, config);
     std::string by_pictures = chosen(asked, to_attributes(model.fields));
     if (!by_pictures.empty()) logging::info("chosen by the pictures: " + by_pictures);
 
@@ -65,11 +56,7 @@ int main(int argc, char** argv) {
     if (model.no_prior && !model.no_prior().empty()) task.log_weight = nullptr;
     if (task.log_weight)
       task.latent = [&](const Scope& scope, Expr image) { return model.encode(scope, image, {}); };
-    if (!model.no_prior || model.no_prior().empty())
-      task.sample_grid = [&](Store& store, const std::string& prefix, const std::string& path,
-                             const std::function<bool()>& stop) {
-        return draw_seed_grid(Loaded(model, store, prefix), config.sample_grid, path, stop);
-      };
+    if (!model.no_prior || model.no_prior().empty()) task.sample_grid = seed_grid_of(model, config);
     std::optional<Baselines> base;
     bool binary =
         config.binarize != "none" && to_text(*find(task.config, "likelihood")) == "bernoulli";
@@ -88,7 +75,6 @@ int main(int argc, char** argv) {
       }
       return Judgement{baseline_terms(*base), judge(terms, *base)};
     };
-    int status = train(task, config, sets.data);
-    return status == kExitDone && sets.skipped() ? kExitSkipped : status;
+    return run_task(task, config, sets);
   });
 }

@@ -35,6 +35,10 @@ void throw_errno(const std::filesystem::path& path, std::string_view what, int e
   throw Error(fmt::format("{}: {}: {}", name, what, std::strerror(error)));
 }
 
+std::string input_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+std::string output_name(const std::string& path) { return path == "-" ? "standard output" : path; }
+
 Descriptor open_read(const std::filesystem::path& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw_errno(path, "cannot open", errno);

@@ -38,6 +38,10 @@ class Descriptor {
 // "images.h5: cannot open: No such file or directory" with errno's text.
 [[noreturn]] void throw_errno(const std::filesystem::path& path, std::string_view what, int error);
 
+// What messages call a file that an option or operand names: "-" is standard input or output.
+std::string input_name(const std::string& path);
+std::string output_name(const std::string& path);
+
 Descriptor open_read(const std::filesystem::path& path);  // O_CLOEXEC; throws Error
 void write_all(int fd, std::span<const std::byte> bytes, std::string_view name);
 void write_all(int fd, std::string_view text, std::string_view name);

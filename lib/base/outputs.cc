@@ -50,8 +50,8 @@ bool leads_to_terminal(const std::string& output) {
 
 void refuse_terminal(const std::string& output) {
   if (!leads_to_terminal(output)) return;
-  throw UsageError(fmt::format("{} is a terminal; give -o FILE, a pipe, or --force",
-                               output == "-" ? "standard output" : output));
+  throw UsageError(
+      fmt::format("{} is a terminal; give -o FILE, a pipe, or --force", output_name(output)));
 }
 
 Descriptor open_write(const std::filesystem::path& path, int flags) {

@@ -81,7 +81,16 @@ Augmenter::Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip,
       hflip_(hflip),
       crop_padding_(crop_padding),
       binarize_(binarize),
-      scratch_(std::size_t(dataset.row_bytes())) {}
+      scratch_(std::size_t(dataset.row_bytes())) {
+  const char* flag = hflip                        ? "--hflip"
+                     : crop_padding > 0           ? "--crop-padding"
+                     : binarize != Binarize::none ? "--binarize"
+                                                  : nullptr;
+  if (dataset.real && flag) {
+    throw UsageError(
+        fmt::format("{}: holds {}, {} goes with pictures", dataset.source, dataset.noun(), flag));
+  }
+}
 
 void Augmenter::move(std::int64_t example, std::int64_t epoch, std::span<const std::byte> from,
                      std::span<std::byte> into) const {

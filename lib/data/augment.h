@@ -22,6 +22,8 @@ void binarize(Binarize how, std::uint64_t seed, std::int64_t example, std::int64
 // picture sampled once is the same picture when it is flipped or moved.
 class Augmenter {
  public:
+  // UsageError if vectors or latents are to be changed: what an encoder makes of the mirrored
+  // picture is not the mirrored latent.
   Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip, std::int64_t crop_padding,
             Binarize binarize);
   // `into`: row_bytes of the data set.

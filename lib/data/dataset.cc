@@ -22,13 +22,15 @@ namespace {
 constexpr std::int64_t kMostAhead = std::int64_t{1} << 30;
 
 // Before memory is filled with what it cannot hold: the kernel would end the run, without a word.
-void require_memory(const std::string& what, std::int64_t pictures, std::int64_t row_bytes) {
+void require_memory(const std::string& what, std::int64_t pictures, std::int64_t row_bytes,
+                    std::string_view noun) {
   constexpr std::int64_t kBeside = 2 * sizeof(std::string) + sizeof(std::int32_t);
   double bytes = double(pictures) * double(row_bytes + kBeside);
   std::int64_t available = available_memory();
   if (bytes <= double(available)) return;
-  throw Error(fmt::format("{}: {} pictures take {} in memory, {} are available: data-pack it first",
-                          what, pictures, format_bytes(bytes), format_bytes(double(available))));
+  throw Error(fmt::format("{}: {} {} take {} in memory, {} are available: {}", what, pictures, noun,
+                          format_bytes(bytes), format_bytes(double(available)),
+                          noun == "vectors" ? "one file of f32 is mapped" : "data-pack it first"));
 }
 
 // Of one file of whole pictures, before any of it is read.
@@ -37,7 +39,7 @@ void require_memory(const Input& input, const ReadOptions& options) {
     Hdf5Images images = describe_images(file, options);
     std::int64_t count = options.limit > 0 ? std::min(options.limit, images.count) : images.count;
     if (images.is_float)
-      require_memory(file.name() + ": " + images.path, count, 4 * images.pixels());
+      require_memory(file.name() + ": " + images.path, count, 4 * images.pixels(), images.noun());
   }
 }
 
@@ -51,7 +53,10 @@ Dataset read_prepared(PreparedItems& items) {
       set.width = items.preparer().width();
       set.channels = items.preparer().channels();
       set.dtype = items.preparer().dtype();
-      require_memory(items.source(), std::max<std::int64_t>(items.expected(), 1), set.row_bytes());
+      set.real = items.preparer().real();
+      if (items.latents()) adopt_space(set, *items.latents());
+      require_memory(items.source(), std::max<std::int64_t>(items.expected(), 1), set.row_bytes(),
+                     set.noun());
       std::int64_t ahead = std::max<std::int64_t>(items.expected(), 0) + 1;
       memory->reserve(std::size_t(std::min(ahead, kMostAhead / set.row_bytes() + 1)) *
                       std::size_t(set.row_bytes()));
@@ -74,7 +79,13 @@ Dataset read_prepared(PreparedItems& items) {
 
 }  // namespace
 
+void require_pictures(const Dataset& set, std::string_view what) {
+  if (!set.real) return;
+  throw Error(fmt::format("{}: {} are of pictures, found {}", set.source, what, set.noun()));
+}
+
 std::vector<std::uint8_t> Dataset::picture(std::int64_t index) const {
+  require_pictures(*this, "8-bit views");
   std::span<const std::byte> bytes = image(index);
   std::vector<std::uint8_t> result(std::size_t(height * width * channels));
   auto* values = reinterpret_cast<const float*>(bytes.data());

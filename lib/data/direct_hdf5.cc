@@ -28,8 +28,8 @@ void annotate(Dataset& set, const Hdf5Reader& file, const Hdf5Images& images,
 void use_label_file(Dataset& set, const std::string& path) {
   LabelFile file = read_label_file(path);
   if (file.values.size() != set.names.size()) {
-    throw Error(fmt::format("{}: has {} labels, but {} has {} pictures", path, file.values.size(),
-                            set.source, set.names.size()));
+    throw Error(fmt::format("{}: has {} labels, but {} has {} {}", path, file.values.size(),
+                            set.source, set.names.size(), set.noun()));
   }
   set.labels = std::move(file.values);
   set.label_names = std::move(file.names);
@@ -47,10 +47,18 @@ void cut_to_limit(Dataset& set, std::int64_t limit) {
 
 }  // namespace
 
+void adopt_space(Dataset& set, const LatentSpace& space) {
+  set.latents = true;
+  set.scaling_factor = space.scaling_factor;
+  set.vae = space.vae;
+}
+
 std::uint64_t dataset_digest(const Dataset& set, const std::string& pixel_checksum) {
   std::string text =
       fmt::format("{}[{},{},{},{}] {} {}", name(set.dtype), set.size, set.height, set.width,
                   set.channels, pixel_checksum, xxh3_hex(std::as_bytes(std::span(set.labels))));
+  if (set.real) text += " real";
+  if (set.latents) text += fmt::format(" latents {}", set.scaling_factor);
   return xxh3(std::as_bytes(std::span(text)));
 }
 
@@ -78,6 +86,8 @@ std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& o
   set.width = images.width;
   set.channels = images.channels;
   set.dtype = images.is_float ? DType::f32 : DType::u8;
+  set.real = images.real;
+  if (images.latents) adopt_space(set, *images.latents);
   annotate(set, file, images, options);
   auto mapping = std::make_shared<Mapping>(file.map(images.path));
   set.pixels = mapping->bytes();
@@ -85,7 +95,7 @@ std::optional<Dataset> read_direct(std::span<Input> inputs, const ReadOptions& o
   if (!options.labels.empty()) use_label_file(set, options.labels);
   std::int64_t stored = set.size;
   cut_to_limit(set, options.limit);
-  preparer.adopt(set.height, set.width, set.channels, set.dtype, set.source);
+  preparer.adopt(set.height, set.width, set.channels, set.dtype, set.source, set.real);
   set.preprocess = file.has("/preprocess") ? file.attributes("/preprocess") : preparer.attributes();
   bool known = set.size == stored && !images.checksum.empty();
   set.digest = dataset_digest(set, known ? images.checksum : xxh3_hex(set.pixels));

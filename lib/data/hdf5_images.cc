@@ -1,4 +1,4 @@
-// Pictures, labels, captions and names in HDF5 files.
+// Pictures, vectors, latents, labels, captions and names in HDF5 files.
 #include "data/hdf5_images.h"
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "data/label_file.h"
 #include "data/tsv.h"
+#include "io/vectors.h"
 
 namespace atelier {
 namespace {
@@ -36,8 +37,8 @@ bool is_whole(FileType type) {
 void expect_count(const Hdf5Reader& file, const Hdf5Images& images, const std::string& path,
                   std::size_t found) {
   if (std::int64_t(found) == images.count) return;
-  throw Error(fmt::format("{}: {} has {} entries, but {} has {} pictures", file.name(), path, found,
-                          images.path, images.count));
+  throw Error(fmt::format("{}: {} has {} entries, but {} has {} {}", file.name(), path, found,
+                          images.path, images.count, images.real ? "rows" : "pictures"));
 }
 
 std::vector<std::int32_t> read_labels(const Hdf5Reader& file, const Hdf5Images& images,
@@ -60,11 +61,50 @@ std::vector<std::string> read_texts(const Hdf5Reader& file, const char* path) {
   return file.read_strings(path);
 }
 
+void require_sane(const Hdf5Reader& file, const Hdf5Images& images) {
+  constexpr std::int64_t kMaxExtent = 1 << 20, kMaxValues = 1 << 28;
+  bool sane = std::max({images.height, images.width, images.channels}) <= kMaxExtent &&
+              std::min({images.height, images.width, images.channels}) >= 1 &&
+              images.height * images.width <= kMaxValues / images.channels;
+  if (images.count > 0 && !sane) {
+    throw Error(fmt::format("{}: {}: {} of {}x{}x{} cannot be used", file.name(), images.path,
+                            images.noun(), images.height, images.width, images.channels));
+  }
+}
+
+// Of kind vectors or latents.
+Hdf5Images as_images(const Hdf5Reader& file, const ReadOptions& options, const std::string& kind) {
+  refuse_picture_options(options, file.name(), kind);
+  Hdf5Images images;
+  DatasetInfo info;
+  images.height = images.width = 1;
+  if (kind == "latents") {
+    LatentsInfo latents = describe_latents(file);
+    info = latents.dataset;
+    images.height = latents.height;
+    images.width = latents.width;
+    images.latents = latents.space;
+  } else {
+    info = describe_vectors(file);
+  }
+  images.path = info.path;
+  images.type = info.type;
+  images.is_float = images.real = true;
+  images.contiguous = info.contiguous;
+  images.checksum = info.checksum;
+  images.count = info.dims[0];
+  images.channels = info.dims.back();
+  require_sane(file, images);
+  return images;
+}
+
 }  // namespace
 
 Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   std::string path = options.dataset.empty() ? "/images" : absolute(options.dataset);
   std::string kind = file.kind();  // throws for a newer version
+  bool real = kind == "vectors" || kind == "latents";
+  if (options.real && options.dataset.empty() && real) return as_images(file, options, kind);
   if (options.dataset.empty() && !kind.empty() && kind != "samples") file.require_kind("images");
   if (!file.is_link(path) && (!file.has(path) || file.is_group(path))) {
     throw Error(fmt::format("{}: has no dataset {}{}", file.name(), path,
@@ -92,18 +132,12 @@ Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options) {
   images.height = info.dims[1];
   images.width = info.dims[2];
   images.channels = info.dims.size() == 4 ? info.dims[3] : 1;
-  constexpr std::int64_t kMaxExtent = 1 << 20, kMaxValues = 1 << 28;
-  bool sane = std::max({images.height, images.width, images.channels}) <= kMaxExtent &&
-              std::min({images.height, images.width, images.channels}) >= 1 &&
-              images.height * images.width <= kMaxValues / images.channels;
-  if (images.count > 0 && !sane) {
-    throw Error(fmt::format("{}: {}: pictures of {}x{}x{} cannot be used", file.name(), path,
-                            images.height, images.width, images.channels));
-  }
+  require_sane(file, images);
   return images;
 }
 
 void warn_of_channels_first(const Hdf5Reader& file, const Hdf5Images& images) {
+  if (images.real) return;
   if ((images.height == 1 || images.height == 3 || images.height == 4) && images.channels > 4) {
     logging::warning(
         fmt::format("{}: {} looks like channels first; [N,H,W,C] is expected, so it is read as "
@@ -128,15 +162,16 @@ bool check_pictures(const Hdf5Reader& file, const Hdf5Images& images, bool skip)
         continue;
       }
       if (!std::isfinite(values[i])) {  // found in the first update, it would be far from its cause
-        throw Error(fmt::format("{}: {}: picture {} holds {}, values must be finite", file.name(),
-                                images.path, first + std::int64_t(i) / images.pixels(), values[i]));
+        throw Error(fmt::format("{}: {}: {} {} holds {}, values must be finite", file.name(),
+                                images.path, images.real ? "row" : "picture",
+                                first + std::int64_t(i) / images.pixels(), values[i]));
       }
       lowest = std::min(lowest, values[i]);
       highest = std::max(highest, values[i]);
     }
   }
-  if (lowest >= float(images.range.low) && highest <= float(images.range.high)) return finite;
-  if (lowest > highest) return finite;  // no number was finite
+  bool within = lowest >= float(images.range.low) && highest <= float(images.range.high);
+  if (within || images.real || lowest > highest) return finite;  // the last: no number was finite
   throw Error(
       fmt::format("{}: {} holds values from {} to {}, expected {} to {}; --value-range "
                   "LOW,HIGH states another range",
@@ -187,8 +222,8 @@ Hdf5Annotations read_annotations(const Hdf5Reader& file, const Hdf5Images& image
     if (!file.has(path)) throw Error(fmt::format("{}: has no dataset {}", file.name(), path));
     found.labels = read_labels(file, images, path);
   }
-  // Datasets of other names are a stranger's; ours belong to /images.
-  if (images.path != "/images") return found;
+  // Datasets of other names are a stranger's; ours belong to /images, /vectors or /latents.
+  if (images.path != "/images" && !images.real) return found;
   if (found.labels.empty() && options.label_dataset.empty() && file.has("/labels")) {
     found.labels = read_labels(file, images, "/labels");
     if (file.has("/meta/label_names")) found.label_names = read_texts(file, "/meta/label_names");

@@ -1,7 +1,9 @@
-// What an HDF5 file holds of pictures, labels, captions and names; private to this floor.
+// What an HDF5 file holds of pictures, vectors or latents, their labels and names; private to this
+// floor.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,22 +11,27 @@
 #include "data/dataset.h"
 #include "data/prepare.h"
 #include "io/hdf5.h"
+#include "io/latents.h"
 
 namespace atelier {
 
 struct Hdf5Images {
-  std::string path;  // "/images"
+  std::string path;  // "/images", "/vectors", "/latents"
   FileType type = FileType::u8;
-  bool is_float = false;  // f32; f16 and bf16, which f32 holds exactly; f64, rounded
-  bool boolean = false;   // false and true, which become 0 and 255
-  ValueRange range;       // of floats; our own files keep them in 0..1
+  bool is_float = false;               // f32; f16 and bf16, which f32 holds exactly; f64, rounded
+  bool real = false;                   // vectors or latents, whose numbers stay as they are
+  bool boolean = false;                // false and true, which become 0 and 255
+  std::optional<LatentSpace> latents;  // of latents
+  ValueRange range;                    // of floats; our own files keep them in 0..1
   bool contiguous = false;
   std::string checksum;
   std::int64_t count = 0, height = 0, width = 0, channels = 0;
   std::int64_t pixels() const { return height * width * channels; }  // of one picture
+  std::string_view noun() const { return noun_of(real, latents.has_value()); }
 };
 
-// Finds and checks the pictures' dataset: --dataset, or /images. Throws Error naming the file.
+// Finds and checks the pictures' dataset: --dataset, or /images; with options.real also /vectors
+// and /latents of files of these kinds. Throws Error naming the file.
 Hdf5Images describe_images(const Hdf5Reader& file, const ReadOptions& options);
 
 // A warning if the pictures look like channels first.

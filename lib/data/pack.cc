@@ -1,4 +1,5 @@
-// Any sources to one HDF5 file of kind images, item by item with flat memory.
+// Any sources to one HDF5 file of kind images, latents to one of theirs, or a toy to one of kind
+// vectors, item by item with flat memory.
 #include <fmt/format.h>
 
 #include <set>
@@ -9,6 +10,9 @@
 #include "data/dataset.h"
 #include "data/prepared_items.h"
 #include "data/source.h"
+#include "data/toy.h"
+#include "io/latents.h"
+#include "io/vector_sink.h"
 
 namespace atelier {
 namespace {
@@ -71,20 +75,87 @@ std::int64_t count_classes(const PreparedItems& items, const std::set<std::int32
   return std::int64_t(items.label_names().empty() ? labels.size() : items.label_names().size());
 }
 
+// The rest of the items, and the first one; f32, which trainers map.
+PackResult pack_latents(PreparedItems& items, Item& item, const ReadOptions& options,
+                        const std::string& output, const Attributes& provenance, bool force) {
+  PackResult result{.height = item.picture.height,
+                    .width = item.picture.width,
+                    .channels = item.picture.channels,
+                    .real = true,
+                    .latents = true};
+  Latents about{.height = result.height,
+                .width = result.width,
+                .channels = result.channels,
+                .space = *items.latents(),
+                .label_names = {},
+                .config = provenance,
+                .preprocess = {},
+                .inputs = {}};
+  LatentSink sink(output, about, items.has_labels(), force);
+  std::set<std::int32_t> labels;
+  do {
+    sink.add({.values = item.values, .id = item.name, .label = item.label});
+    if (item.label >= 0) labels.insert(item.label);
+    ++result.written;
+  } while (items.next(item));
+  about.label_names = items.label_names();
+  about.config.emplace_back("limit", options.limit);
+  about.preprocess = items.preprocess();
+  about.inputs = {{"data", fmt::format("{:016x}", items.digest())}};
+  sink.finish(about);
+  result.skipped = items.skipped();
+  result.classes = count_classes(items, labels);
+  return result;
+}
+
+// The same of a toy.
+PackResult pack_points(PreparedItems& items, Item& item, const ReadOptions& options,
+                       const std::string& output, const Attributes& provenance, bool force) {
+  Toy toy = make_toy(options);
+  PackResult result{.height = 1, .width = 1, .channels = item.picture.channels, .real = true};
+  Vectors about;
+  about.dim = result.channels;
+  about.metric = "l2";
+  about.model = toy.name;
+  VectorSink sink({.output = output, .format = "hdf5", .force = force}, about, items.has_labels());
+  do {
+    VectorRow row{.values = item.values, .id = item.name, .label = item.label};
+    sink.add({&row, 1});
+    ++result.written;
+  } while (items.next(item));
+  about.label_names = items.label_names();
+  about.config = provenance;
+  for (const auto& entry : describe_toy(toy)) about.config.push_back(entry);
+  about.config.emplace_back("synthetic_count", result.written);
+  sink.finish(about);
+  result.skipped = items.skipped();
+  result.classes = toy.modes();
+  return result;
+}
+
 }  // namespace
 
 std::string describe(const PackResult& result) {
-  return fmt::format("{} {} {}x{}x{}, {} {}, {} skipped", result.written,
-                     result.written == 1 ? "picture" : "pictures", result.height, result.width,
-                     result.channels, result.classes, result.classes == 1 ? "class" : "classes",
-                     result.skipped);
+  std::string_view noun = noun_of(result.real, result.latents);
+  if (result.written == 1) noun.remove_suffix(1);
+  std::string shape = noun.starts_with("vector")
+                          ? fmt::format("of {}", result.channels)
+                          : fmt::format("{}x{}x{}", result.height, result.width, result.channels);
+  return fmt::format("{} {} {}, {} {}, {} skipped", result.written, noun, shape, result.classes,
+                     result.classes == 1 ? "class" : "classes", result.skipped);
 }
 
-PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& options,
+PackResult pack_dataset(std::span<const std::string> sources, const ReadOptions& given,
                         const std::string& output, const Attributes& provenance, bool force) {
-  PreparedItems items(identify_all(sources, options), options);
+  ReadOptions options = given;
+  std::vector<Input> inputs = identify_all(sources, options);
+  // Files of vectors need no packing.
+  options.real = is_toy(options.synthetic) || kind_of(inputs[0]) == "latents";
+  PreparedItems items(std::move(inputs), options);
   Item item;
   items.next(item);  // throws if there is none
+  if (item.latent) return pack_latents(items, item, options, output, provenance, force);
+  if (item.real) return pack_points(items, item, options, output, provenance, force);
   const Preparer& preparer = items.preparer();
   PackResult result{
       .height = preparer.height(), .width = preparer.width(), .channels = preparer.channels()};

@@ -91,7 +91,7 @@ std::int64_t PictureReader::given() const { return impl_->items.given(); }
 std::int64_t PictureReader::skipped() const { return impl_->items.skipped(); }
 
 std::vector<std::string> read_names(const std::string& list, bool zero_ended) {
-  const std::string name = list == "-" ? "standard input" : list;
+  const std::string name = input_name(list);
   Descriptor file = list == "-" ? Descriptor() : open_read(list);
   std::string text;
   char block[65536];

@@ -1,4 +1,4 @@
-// Pictures of a data set as the numbers that models see: f32, 0..1.
+// Rows of a data set as the numbers that models see: f32, pictures in 0..1, vectors as they are.
 #pragma once
 
 #include <cstdint>

@@ -56,6 +56,12 @@ Picture resized(const Picture& picture, std::int64_t height, std::int64_t width,
   return out;
 }
 
+// "a picture", "a vector", "a latent".
+std::string one_of(bool real, bool latents) {
+  std::string_view many = noun_of(real, latents);
+  return fmt::format("a {}", many.substr(0, many.size() - 1));
+}
+
 }  // namespace
 
 std::string shape_text(const Picture& picture) {
@@ -118,6 +124,21 @@ Picture fit(Picture picture, std::int64_t height, std::int64_t width, const std:
   return center_cut(resized(picture, scaled_height, scaled_width, filter), height, width);
 }
 
+void refuse_picture_options(const ReadOptions& options, const std::string& source,
+                            std::string_view noun) {
+  ReadOptions given = options, defaults;
+  Attributes usual = to_attributes(defaults.fields());
+  for (const BoundField& field : given.fields()) {
+    constexpr std::array kOfPictures = {"image_size",     "image_height", "image_width",
+                                        "crop",           "filter",       "background",
+                                        "image_channels", "value_range"};
+    bool of_pictures = std::ranges::find(kOfPictures, field.name) != kOfPictures.end();
+    if (!of_pictures || field.value() == *find(usual, field.name)) continue;
+    throw UsageError(
+        fmt::format("{}: holds {}, {} goes with pictures", source, noun, field.flag()));
+  }
+}
+
 Preparer::Preparer(const ReadOptions& options) : options_(options) {
   parse_background(options.background, background_);
   parse_filter(options.filter);
@@ -168,6 +189,10 @@ void Preparer::prepare(Item& item, const std::string& source) {
   Picture& picture = item.picture;
   const std::string where = place_of(source, item.name);
   bool first = channels_ == 0;
+  if (!first && (item.real != real_ || item.latent != latents_)) {
+    throw Error(fmt::format("{}: is {}, but {} is {}", where, one_of(item.real, item.latent),
+                            first_, one_of(real_, latents_)));
+  }
   if (!first && item.dtype() != dtype_) {
     throw Error(
         fmt::format("{}: is {}, but {} is {}", where, name(item.dtype()), first_, name(dtype_)));
@@ -182,9 +207,14 @@ void Preparer::prepare(Item& item, const std::string& source) {
     }
   }
   if (first) {
-    adopt(picture.height, picture.width, picture.channels, item.dtype(), where);
+    adopt(picture.height, picture.width, picture.channels, item.dtype(), where, item.real,
+          item.latent);
   } else if (picture.height != height_ || picture.width != width_ ||
              picture.channels != channels_) {
+    if (real_ && !latents_) {
+      throw Error(fmt::format("{}: is a vector of {}, but {} is of {}", where, picture.channels,
+                              first_, channels_));
+    }
     throw Error(fmt::format("{}: {}, but {} is {}x{}x{}{}", where, shape_text(picture), first_,
                             height_, width_, channels_,
                             dtype_ == DType::u8 ? "; give --image-size" : ""));
@@ -192,15 +222,18 @@ void Preparer::prepare(Item& item, const std::string& source) {
 }
 
 void Preparer::adopt(std::int64_t height, std::int64_t width, std::int64_t channels, DType dtype,
-                     std::string name) {
+                     std::string name, bool real, bool latents) {
   height_ = height;
   width_ = width;
   channels_ = channels;
   dtype_ = dtype;
   first_ = std::move(name);
+  real_ = real;
+  latents_ = latents;
 }
 
 Attributes Preparer::attributes() const {
+  if (real_) return {};
   // In order of names, as files give them back: a set is described alike before and after packing.
   Attributes made = {
       {"background", options_.background}, {"channels", channels_},   {"crop", options_.crop},

@@ -22,6 +22,7 @@ void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
     first_source_ = source->source();
     has_labels_ = source->has_labels();
     stored_preprocess_ = source->stored_preprocess();
+    latents_ = source->latents();
     label_names_ = names;
   } else if (source->has_labels() != has_labels_ || names.empty() != label_names_.empty()) {
     throw Error(fmt::format("{}: has {}, but {} has {}", source->source(),
@@ -33,6 +34,8 @@ void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
                             : label_names_.empty() ? "labels without names"
                                                    : "named labels"));
   }
+  if (std::optional<LatentSpace> space = source->latents(); space && latents_)
+    require_same_space(source->source(), *space, first_source_, *latents_);
   has_captions_ = has_captions_ || source->has_captions();
   relabel_.clear();
   for (const std::string& name : names) {
@@ -50,7 +53,7 @@ bool PreparedItems::leave() {
     bool empty = source_->met() == 0 || (inputs_.size() == 1 && range_.last < 0 && given_ == 0);
     if (empty) {
       throw Error(fmt::format(
-          "{}: no pictures found{}", source_->source(),
+          "{}: no {} found{}", source_->source(), source_->noun(),
           source_->skipped > 0 ? fmt::format(" ({} skipped)", source_->skipped) : std::string{}));
     }
     skipped_ += source_->skipped;
@@ -83,6 +86,7 @@ Attributes PreparedItems::preprocess(std::int64_t height, std::int64_t width,
 }
 
 Attributes PreparedItems::preprocess_of(const Preparer& preparer) const {
+  if (preparer.real()) return inputs_.size() == 1 ? stored_preprocess_ : Attributes{};
   Attributes made = preparer.attributes();
   if (inputs_.size() != 1) return made;
   for (const char* name : {"image_height", "image_width", "channels"}) {

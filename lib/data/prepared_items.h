@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ class PreparedItems {
   Attributes preprocess() const { return preprocess_of(preparer_); }
   // The same of pictures of this shape, if none was given.
   Attributes preprocess(std::int64_t height, std::int64_t width, std::int64_t channels) const;
+  // What holds of all items, of latents; the Error of require_same_space() if sources differ.
+  const std::optional<LatentSpace>& latents() const { return latents_; }
   const std::vector<std::string>& label_names() const { return label_names_; }
   bool has_labels() const { return has_labels_; }
   bool has_captions() const { return has_captions_; }
@@ -51,7 +54,8 @@ class PreparedItems {
   std::vector<std::int32_t> relabel_;  // label of the source -> label of the set; empty: the same
   std::vector<std::string> label_names_;
   std::string first_source_;
-  Attributes stored_preprocess_;  // of the first source
+  Attributes stored_preprocess_;        // of the first source
+  std::optional<LatentSpace> latents_;  // likewise
   bool has_labels_ = false, has_captions_ = false;
   ItemRange range_;
   std::int64_t met_before_ = 0;  // in sources that were left

@@ -5,7 +5,7 @@ namespace atelier {
 
 Fields ReadOptions::fields() {
   constexpr double kMaxSide = 16384, kNoLimit = 9e15;
-  return {
+  Fields fields = {
       bind(data_format, {.name = "data_format",
                          .help = "what the sources are, if not by their content",
                          .choices = {"auto", "folder", "tar", "idx", "hdf5", "synthetic"}}),
@@ -44,7 +44,10 @@ Fields ReadOptions::fields() {
            {.name = "limit", .help = "take the first so many, 0: all", .low = 0, .high = kNoLimit}),
       bind(labels, {.name = "labels", .help = "file of labels, idx or text with one a line"}),
       bind(synthetic,
-           {.name = "synthetic", .help = "draw pictures instead of reading them: noise or shapes"}),
+           {.name = "synthetic",
+            .help =
+                real ? "draw pictures: noise, shapes; or points: ring, grid, swiss-roll, gaussians"
+                     : "draw pictures instead of reading them: noise or shapes"}),
       bind(synthetic_count,
            {.name = "synthetic_count", .help = "how many to draw", .low = 1, .high = kNoLimit}),
       bind(seed, {.name = "synthetic_seed", .help = "seed of what is drawn", .low = 0}),
@@ -57,6 +60,24 @@ Fields ReadOptions::fields() {
           limits.max_side,
           {.name = "max_side", .help = "refuse to decode longer sides", .low = 1, .high = 1 << 20}),
   };
+  if (!real) return fields;
+  constexpr double kMostModes = 10000, kFarthest = 1e6;
+  fields.insert(
+      fields.end(),
+      {bind(synthetic_modes, {.name = "synthetic_modes",
+                              .help = "points: how many Gaussians, 0: as usual",
+                              .low = 0,
+                              .high = kMostModes}),
+       bind(synthetic_radius,
+            {.name = "synthetic_radius",
+             .help = "points: of the ring, or the largest coordinate of a centre, 0: as usual",
+             .low = 0,
+             .high = kFarthest}),
+       bind(synthetic_std, {.name = "synthetic_std",
+                            .help = "points: standard deviation, 0: as usual",
+                            .low = 0,
+                            .high = kFarthest})});
+  return fields;
 }
 
 }  // namespace atelier

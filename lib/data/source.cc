@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "data/idx.h"
+#include "data/toy.h"
 #include "data/tsv.h"
 
 namespace atelier {
@@ -135,6 +136,31 @@ std::vector<std::string> files_read(std::span<const std::string> sources,
 
 namespace {
 
+void check_synthetic(const ReadOptions& options) {
+  const std::string& synthetic = options.synthetic;
+  if (is_toy(synthetic) && options.real) {
+    make_toy(options);  // refuses what it cannot be
+    return;
+  }
+  if (is_toy(synthetic)) {
+    throw UsageError(fmt::format(
+        "--synthetic {}: draws vectors, expected pictures: noise or shapes", synthetic));
+  }
+  if (!synthetic.empty() && synthetic != "noise" && synthetic != "shapes") {
+    throw UsageError(fmt::format("--synthetic '{}': expected noise{} shapes{}", synthetic,
+                                 options.real ? "," : " or",
+                                 options.real ? ", ring, grid, swiss-roll or gaussians" : ""));
+  }
+  const char* flag = options.synthetic_modes > 0    ? "modes"
+                     : options.synthetic_radius > 0 ? "radius"
+                     : options.synthetic_std > 0    ? "std"
+                                                    : nullptr;
+  if (flag) {
+    throw UsageError(fmt::format(
+        "--synthetic-{} goes with --synthetic ring, grid, swiss-roll or gaussians", flag));
+  }
+}
+
 Input identify_one_of_many(const std::string& source, const ReadOptions& options) {
   if (options.on_error != "skip") return identify(source, options);
   try {
@@ -151,12 +177,11 @@ Input identify_one_of_many(const std::string& source, const ReadOptions& options
 std::vector<Input> identify_all(std::span<const std::string> sources, const ReadOptions& options) {
   std::vector<Input> inputs;
   const std::string& synthetic = options.synthetic;
-  if (!synthetic.empty() && synthetic != "noise" && synthetic != "shapes") {
-    throw UsageError(fmt::format("--synthetic '{}': expected noise or shapes", synthetic));
-  }
+  check_synthetic(options);
   if (!synthetic.empty() || options.data_format == "synthetic") {
     if (!sources.empty()) {
-      throw UsageError(fmt::format("'{}': --synthetic draws pictures and reads none", sources[0]));
+      throw UsageError(fmt::format("'{}': --synthetic draws {} and reads none", sources[0],
+                                   is_toy(synthetic) ? "points" : "pictures"));
     }
     inputs.push_back({.source = "synthetic", .format = SourceFormat::synthetic});
     return inputs;
@@ -195,7 +220,7 @@ std::unique_ptr<CheckedSource> open_input(Input input, const ReadOptions& option
     case SourceFormat::synthetic:
       break;
   }
-  return open_synthetic(options);
+  return is_toy(options.synthetic) ? open_toy(options) : open_synthetic(options);
 }
 
 std::unique_ptr<ItemSource> open_source(const std::string& source, const ReadOptions& options) {
@@ -231,8 +256,8 @@ bool CheckedSource::next(Item& item) {
     if (!advance(item)) break;
     std::size_t place = std::size_t(position_++);
     if (labelled && place >= labels_.values.size()) {
-      throw Error(fmt::format("{}: has {} labels, but {} has more pictures", labels_.path,
-                              labels_.values.size(), source_));
+      throw Error(fmt::format("{}: has {} labels, but {} has more {}", labels_.path,
+                              labels_.values.size(), source_, noun()));
     }
     try {
       load(item);
@@ -252,8 +277,8 @@ bool CheckedSource::next(Item& item) {
     return true;
   }
   if (labelled && std::size_t(position_) != labels_.values.size()) {
-    throw Error(fmt::format("{}: has {} labels, but {} has {} pictures", labels_.path,
-                            labels_.values.size(), source_, position_));
+    throw Error(fmt::format("{}: has {} labels, but {} has {} {}", labels_.path,
+                            labels_.values.size(), source_, position_, noun()));
   }
   return false;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "data/input.h"
 #include "data/label_file.h"
 #include "io/hdf5.h"
+#include "io/latents.h"
 
 namespace atelier {
 
@@ -36,6 +38,9 @@ class CheckedSource : public ItemSource {
   bool has_labels() const { return !labels_.values.empty() || own_labels(); }
   virtual bool has_captions() const { return false; }
   virtual std::int64_t expected() const { return -1; }  // items to come, -1: unknown
+  virtual std::string_view noun() const { return "pictures"; }
+  // What holds of all items, of latents.
+  virtual std::optional<LatentSpace> latents() const { return {}; }
   // What was done to the pictures before, as a packed file records it; empty: nothing is known.
   virtual Attributes stored_preprocess() const { return {}; }
 
@@ -70,6 +75,7 @@ std::unique_ptr<CheckedSource> open_hdf5_items(std::vector<Hdf5Reader> files, st
 std::unique_ptr<CheckedSource> open_pictures(std::unique_ptr<ByteReader> reader, std::string source,
                                              const ReadOptions& options);
 std::unique_ptr<CheckedSource> open_synthetic(const ReadOptions& options);
+std::unique_ptr<CheckedSource> open_toy(const ReadOptions& options);
 
 // "sh-{08..10}.tar" as sh-08.tar, sh-09.tar, sh-10.tar; itself if it is no range or a file has that
 // name. UsageError for more names than anybody means.

@@ -1,4 +1,5 @@
-// Pictures in HDF5 files: our kind images, or any dataset [N,H,W] or [N,H,W,C].
+// Pictures in HDF5 files (our kind images, or any dataset [N,H,W] or [N,H,W,C]), and our vectors
+// and latents.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,6 +24,8 @@ class Hdf5Source final : public CheckedSource {
   }
   bool has_captions() const override { return !captions_.empty(); }
   std::int64_t expected() const override { return expected_; }
+  std::string_view noun() const override { return images_.noun(); }
+  std::optional<LatentSpace> latents() const override { return images_.latents; }
   Attributes stored_preprocess() const override {
     bool known = files_.size() == 1 && files_[0].has("/preprocess");
     return known ? files_[0].attributes("/preprocess") : Attributes{};
@@ -34,7 +37,11 @@ class Hdf5Source final : public CheckedSource {
       if (++file_ == files_.size()) return false;
       bool labelled = own_labels(), captioned = has_captions();
       std::vector<std::string> names = label_names_;
+      std::optional<LatentSpace> space = images_.latents;
       enter();
+      if (space && images_.latents) {
+        require_same_space(files_[file_].name(), *images_.latents, files_[0].name(), *space);
+      }
       if (own_labels() != labelled || has_captions() != captioned || label_names_ != names) {
         throw Error(fmt::format("{}: labels or captions differ from those of {}",
                                 files_[file_].name(), files_[0].name()));
@@ -55,6 +62,8 @@ class Hdf5Source final : public CheckedSource {
       item.picture.pixels.assign(block_.data() + first, block_.data() + first + pixels);
     }
     item.data_channels = true;
+    item.real = images_.real;
+    item.latent = images_.latents.has_value();
     if (!labels_.empty()) item.label = labels_[row];
     if (!captions_.empty()) item.caption = captions_[row];
     ++row_;

@@ -15,8 +15,6 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kMostColumns = 4096;
-
 void say_components(const Table& fitted, const Table& judged, Figures& figures) {
   std::int64_t most = std::min(fitted.columns, fitted.rows - 1);
   most = std::min(most, kBaselineComponents[std::size(kBaselineComponents) - 1]);
@@ -45,6 +43,7 @@ void say_covariance(const Table& fitted, const Table& judged, Figures& figures) 
 
 Comparison baseline_figures(const Dataset& train, std::span<const std::int64_t> train_indices,
                             const Dataset& judged, std::span<const std::int64_t> judged_indices) {
+  for (const Dataset* set : {&train, &judged}) require_pictures(*set, "baselines");
   if (train_indices.size() < 2 || judged_indices.empty()) {
     throw Error(fmt::format("{}: expected at least 2 pictures, found {}", train.source,
                             train_indices.size()));
@@ -59,14 +58,14 @@ Comparison baseline_figures(const Dataset& train, std::span<const std::int64_t> 
   PixelReader train_pixels(train), judged_pixels(judged);
   Table fitted = table_of(train_pixels, train_indices);
   Table measured = table_of(judged_pixels, judged_indices);
-  bool narrow = fitted.columns <= kMostColumns;
+  bool narrow = fitted.columns <= kMostCovarianceColumns;
   if (narrow) {
     say_components(fitted, measured, result.figures);
   } else {
     result.remarks.push_back(fmt::format(
         "pictures of {} numbers have too large a covariance, {} is the most: no principal "
         "components, Gaussian or Wiener filter",
-        fitted.columns, kMostColumns));
+        fitted.columns, kMostCovarianceColumns));
   }
   Baselines counts =
       baselines(train, train_indices, judged, judged_indices, {.binarize = Binarize::threshold});

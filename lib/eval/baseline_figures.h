@@ -19,7 +19,8 @@ inline constexpr std::int64_t kBaselineComponents[] = {2, 8, 16, 32, 64};
 //   wiener_linear_epsilon, wiener_linear_v, wiener_cosine_epsilon, wiener_cosine_v
 // The Gaussian needs more rows than a picture has numbers; it is left out otherwise.
 // Pictures of more than 4096 numbers have no covariance: what needs one is left out with a remark.
-// Throws Error if there are fewer than two rows to fit to, or if the pictures differ in shape.
+// Throws Error if there are fewer than two rows to fit to, if the pictures differ in shape, or for
+// vectors.
 Comparison baseline_figures(const Dataset& train, std::span<const std::int64_t> train_indices,
                             const Dataset& judged, std::span<const std::int64_t> judged_indices);
 

@@ -15,13 +15,6 @@ namespace {
 constexpr std::int64_t kPiece = 1024;
 constexpr std::int64_t kMostColumns = 4096;  // beyond that a covariance is too large to be a remark
 
-std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most) {
-  std::int64_t size = std::int64_t(indices.size()), count = std::min(size, most);
-  std::vector<std::int64_t> result;
-  for (std::int64_t i = 0; i < count; ++i) result.push_back(indices[std::size_t(i * size / count)]);
-  return result;
-}
-
 std::vector<std::int32_t> labels_of(const Dataset& dataset, std::span<const std::int64_t> indices) {
   std::vector<std::int32_t> labels;
   if (dataset.labels.empty()) return labels;
@@ -46,6 +39,13 @@ double log_sum_exp(std::span<const double> values) {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most) {
+  std::int64_t size = std::int64_t(indices.size()), count = std::min(size, most);
+  std::vector<std::int64_t> result;
+  for (std::int64_t i = 0; i < count; ++i) result.push_back(indices[std::size_t(i * size / count)]);
+  return result;
+}
 
 Table table_of(PixelReader& pixels, std::span<const std::int64_t> indices) {
   return {std::int64_t(indices.size()), pixels.row(),
@@ -119,6 +119,7 @@ double mean_nll(const BernoulliMixture& mixture, const Table& table) {
 Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_indices,
                     const Dataset& validation, std::span<const std::int64_t> validation_indices,
                     const BaselineArgs& args) {
+  require_pictures(train, "baselines");
   Baselines result;
   if (train_indices.empty()) return result;
   std::vector<std::int64_t> rows = evenly_spaced(train_indices, args.most_rows);

@@ -16,6 +16,9 @@ namespace atelier {
 // Pictures of a data set as a table of rows; both must outlive it.
 Table table_of(PixelReader& pixels, std::span<const std::int64_t> indices);
 
+// At most so many of them, evenly spaced.
+std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most);
+
 // Mixture of products of Bernoulli pixels, one component a class that occurs; without labels one
 // component for all. Probabilities of pixels are (sum + 1/2) / (rows + 1).
 struct BernoulliMixture {
@@ -47,6 +50,7 @@ struct BaselineArgs {
   std::int64_t most_rows = 60000;  // of the training rows, evenly spaced ones are taken beyond that
 };
 // Fitted on `train`, judged on `validation`, or if that has no rows on what it was fitted on.
+// Throws Error for vectors.
 Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_indices,
                     const Dataset& validation, std::span<const std::int64_t> validation_indices,
                     const BaselineArgs& args);

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "eval/baselines.h"
 #include "eval/matrix.h"
 
 namespace atelier {
@@ -29,34 +30,86 @@ double cosine_beta(int t) {
   return std::min(kMostBeta, 1 - level(t + 1) / level(t));
 }
 
-// Errors of noise and of v averaged over timesteps, for variances `l` of the data.
-void losses(const Eigen::VectorXd& l, double (*beta)(int), double& epsilon, double& v) {
+// Errors of noise and of v averaged over timesteps.
+void losses(const WienerFilter& filter, double (*beta)(int), double& epsilon, double& v) {
   double kept = 1;  // alphas_cumprod
   for (int t = 0; t < kTimesteps; ++t) {
     kept *= 1 - beta(t);
-    Eigen::ArrayXd along_v = l.array() / (kept * l.array() + 1 - kept);
-    epsilon += kept * along_v.mean() / kTimesteps;
-    v += along_v.mean() / kTimesteps;
+    double along_v = filter.v_error(kept);
+    epsilon += kept * along_v / kTimesteps;
+    v += along_v / kTimesteps;
   }
+}
+
+// Mean squares of rows about a place: E[(x - place) (x - place)^T].
+Matrix second_moment(const Moments& rows, const std::vector<double>& place) {
+  Eigen::VectorXd apart = vector_of(rows.mu) - vector_of(place);
+  Matrix second = square_of(rows.sigma, rows.dim()) * (double(rows.count - 1) / double(rows.count));
+  second += apart * apart.transpose();
+  return second;
+}
+
+std::vector<double> scaled(const Eigen::VectorXd& variances, double scale) {
+  std::vector<double> result;
+  for (double variance : variances) result.push_back(scale * scale * std::max(variance, 0.0));
+  return result;
+}
+
+void require_alike(const Moments& a, const Moments& b, const char* what) {
+  if (a.dim() != b.dim())
+    throw Error(fmt::format("{}: pictures of {} and {} numbers", what, a.dim(), b.dim()));
 }
 
 }  // namespace
 
-WienerLosses wiener_losses(const Moments& moments) {
-  Eigen::SelfAdjointEigenSolver<Matrix> solver(square_of(moments.sigma, moments.dim()),
+// With g = s l / (s^2 l + n^2) along an eigenvector, s^2 = a and n^2 = 1 - a, the clean data are
+// off by (1 - s g)^2 m + n^2 g^2, and v by 1 / n^2 of that.
+double WienerFilter::v_error(double a) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < fitted.size(); ++i) {
+    double l = fitted[i], spread = a * l + 1 - a;
+    sum += (a * l * l + (1 - a) * judged[i]) / (spread * spread);
+  }
+  return sum / double(fitted.size());
+}
+
+WienerFilter wiener_filter(const Moments& data, double scale) {
+  Eigen::SelfAdjointEigenSolver<Matrix> solver(square_of(data.sigma, data.dim()),
                                                Eigen::EigenvaluesOnly);
-  Eigen::VectorXd l = 4 * solver.eigenvalues().cwiseMax(0.0);  // of 2x - 1
+  std::vector<double> variances = scaled(solver.eigenvalues(), scale);
+  return {variances, variances};
+}
+
+WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale) {
+  require_alike(fitted, judged, "Wiener filter");
+  Eigen::SelfAdjointEigenSolver<Matrix> solver(square_of(fitted.sigma, fitted.dim()));
+  const auto& vectors = solver.eigenvectors();
+  Matrix along = second_moment(judged, fitted.mu) * vectors;
+  Eigen::VectorXd squares = vectors.cwiseProduct(along).colwise().sum();
+  return {scaled(solver.eigenvalues(), scale), scaled(squares, scale)};
+}
+
+WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> fitted_rows,
+                           const Dataset& judged, std::span<const std::int64_t> judged_rows,
+                           double scale, Binarize binarize) {
+  PixelReader fitted_pixels(fitted, binarize), judged_pixels(judged, binarize);
+  Moments moments = moments_of(table_of(fitted_pixels, fitted_rows));
+  if (&fitted == &judged && std::ranges::equal(fitted_rows, judged_rows))
+    return wiener_filter(moments, scale);  // a third of the work: no eigenvectors
+  return wiener_filter(moments, moments_of(table_of(judged_pixels, judged_rows)), scale);
+}
+
+WienerLosses wiener_losses(const Moments& moments) {
+  WienerFilter filter = wiener_filter(moments, 2);
   WienerLosses result;
-  losses(l, linear_beta, result.linear_epsilon, result.linear_v);
-  losses(l, cosine_beta, result.cosine_epsilon, result.cosine_v);
+  losses(filter, linear_beta, result.linear_epsilon, result.linear_v);
+  losses(filter, cosine_beta, result.cosine_epsilon, result.cosine_v);
   return result;
 }
 
 double gaussian_bits(const Moments& train, const Moments& test) {
   std::int64_t d = train.dim();
-  if (test.dim() != d) {
-    throw Error(fmt::format("Gaussian: pictures of {} and {} numbers", d, test.dim()));
-  }
+  require_alike(train, test, "Gaussian");
   double noise = kStep * kStep * kUniform;
   Matrix sigma = square_of(train.sigma, d);
   sigma.diagonal().array() += noise;
@@ -65,9 +118,7 @@ double gaussian_bits(const Moments& train, const Moments& test) {
   Matrix factor = llt.matrixL();
   double log_det = 2 * factor.diagonal().array().log().sum();
   // Mean of the squared Mahalanobis length: the trace of the inverse times the second moment.
-  Eigen::VectorXd apart = vector_of(test.mu) - vector_of(train.mu);
-  Matrix second = square_of(test.sigma, d) * (double(test.count - 1) / double(test.count));
-  second += apart * apart.transpose();
+  Matrix second = second_moment(test, train.mu);
   second.diagonal().array() += noise;
   double length = llt.solve(second).trace();
   double nats = 0.5 * (log_det + length + double(d) * std::log(2 * std::numbers::pi));

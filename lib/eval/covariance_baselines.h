@@ -2,13 +2,43 @@
 // of a Gaussian.
 #pragma once
 
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "data/pixels.h"
 #include "eval/moments.h"
 
 namespace atelier {
 
-// Mean squared errors per number of the best linear prediction (Wiener filter), averaged over 1000
-// timesteps of data 2x - 1: of the noise, and of v (Salimans and Ho 2022, arXiv:2202.00512). For
-// the linear (Ho et al. 2020) and the cosine schedule (Nichol and Dhariwal 2021).
+// Beyond so many numbers a covariance takes too much memory, and its eigenvectors too long.
+inline constexpr std::int64_t kMostCovarianceColumns = 4096;
+
+// The best linear denoiser (Wiener filter) fitted to some data, by what its errors on others depend
+// on.
+struct WienerFilter {
+  // Along the eigenvectors of the covariance fitted to: variances of the data fitted to, and mean
+  // squares of the data judged about the fitted mean.
+  std::vector<double> fitted, judged;
+
+  // Mean square error a number of its prediction of v (Salimans and Ho 2022, arXiv:2202.00512) of
+  // data at the level a = alphas_cumprod, below 1; in the noise it is off by a times that, in the
+  // clean data by 1 - a times that.
+  double v_error(double alphas_cumprod) const;
+};
+// Of data `scale` times as wide as those with the moments: 2 for pixels that are noised as 2x - 1.
+// Judged on what it is fitted to; or on others, of as many numbers.
+WienerFilter wiener_filter(const Moments& data, double scale);
+WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale);
+// Of rows of data sets as models see them; at least two of each, and of kMostCovarianceColumns
+// numbers at most.
+WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> fitted_rows,
+                           const Dataset& judged, std::span<const std::int64_t> judged_rows,
+                           double scale, Binarize binarize = Binarize::none);
+
+// Mean squared errors per number of the filter fitted to and judged on pixels, averaged over 1000
+// timesteps of data 2x - 1: of the noise, and of v. For the linear (Ho et al. 2020) and the cosine
+// schedule (Nichol and Dhariwal 2021).
 struct WienerLosses {
   double linear_epsilon = 0, linear_v = 0, cosine_epsilon = 0, cosine_v = 0;
 };

@@ -24,7 +24,7 @@ void write_nearest(const std::string& output, const Dataset& made, const Dataset
                    const Memorization& found) {
   SinkOptions options;
   options.output = output;
-  options.pairs = true;
+  options.parts = {"", "-nearest"};
   PictureSink sink(options, made.height, made.width, made.channels);
   std::size_t pairs = std::min(found.order.size(), kNearestPairs);
   for (std::size_t i = 0; i < pairs; ++i) {

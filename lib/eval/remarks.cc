@@ -62,4 +62,12 @@ std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& 
   return remarks;
 }
 
+std::vector<Remark> judge_denoiser(double mse, double wiener_mse) {
+  if (mse <= wiener_mse) return {};
+  return {{"above_wiener",
+           fmt::format("the best linear denoiser fitted to your data does better (mse {:.6g} "
+                       "against {:.6g}): train longer or raise the learning rate",
+                       wiener_mse, mse)}};
+}
+
 }  // namespace atelier

@@ -31,4 +31,7 @@ std::vector<ReportedTerm> baseline_terms(const Baselines& baselines);
 // mixture of independent pixels; and names a latent that says nothing (information below 0.1 nats).
 std::vector<Remark> judge(std::span<const ReportedTerm> terms, const Baselines& baselines);
 
+// The mean square error of a denoiser, over all timesteps alike, with that of the best linear one.
+std::vector<Remark> judge_denoiser(double mse, double wiener_mse);
+
 }  // namespace atelier

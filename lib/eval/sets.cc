@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <type_traits>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/parse.h"
 
 namespace atelier {
@@ -89,10 +92,33 @@ JudgedSet read_set(SetInput input, bool of_vectors) {
 
 JudgedSet read_vector_set(const std::string& input) {
   JudgedSet set;
-  set.source = input == "-" ? "standard input" : input;
+  set.source = input_name(input);
   set.of_vectors = true;
   set.vectors = read_all_vectors(input);
   require_comparable(set);
+  return set;
+}
+
+Dataset dataset_of(const JudgedSet& vectors, std::int64_t limit) {
+  const Vectors& v = vectors.vectors;
+  Dataset set;
+  set.source = vectors.source;
+  set.size = limit > 0 ? std::min(limit, v.size()) : v.size();
+  set.height = set.width = 1;
+  set.channels = v.dim;
+  set.dtype = DType::f32;
+  set.real = true;
+  auto first = [&](const auto& all) {
+    return std::remove_cvref_t<decltype(all)>(
+        all.begin(), all.begin() + std::ptrdiff_t(all.empty() ? 0 : set.size));
+  };
+  set.labels = first(v.labels);
+  set.label_names = v.label_names;
+  set.names = first(v.ids);
+  auto values =
+      std::make_shared<std::vector<float>>(v.values.begin(), v.values.begin() + set.size * v.dim);
+  set.pixels = std::as_bytes(std::span(*values));
+  set.storage = std::move(values);
   return set;
 }
 

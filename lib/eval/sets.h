@@ -47,6 +47,10 @@ void require_one_kind(const SetInput& a, const SetInput& b);
 JudgedSet read_set(SetInput input, bool of_vectors);
 JudgedSet read_vector_set(const std::string& input);  // one file, "-" is standard input
 
+// Vectors as the pictures of one pixel that models take, with labels and names; the first `limit`
+// of them, 0: all.
+Dataset dataset_of(const JudgedSet& vectors, std::int64_t limit);
+
 // What made vectors, as figures name it: "clip@0123456789abcdef", the digest of its weights behind
 // the @ if the file has it.
 std::string maker_of(const Vectors& vectors);

@@ -182,7 +182,9 @@ std::vector<Expr> decompose(Graph& g, NodeId id) {
   return r.decompose(g, x, attributes);
 }
 
-std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where where) {
+namespace {
+std::vector<Expr> slopes_of(Expr loss, std::span<const Expr> wrt, bool wrt_are_leaves,
+                            Where where) {
   Graph& g = graph_of("gradient", {loss}, where);
   if (loss.shape().count() != 1 || !is_float(loss.dtype())) {
     g.refuse("gradient", "the loss must be one float", {&loss, 1}, where);
@@ -194,11 +196,20 @@ std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where where) {
   At at(g, where);
   Expr one = broadcast(g.constant(1, loss.dtype()), loss.shape());
   Seed seed{loss.value(), one};
-  std::vector<Expr> result = sweep(g, {&seed, 1}, wrt, false);
+  std::vector<Expr> result = sweep(g, {&seed, 1}, wrt, wrt_are_leaves);
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     if (!result[i]) result[i] = broadcast(g.constant(0, wrt[i].dtype()), wrt[i].shape());
   }
   return result;
+}
+}  // namespace
+
+std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where where) {
+  return slopes_of(loss, wrt, false, where);
+}
+
+std::vector<Expr> partial_gradient(Expr loss, std::span<const Expr> wrt, Where where) {
+  return slopes_of(loss, wrt, true, where);
 }
 
 Expr gradient(Expr loss, Expr wrt, Where where) { return gradient(loss, {&wrt, 1}, where)[0]; }

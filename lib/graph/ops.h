@@ -245,6 +245,9 @@ std::vector<Expr> decompose(Graph& graph, NodeId composite);
 // d loss / d wrt_i, appended to the graph; zeros where the loss does not depend on it. Any order.
 std::vector<Expr> gradient(Expr loss, std::span<const Expr> wrt, Where = Where::here());
 Expr gradient(Expr loss, Expr wrt, Where = Where::here());
+// The same, each of `wrt` held while another moves: they count as independent of each other even
+// where one is computed from another. Nothing is computed again.
+std::vector<Expr> partial_gradient(Expr loss, std::span<const Expr> wrt, Where = Where::here());
 // f(inputs) whose inner values are computed again for the backward pass instead of being kept.
 std::vector<Expr> checkpoint(const std::function<std::vector<Expr>(std::span<const Expr>)>& f,
                              std::span<const Expr> inputs, Where = Where::here());

@@ -35,7 +35,10 @@ std::vector<Expr> adam_decompose(Graph&, Exprs x, Attrs a) {
   Expr p = x[0], g = x[3] * x[7], rate = x[4];
   Expr m = beta1 * x[1] + (1 - beta1) * g;
   Expr v = beta2 * x[2] + (1 - beta2) * (g * g);
-  Expr next = p - rate * ((m / x[5]) / (sqrt(v / x[6]) + eps));
+  // Where no gradient ever was, v is 0 and the slope of its root infinite. The root of 1e-36 is
+  // lost beside any eps in use, and below it the slope is 0, as it should be: g is 0 there.
+  Expr spread = sqrt(max(v / x[6], 1e-36));
+  Expr next = p - rate * ((m / x[5]) / (spread + eps));
   if (decay != 0) next = next - rate * decay * p;
   std::vector<Expr> out{next, m, v};
   std::size_t averages = std::size_t(a[4]);

@@ -8,6 +8,8 @@
 
 #include "data/pixels.h"
 #include "data/prepare.h"
+#include "infer/classes.h"
+#include "infer/diffuse.h"
 #include "infer/rows.h"
 #include "infer/score.h"
 #include "nn/optimizers.h"
@@ -61,8 +63,18 @@ Attributes without_model(const Attributes& config) {
   return fields;
 }
 
-std::string shape_text(std::int64_t height, std::int64_t width, std::int64_t channels) {
-  return fmt::format("{}x{}x{}", height, width, channels);
+// "vectors of 2", "pictures of 28x28x1", "latents of 4x4x4"; of equal kinds of data without the
+// first words.
+std::string shape_text(const DataShape& shape, bool named = true) {
+  if (shape.vectors()) return fmt::format("{}{}", named ? "vectors of " : "", shape.channels);
+  std::string_view name = !named ? "" : shape.real ? "latents of " : "pictures of ";
+  return fmt::format("{}{}x{}x{}", name, shape.height, shape.width, shape.channels);
+}
+
+void require_pictures_made(const Loaded& model) {
+  if (!model.data_shape().real) return;
+  throw Error(fmt::format("{}: this model makes {}, which are no pictures", model.name(),
+                          model.latent_space() ? "latents" : "vectors"));
 }
 
 }  // namespace
@@ -74,6 +86,7 @@ Graph Loaded::Impl::graph_of(std::int64_t rows,
   Graph graph;
   Scope scope(graph, *store, Mode::eval, noise_inputs(graph, rows));
   std::size_t before = store->names().size();
+  auto is_table = [](const std::string& tensor) { return tensor.starts_with(kTablePrefix); };
   try {
     graph.output("y", build(store_prefix.empty() ? scope : scope.reading(store_prefix)));
   } catch (const std::invalid_argument& error) {  // shapes and axes that cannot be
@@ -81,9 +94,9 @@ Graph Loaded::Impl::graph_of(std::int64_t rows,
     throw Error(fmt::format("{}: {}", name, error.what()));
   }
   std::vector<std::string> names = store->names();
-  if (owned && names.size() > before) {
-    throw Error(fmt::format("{}: no tensor '{}'", name, names[before]));
-  }
+  auto invented = std::find_if_not(names.begin() + std::ptrdiff_t(before), names.end(), is_table);
+  if (owned && invented != names.end())
+    throw Error(fmt::format("{}: no tensor '{}'", name, *invented));
   return graph;
 }
 
@@ -154,20 +167,31 @@ std::string Loaded::digest() const {
   }
   return fmt::format("{:016x}", digest);
 }
-void Loaded::require_shape(const std::string& source, std::int64_t height, std::int64_t width,
-                           std::int64_t channels) const {
+std::optional<LatentSpace> Loaded::latent_space() const {
   DataShape shape = data_shape();
-  if (height == shape.height && width == shape.width && channels == shape.channels) return;
-  throw Error(fmt::format("{}: pictures of {}, but {} takes {}", source,
-                          shape_text(height, width, channels), name(),
-                          shape_text(shape.height, shape.width, shape.channels)));
+  const Scalar* vae = find(checkpoint().preprocess, "vae");
+  // A flat one is told from a vector by that.
+  if (!shape.real || (shape.vectors() && !vae)) return {};
+  return LatentSpace{.scaling_factor = shape.scaling_factor, .vae = vae ? to_text(*vae) : ""};
+}
+void Loaded::require_shape(const std::string& source, std::int64_t height, std::int64_t width,
+                           std::int64_t channels, bool real) const {
+  DataShape shape = data_shape();
+  DataShape found{.height = height, .width = width, .channels = channels, .real = real};
+  if (height == shape.height && width == shape.width && channels == shape.channels &&
+      real == shape.real) {
+    return;
+  }
+  throw Error(
+      fmt::format("{}: {}, but {} takes {}", source, shape_text(found), name(),
+                  shape_text(shape, real != shape.real || found.vectors() != shape.vectors())));
 }
 void Loaded::for_each_row(
     const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
     const std::function<Expr(const Scope&, const Batch&)>& build,
     const std::function<void(std::int64_t index, std::span<const float> row)>& give,
     std::int64_t seed) const {
-  require_shape(data.source, data.height, data.width, data.channels);
+  require_shape(data.source, data.height, data.width, data.channels, data.real);
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
   if (rows < 1) return;
   PixelReader reader(data, binarize());
@@ -204,8 +228,9 @@ void Loaded::prepare(ReadOptions& reading,
                      const std::function<bool(std::string_view flag)>& given) const {
   // What was asked for is refused as such, before what the file says.
   [[maybe_unused]] Preparer asked(reading);
-  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   DataShape shape = data_shape();
+  if (shape.real) return;
+  bool sized = given("--image-size") || given("--image-height") || given("--image-width");
   if (!sized) {
     reading.image_height = shape.height;
     reading.image_width = shape.width;
@@ -230,26 +255,49 @@ void Loaded::prepare(ReadOptions& reading,
 bool Loaded::sample(
     std::span<const std::int32_t> seeds,
     const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-    std::int64_t batch_size, const std::function<bool()>& stop) {
+    const SampleArgs& args, const std::function<bool()>& stop) {
+  require_pictures_made(*this);
+  auto pixels = [&](std::int64_t index, std::span<const float> row) {
+    give(index, picture_of(*this, row));
+  };
+  return sample_values(seeds, pixels, args, stop);
+}
+
+bool Loaded::sample_values(
+    std::span<const std::int32_t> seeds,
+    const std::function<void(std::int64_t index, std::span<const float>)>& give,
+    const SampleArgs& args, const std::function<bool()>& stop) {
   Impl& self = *impl_;
+  if (self.model.denoise) return diffuse(*this, seeds, give, args, stop);
   std::string reason = !self.model.draw      ? "this model cannot draw samples"
                        : self.model.no_prior ? self.model.no_prior()
                                              : "";
   if (!reason.empty()) throw Error(fmt::format("{}: {}", self.name, reason));
-  std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(seeds.size()));
+  if (args.truncation != 1 && !self.model.prior)
+    throw UsageError(
+        fmt::format("--truncation {}: pictures of this model have no one latent", args.truncation));
+  std::int64_t rows = std::min<std::int64_t>(args.batch_size, std::int64_t(seeds.size()));
   if (rows < 1) return true;
-  Plan plan = self.plan_of(rows, [&](const Scope& scope) { return self.model.draw(scope, rows); });
+  class_of(*this, args.label, 0);  // refuses what the model does not have
+  Plan plan = self.plan_of(rows, [&](const Scope& scope) {
+    DrawArgs draw{.rows = rows, .label = {}, .truncation = args.truncation};
+    if (draws_classes(*this)) draw.label = scope.graph().input("label", DType::i32, {rows});
+    return self.model.draw(scope, draw);
+  });
   for (std::size_t first = 0; first < seeds.size(); first += std::size_t(rows)) {
     if (stop && stop()) return false;
     std::size_t count = std::min(std::size_t(rows), seeds.size() - first);
     std::vector<std::int32_t> ids(std::size_t(rows), seeds[first]);
     std::copy_n(seeds.begin() + std::ptrdiff_t(first), count, ids.begin());
     write_noise(plan, ids);
+    if (plan.has_input("label")) {
+      auto labels = plan.input<std::int32_t>("label");
+      for (std::size_t i = 0; i < ids.size(); ++i) labels[i] = class_of(*this, args.label, ids[i]);
+    }
     plan.run();
     std::span<const float> y = plan.output("y");
     std::size_t row = y.size() / std::size_t(rows);
-    for (std::size_t i = 0; i < count; ++i)
-      give(std::int64_t(first + i), picture_of(*this, y.subspan(i * row, row)));
+    for (std::size_t i = 0; i < count; ++i) give(std::int64_t(first + i), y.subspan(i * row, row));
   }
   return true;
 }
@@ -261,10 +309,11 @@ void Loaded::reconstruct(
   const Model& model = impl_->model;
   if (!model.encode || !model.decode)
     throw Error(fmt::format("{}: this model cannot reconstruct pictures", impl_->name));
+  require_pictures_made(*this);
   for_each_row(
       data, indices, batch_size,
       [&](const Scope& scope, const Batch& batch) {
-        return model.decode(scope, model.encode(scope, batch.image, {}));
+        return model.decode(scope, model.encode(scope, batch.image, {}), batch.label);
       },
       [&](std::int64_t index, std::span<const float> row) { give(index, picture_of(*this, row)); });
 }

@@ -7,12 +7,15 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "infer/classes.h"
+#include "infer/diffuse.h"
 #include "infer/rows.h"
 
 namespace atelier {
 namespace {
 
 void require_decoder(const Loaded& model) {
+  if (latents_are_noise(model)) return;
   if (model.model().decode && model.model().latent_shape) return;
   throw Error(fmt::format("{}: this model has no decoder", model.name()));
 }
@@ -41,12 +44,19 @@ Weights weights_at(double t, std::span<const float> from, std::span<const float>
 
 }  // namespace
 
+bool latents_are_noise(const Loaded& model) { return bool(model.model().denoise); }
+
 std::int64_t latent_size(const Loaded& model) {
   require_decoder(model);
+  if (latents_are_noise(model)) {
+    DataShape data = model.data_shape();
+    return data.height * data.width * data.channels;
+  }
   return model.model().latent_shape(1).count();
 }
 
 std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::int32_t> seeds) {
+  if (latents_are_noise(model)) return start_noise(model, seeds);
   const Model& m = model.model();
   std::string reason = !m.draw && !m.prior ? "this model cannot draw samples"
                        : m.no_prior        ? m.no_prior()
@@ -65,17 +75,38 @@ std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::in
   return latents;
 }
 
-void decode_latents(const Loaded& model, std::int64_t count,
-                    const std::function<void(std::int64_t index, std::span<float> latent)>& write,
+void decode_latents(const Loaded& model, std::int64_t count, const WriteLatent& write,
                     const std::function<void(std::span<const std::uint8_t> picture)>& give,
-                    std::int64_t batch_size) {
+                    const SampleArgs& args) {
+  if (model.data_shape().real)
+    throw Error(fmt::format("{}: this model makes {}, which are no pictures", model.name(),
+                            model.latent_space() ? "latents" : "vectors"));
+  decode_latent_values(
+      model, count, write, [&](std::span<const float> row) { give(picture_of(model, row)); }, args);
+}
+
+void decode_latent_values(const Loaded& model, std::int64_t count, const WriteLatent& write,
+                          const std::function<void(std::span<const float> row)>& give,
+                          const SampleArgs& args) {
   require_decoder(model);
-  std::int64_t rows = std::min(batch_size, count);
+  if (latents_are_noise(model)) {
+    require_deterministic(args);
+    // The noise is given: all seeds say is the class.
+    const std::vector<std::int32_t> seeds(std::size_t(count), 0);
+    diffuse(model, seeds, [&](std::int64_t, std::span<const float> row) { give(row); }, args, {},
+            {.start = write});
+    return;
+  }
+  std::int64_t rows = std::min(args.batch_size, count);
   if (rows < 1) return;
   Plan plan = model.plan(rows, [&](const Scope& scope) {
     Shape shape = model.model().latent_shape(rows);
-    return model.model().decode(scope, scope.graph().input("latent", DType::f32, shape));
+    Graph& graph = scope.graph();
+    Expr label = draws_classes(model) ? graph.input("label", DType::i32, {rows}) : Expr{};
+    return model.model().decode(scope, graph.input("latent", DType::f32, shape), label);
   });
+  if (plan.has_input("label"))
+    std::ranges::fill(plan.input<std::int32_t>("label"), class_of(model, args.label, 0));
   // Whatever noise a decoder adds is one for all, so that frames do not flicker.
   const std::vector<std::int32_t> ids(std::size_t(rows), 0);
   for (std::int64_t first = 0; first < count; first += rows) {
@@ -90,9 +121,8 @@ void decode_latents(const Loaded& model, std::int64_t count,
     write_noise(plan, ids);
     plan.run();
     std::span<const float> y = plan.output("y");
-    std::size_t picture = y.size() / std::size_t(rows);
-    for (std::int64_t i = 0; i < wanted; ++i)
-      give(picture_of(model, y.subspan(std::size_t(i) * picture, picture)));
+    std::size_t made = y.size() / std::size_t(rows);
+    for (std::int64_t i = 0; i < wanted; ++i) give(y.subspan(std::size_t(i) * made, made));
   }
 }
 

@@ -1,4 +1,5 @@
-// Latents of any model: those of seeds, what they decode to, and ways between them.
+// Latents of any model: those of seeds, what they decode to, and ways between them. The latent of a
+// diffusion model's picture is the noise that a deterministic sampler makes it of.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +12,27 @@
 
 namespace atelier {
 
-std::int64_t latent_size(const Loaded& model);  // numbers a latent; Error: it has no decoder
+// Numbers a latent. Error("x.h5: this model has no decoder").
+std::int64_t latent_size(const Loaded& model);
+// Whether latents are draws of a Gaussian, whatever they are of: those of diffusion models.
+bool latents_are_noise(const Loaded& model);
 
 // What sample() decodes for these seeds, [seeds, latent_size]. Error naming the file if the model
 // draws nothing, or its pictures have no one latent.
 std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::int32_t> seeds);
 
 // Pictures u8 [H,W,C] of `count` latents, which `write` is asked for one by one; the same for any
-// batch size. Error("x.h5: this model has no decoder").
-void decode_latents(const Loaded& model, std::int64_t count,
-                    const std::function<void(std::int64_t index, std::span<float> latent)>& write,
+// batch size. All are of the class args.label, which is the first if it is -1. Errors as
+// latent_size(), and if what it makes is no pictures; UsageError for samplers that are not
+// deterministic, and what diffuse() refuses.
+using WriteLatent = std::function<void(std::int64_t index, std::span<float> latent)>;
+void decode_latents(const Loaded& model, std::int64_t count, const WriteLatent& write,
                     const std::function<void(std::span<const std::uint8_t> picture)>& give,
-                    std::int64_t batch_size = 64);
+                    const SampleArgs& args = {});
+// The same of any model, f32 in the units of its data.
+void decode_latent_values(const Loaded& model, std::int64_t count, const WriteLatent& write,
+                          const std::function<void(std::span<const float> row)>& give,
+                          const SampleArgs& args = {});
 
 // A way through points in order, at an even pace from one to the next.
 struct WayOptions {

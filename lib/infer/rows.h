@@ -1,4 +1,4 @@
-// Rows of plans as pictures and back; private to this floor.
+// Rows of plans as pictures and back, and whether they are finite.
 #pragma once
 
 #include <cstdint>

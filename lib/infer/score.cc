@@ -44,7 +44,8 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
                     "pictures",
                     loaded.name()));
   }
-  if (model.classify && data.labels.empty())
+  bool conditional = model.denoise && loaded.data_shape().num_classes > 0;
+  if ((model.classify || conditional) && data.labels.empty())
     throw Error(fmt::format("{}: expected labels for {}, found none", data.source, loaded.name()));
   std::vector<ScoredTerm> result;
   loaded.for_each_row(

@@ -22,7 +22,7 @@ bool draw_seed_grid(Loaded model, const std::string& shape, const std::string& p
   std::vector<std::int32_t> seeds(std::size_t(grid.columns * grid.rows), 0);
   std::iota(seeds.begin(), seeds.end(), 0);
   auto give = [&](std::int64_t, std::span<const std::uint8_t> pixels) { sink.add(pixels, 0); };
-  if (!model.sample(seeds, give, 64, stop)) return false;
+  if (!model.sample(seeds, give, {}, stop)) return false;
   sink.finish();
   return true;
 }

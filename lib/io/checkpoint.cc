@@ -198,7 +198,7 @@ void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, c
   std::vector<std::string> names = store.names();
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
-    if (wanted && !wanted(name)) continue;
+    if (name.starts_with(kTablePrefix) || (wanted && !wanted(name))) continue;
     const StoredTensor& tensor = store.at(name);
     require_finite(output, path_of(name), tensor);
     std::vector<std::int64_t> dims(tensor.type.shape.axes().begin(),

@@ -30,8 +30,9 @@ struct Checkpoint {
   std::string model() const;  // config attribute `model`
 };
 
-// Writes `checkpoint` and those tensors of `store` that `wanted` accepts (all if empty). Weights
-// and averages that are not finite are never written: Error("x.h5: /model/w holds nan; ..").
+// Writes `checkpoint` and those tensors of `store` that `wanted` accepts (all but tables if empty).
+// Weights and averages that are not finite are never written: Error("x.h5: /model/w holds nan;
+// ..").
 void write_checkpoint(const std::string& output, const Checkpoint& checkpoint, const Store& store,
                       const std::function<bool(std::string_view name)>& wanted = {});
 

@@ -107,12 +107,11 @@ Hdf5Writer Hdf5Writer::create(const std::string& output, std::string_view kind, 
   Hdf5Writer writer;
   Impl& w = *writer.impl_;
   if (!force) refuse_terminal(output);
+  w.name = output_name(output);
   if (output == "-") {
-    w.name = "standard output";
     w.spool = open_spool();
     w.driver.fd = w.spool.get();
   } else {
-    w.name = output;
     w.atomic = std::make_unique<AtomicFile>(output);
     w.driver.fd = w.atomic->fd();
   }

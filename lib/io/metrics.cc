@@ -70,10 +70,9 @@ void remove_records_after(const std::string& path, std::int64_t step) {
   file.commit();
 }
 
-MetricsWriter::MetricsWriter(const std::string& output) : name_(output) {
+MetricsWriter::MetricsWriter(const std::string& output) : name_(output_name(output)) {
   if (output == "-") {
     standard_output_ = true;
-    name_ = "standard output";
     return;
   }
   file_ = open_write(output, O_CREAT | O_APPEND);

@@ -96,6 +96,7 @@ struct PictureSink::Impl {
   std::optional<Hdf5Writer> file;
   std::optional<Hdf5Writer::Rows> rows;
   std::vector<std::int64_t> seeds;
+  std::vector<std::int32_t> labels;
   std::unique_ptr<AtomicFile> atomic;
 
   void put(std::span<const std::byte> bytes) {
@@ -134,11 +135,14 @@ PictureSink::PictureSink(SinkOptions options, std::int64_t height, std::int64_t 
 }
 PictureSink::~PictureSink() = default;
 
-void PictureSink::add(std::span<const std::uint8_t> pixels, std::int64_t seed) {
+void PictureSink::add(std::span<const std::uint8_t> pixels, std::int64_t seed, std::int32_t label) {
   Impl& s = *impl_;
   if (s.format == "png") require_grid(s.count + 1);
+  const std::vector<std::string>& parts = s.options.parts;
+  const std::string& part = parts[std::size_t(s.count) % parts.size()];
   ++s.count;
   s.seeds.push_back(seed);
+  s.labels.push_back(label);
   if (s.format == "hdf5") return s.rows->append(std::as_bytes(pixels));
   if (s.format == "png") {
     s.grid.insert(s.grid.end(), pixels.begin(), pixels.end());
@@ -147,8 +151,7 @@ void PictureSink::add(std::span<const std::uint8_t> pixels, std::int64_t seed) {
   Picture picture{s.height, s.width, s.channels, {pixels.begin(), pixels.end()}};
   if (s.format == "ppm") return s.put(encode_pnm(picture));
   std::vector<std::byte> png = encode_png(picture, s.options.text);
-  const char* kind = s.options.pairs && s.count % 2 == 0 ? "-reconstruction" : "";
-  s.put(tar_header(fmt::format("{:08}{}.png", seed, kind), png.size()));
+  s.put(tar_header(fmt::format("{:08}{}.png", seed, part), png.size()));
   s.put(png);
   s.put(std::string((512 - png.size() % 512) % 512, '\0'));
 }
@@ -160,6 +163,11 @@ void PictureSink::finish() {
     s.file->attribute("/images", "color_space", std::string("sRGB"));
     std::int64_t n = s.count;
     s.file->dataset<std::int64_t>("/seeds", {&n, 1}, s.seeds);
+    if (s.options.labelled) {
+      s.file->dataset<std::int32_t>("/labels", {&n, 1}, s.labels);
+      if (!s.options.label_names.empty())
+        s.file->strings("/meta/label_names", s.options.label_names);
+    }
     if (!s.options.provenance.empty()) s.file->attributes("/inputs", s.options.provenance);
     return s.file->commit();
   }
@@ -167,9 +175,10 @@ void PictureSink::finish() {
   if (s.format == "png") {
     GridShape grid = parse_grid(s.options.grid);
     std::int64_t columns = grid.columns;
-    if (columns == 0 && s.options.pairs) {
+    auto parts = std::int64_t(s.options.parts.size());
+    if (columns == 0 && parts > 1) {
       columns = std::int64_t(std::ceil(std::sqrt(double(std::max<std::int64_t>(s.count, 1)))));
-      columns += columns % 2;
+      columns = (columns + parts - 1) / parts * parts;
     }
     s.put(encode_png(make_grid(s.grid, s.count, s.height, s.width, s.channels, columns),
                      s.options.text));

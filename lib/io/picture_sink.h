@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/fields.h"
 #include "io/image.h"
@@ -25,9 +26,11 @@ struct SinkOptions {
   std::string output;  // "-" is standard output
   std::string format;  // png ppm hdf5 tar; empty: by the suffix of output, png for "-"
   std::string grid;    // png: "8x8"; empty: nearly square
-  // Pictures come two by two, a given one and its reconstruction: png keeps them on one row, unless
-  // grid says otherwise, and tar names the second NAME-reconstruction.png.
-  bool pairs = false;
+  // Pictures come so many by so many, as a given one and its reconstruction: png keeps them on one
+  // row, unless grid says otherwise, and tar adds these to their names, NAME-reconstruction.png.
+  std::vector<std::string> parts = {""};
+  bool labelled = false;                      // hdf5: each picture has a label
+  std::vector<std::string> label_names = {};  // hdf5: of all classes; empty: they are numbers
   bool first_channels = false;  // png: more than 4 channels are shown by their first three
   bool force = false;           // binary to a terminal
   TextChunks text;              // png: written into the picture
@@ -44,7 +47,7 @@ class PictureSink {
  public:
   PictureSink(SinkOptions options, std::int64_t height, std::int64_t width, std::int64_t channels);
   ~PictureSink();
-  void add(std::span<const std::uint8_t> picture, std::int64_t seed);
+  void add(std::span<const std::uint8_t> picture, std::int64_t seed, std::int32_t label = -1);
   void finish();
 
  private:

@@ -63,7 +63,7 @@ T attribute(const Hdf5Reader& file, const Attributes& all, const char* name) {
 }  // namespace
 
 void write_stats(const std::string& output, const Stats& s, bool force) {
-  require_whole(s, output == "-" ? "standard output" : output);
+  require_whole(s, output_name(output));
   Hdf5Writer file = Hdf5Writer::create(output, "stats", force);
   file.attributes("/", {{"features", s.features}, {"count", s.count}});
   auto group = [&](const char* path, const Attributes& values) {

@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cmath>
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <iterator>
 #include <optional>
@@ -13,14 +14,19 @@
 #include "base/file.h"
 #include "base/outputs.h"
 #include "io/half.h"
-#include "io/hdf5.h"
 #include "io/metrics.h"
+#include "io/row_file.h"
 
 namespace atelier {
 namespace {
 
 std::string stated_format(const VectorSinkOptions& o) {
-  if (!o.format.empty()) return o.format;
+  constexpr std::array kFormats = {"hdf5", "npy", "fvecs", "csv", "jsonl"};
+  if (std::ranges::find(kFormats, o.format) != kFormats.end()) return o.format;
+  if (!o.format.empty()) {
+    throw UsageError(
+        fmt::format("--format {}: expected hdf5, npy, fvecs, csv or jsonl for vectors", o.format));
+  }
   auto ends = [&](std::string_view suffix) { return o.output.ends_with(suffix); };
   if (ends(".h5") || ends(".hdf5") || o.output == "-") return "hdf5";
   for (const char* format : {"npy", "fvecs", "csv", "jsonl"}) {
@@ -70,13 +76,10 @@ std::string format_of(const VectorSinkOptions& o, const std::string& dtype) {
 
 struct VectorSink::Impl {
   VectorSinkOptions options;
-  std::string format, name, dtype;
-  std::int64_t dim, count = 0;
-  bool labelled, normalized;
-  std::optional<Hdf5Writer> file;
-  std::optional<Hdf5Writer::Rows> rows, labels;
-  std::vector<std::string> ids;
-  bool named = false;  // some row has a name
+  std::string format, name;
+  RowRules rules;
+  std::int64_t count = 0;
+  std::optional<RowFile> file;  // hdf5
   std::unique_ptr<AtomicFile> atomic;
   Descriptor spool;  // npy on its way to standard output
   std::string pending;
@@ -98,8 +101,6 @@ struct VectorSink::Impl {
   }
 
   void open();
-  void check(const VectorRow& row) const;
-  std::span<const std::byte> stored(std::span<const float> values);
   void put_csv_row(const VectorRow& row);
   void put_json_row(const VectorRow& row);
   void add(const VectorRow& row);
@@ -109,9 +110,7 @@ struct VectorSink::Impl {
 
 void VectorSink::Impl::open() {
   if (format == "hdf5") {
-    file = Hdf5Writer::create(options.output, "vectors", options.force);
-    rows.emplace(file->rows("/vectors", dtype == "f16" ? FileType::f16 : FileType::f32, {&dim, 1}));
-    if (labelled) labels.emplace(file->rows("/labels", FileType::i32, {}));
+    file.emplace(options.output, "vectors", rules, std::span(&rules.size, 1), options.force);
     return;
   }
   bool binary = format == "npy" || format == "fvecs";
@@ -121,45 +120,17 @@ void VectorSink::Impl::open() {
   } else if (format == "npy") {
     spool = open_spool();
   }
-  if (format == "npy") pending = npy_header(0, dim, dtype);
+  if (format == "npy") pending = npy_header(0, rules.size, rules.dtype);
   if (format != "csv" || !options.header) return;
-  pending = labelled ? "id,label" : "id";
-  for (std::int64_t i = 0; i < dim; ++i) fmt::format_to(std::back_inserter(pending), ",v{}", i);
+  pending = rules.labelled ? "id,label" : "id";
+  for (std::int64_t i = 0; i < rules.size; ++i)
+    fmt::format_to(std::back_inserter(pending), ",v{}", i);
   pending += '\n';
-}
-
-void VectorSink::Impl::check(const VectorRow& row) const {
-  double square = 0;
-  auto refuse = [&](const std::string& what) {
-    throw Error(fmt::format("{}: row {}{} {}", name, count,
-                            row.id.empty() ? "" : fmt::format(" ({})", row.id), what));
-  };
-  if (std::int64_t(row.values.size()) != dim)
-    refuse(fmt::format("has {} numbers, others {}", row.values.size(), dim));
-  if (labelled != (row.label >= 0))
-    refuse(labelled ? "has no label, others have" : "has a label, others have none");
-  for (float value : row.values) {
-    if (!std::isfinite(value))
-      refuse(fmt::format("holds {}, values must be finite", std::isnan(value) ? "nan" : "inf"));
-    if (dtype == "f16" && std::isinf(from_half(to_half(value))))
-      refuse(fmt::format("holds {}, f16 reaches {}; --dtype f32", value, kLargestHalf));
-    square += double(value) * value;
-  }
-  if (normalized && std::abs(square - 1) > 0.01)
-    refuse(fmt::format("has length {:.4g}, but rows are normalized", std::sqrt(square)));
-}
-
-// As the file holds them; valid until the next call.
-std::span<const std::byte> VectorSink::Impl::stored(std::span<const float> values) {
-  if (dtype != "f16") return std::as_bytes(values);
-  halves.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) halves[i] = to_half(values[i]);
-  return std::as_bytes(std::span(halves));
 }
 
 void VectorSink::Impl::put_csv_row(const VectorRow& row) {
   put_csv(pending, row.id);
-  if (labelled) {
+  if (rules.labelled) {
     pending += ',';
     put_csv(pending, row.label_name.empty() ? fmt::format("{}", row.label) : row.label_name);
   }
@@ -169,8 +140,10 @@ void VectorSink::Impl::put_csv_row(const VectorRow& row) {
 
 void VectorSink::Impl::put_json_row(const VectorRow& row) {
   Attributes about{{"id", std::string(row.id)}};
-  if (labelled && row.label_name.empty()) about.emplace_back("label", std::int64_t{row.label});
-  if (labelled && !row.label_name.empty()) about.emplace_back("label", std::string(row.label_name));
+  if (rules.labelled && row.label_name.empty())
+    about.emplace_back("label", std::int64_t{row.label});
+  if (rules.labelled && !row.label_name.empty())
+    about.emplace_back("label", std::string(row.label_name));
   std::string line = to_json_line(about);
   line.resize(line.size() - 2);  // without "}\n"
   pending += line;
@@ -178,26 +151,23 @@ void VectorSink::Impl::put_json_row(const VectorRow& row) {
 }
 
 void VectorSink::Impl::add(const VectorRow& given) {
-  check(given);
+  require_row(rules, given, count);
   VectorRow row = given;
-  if (dtype == "f16" && (format == "csv" || format == "jsonl")) {
+  if (rules.dtype == "f16" && (format == "csv" || format == "jsonl")) {
     rounded.resize(row.values.size());
     for (std::size_t i = 0; i < rounded.size(); ++i) rounded[i] = from_half(to_half(row.values[i]));
     row.values = rounded;
   }
   if (format == "hdf5") {
-    rows->append(stored(row.values));
-    if (labelled) labels->append(std::as_bytes(std::span(&row.label, 1)));
-    ids.emplace_back(row.id);
-    named = named || !row.id.empty();
+    file->add(row);
   } else if (format == "csv") {
     put_csv_row(row);
   } else if (format == "jsonl") {
     put_json_row(row);
   } else {
-    std::int32_t columns = std::int32_t(dim);
+    std::int32_t columns = std::int32_t(rules.size);
     if (format == "fvecs") put(std::as_bytes(std::span(&columns, 1)));
-    put(stored(row.values));
+    put(as_stored(row.values, rules.dtype, halves));
   }
   ++count;
   constexpr std::size_t kBlock = 1 << 20;
@@ -205,30 +175,24 @@ void VectorSink::Impl::add(const VectorRow& given) {
 }
 
 void VectorSink::Impl::finish_hdf5(const Vectors& about) {
-  rows->finish();
-  file->attributes(
-      "/vectors",
-      {{"metric", about.metric}, {"normalized", about.normalized}, {"model", about.model}});
-  if (labelled) labels->finish();
-  const std::pair<const char*, const Attributes*> groups[] = {
-      {"/config", &about.config}, {"/preprocess", &about.preprocess}, {"/inputs", &about.inputs}};
-  for (const auto& [path, values] : groups) {
-    if (!values->empty()) file->attributes(path, *values);
-  }
-  if (named) file->strings("/meta/ids", ids);
-  if (!about.label_names.empty()) file->strings("/meta/label_names", about.label_names);
+  Hdf5Writer& writer = file->finish(
+      {{"metric", about.metric}, {"normalized", about.normalized}, {"model", about.model}},
+      {.config = about.config,
+       .preprocess = about.preprocess,
+       .inputs = about.inputs,
+       .label_names = about.label_names});
   if (options.layout == "ann-benchmarks") {
-    file->link("/train", "/vectors");
-    file->attributes("/", {{"distance", std::string(distance_of(about.metric))},
-                           {"point_type", std::string("float")},
-                           {"type", std::string("dense")},
-                           {"dimension", dim}});
+    writer.link("/train", "/vectors");
+    writer.attributes("/", {{"distance", std::string(distance_of(about.metric))},
+                            {"point_type", std::string("float")},
+                            {"type", std::string("dense")},
+                            {"dimension", rules.size}});
   }
-  file->commit();
+  writer.commit();
 }
 
 void VectorSink::Impl::finish_npy() {
-  std::string header = npy_header(count, dim, dtype);
+  std::string header = npy_header(count, rules.size, rules.dtype);
   const char* at = header.data();
   for (std::size_t done = 0; done < header.size();) {
     ssize_t n = ::pwrite(fd(), at + done, header.size() - done, off_t(done));
@@ -242,13 +206,15 @@ VectorSink::VectorSink(VectorSinkOptions options, const Vectors& about, bool lab
     : impl_(std::make_unique<Impl>()) {
   Impl& s = *impl_;
   s.format = format_of(options, about.dtype);
-  s.name = options.output == "-" ? "standard output" : options.output;
+  s.name = output_name(options.output);
   s.options = std::move(options);
-  s.dtype = about.dtype;
-  s.dim = about.dim;
-  s.labelled = labelled;
-  s.normalized = about.normalized;
-  if (s.dim < 1) throw Error(fmt::format("{}: /vectors: rows of {} numbers", s.name, s.dim));
+  s.rules = {.file = s.name,
+             .size = about.dim,
+             .dtype = about.dtype,
+             .labelled = labelled,
+             .normalized = about.normalized};
+  if (about.dim < 1)
+    throw Error(fmt::format("{}: /vectors: rows of {} numbers", s.name, about.dim));
   s.open();
 }
 VectorSink::~VectorSink() = default;

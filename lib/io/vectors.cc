@@ -87,7 +87,7 @@ std::vector<std::string> texts(const Hdf5Reader& file, const char* path) {
 }  // namespace
 
 void write_vectors(const std::string& output, const Vectors& v, bool force) {
-  require_whole(v, output == "-" ? "standard output" : output);
+  require_whole(v, output_name(output));
   VectorSink sink({.output = output, .format = "hdf5", .force = force}, v, !v.labels.empty());
   for (std::int64_t i = 0; i < v.size(); ++i) {
     VectorRow row{.values =
@@ -99,13 +99,19 @@ void write_vectors(const std::string& output, const Vectors& v, bool force) {
   sink.finish(v);
 }
 
-Vectors read_vectors(const Hdf5Reader& file) {
+DatasetInfo describe_vectors(const Hdf5Reader& file) {
   file.require_kind("vectors");
   DatasetInfo info = file.info("/vectors");
-  if ((info.type != FileType::f32 && info.type != FileType::f16) || info.dims.size() != 2) {
+  bool numbers = info.type == FileType::f32 || info.type == FileType::f16;
+  if (!numbers || info.dims.size() != 2 || info.dims[1] < 1) {
     throw Error(fmt::format("{}: /vectors: expected f32 or f16 [N,D], found {} [{}]", file.name(),
                             name(info.type), fmt::join(info.dims, ",")));
   }
+  return info;
+}
+
+Vectors read_vectors(const Hdf5Reader& file) {
+  DatasetInfo info = describe_vectors(file);
   file.verify("/vectors");
   Vectors v;
   for (const Group& group : kGroups) {
@@ -132,9 +138,8 @@ Vectors read_vectors(const Hdf5Reader& file) {
 
 void for_each_vectors(const std::string& input,
                       const std::function<void(const std::string& name, Vectors part)>& give) {
-  if (input == "-") return for_each_vectors(STDIN_FILENO, "standard input", give);
-  Descriptor file = open_read(input);
-  for_each_vectors(file.get(), input, give);
+  Descriptor file = input == "-" ? Descriptor() : open_read(input);
+  for_each_vectors(file ? file.get() : STDIN_FILENO, input_name(input), give);
 }
 
 void for_each_vectors(int file, const std::string& name,
@@ -222,15 +227,12 @@ void join_vectors(Vectors& all, Vectors& part, const std::string& name) {
   }
 }
 
-Vectors read_all_vectors(const std::string& input) {
-  if (input == "-") return read_all_vectors(STDIN_FILENO, "standard input");
-  Descriptor file = open_read(input);
-  return read_all_vectors(file.get(), input);
-}
+namespace {
 
-Vectors read_all_vectors(int file, const std::string& source) {
+// Parts as one.
+struct Joined {
   Vectors all;
-  for_each_vectors(file, source, [&](const std::string& name, Vectors part) {
+  void add(const std::string& name, Vectors part) {
     bool first = all.dim == 0;
     if (!first &&
         (part.labels.empty() != all.labels.empty() || part.ids.empty() != all.ids.empty()) &&
@@ -242,8 +244,20 @@ Vectors read_all_vectors(int file, const std::string& source) {
     all.values.insert(all.values.end(), part.values.begin(), part.values.end());
     all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
     std::ranges::move(part.ids, std::back_inserter(all.ids));
-  });
-  return all;
+  }
+};
+
+template <class... Source>
+Vectors all_of(Source... source) {
+  Joined joined;
+  for_each_vectors(
+      source..., [&](const std::string& name, Vectors part) { joined.add(name, std::move(part)); });
+  return std::move(joined.all);
 }
+
+}  // namespace
+
+Vectors read_all_vectors(const std::string& input) { return all_of(input); }
+Vectors read_all_vectors(int file, const std::string& source) { return all_of(file, source); }
 
 }  // namespace atelier

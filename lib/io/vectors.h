@@ -30,6 +30,8 @@ struct Vectors {
 // unknown metric, and rows that are called normalized and are not. Rows by the million are better
 // given to a VectorSink as they come.
 void write_vectors(const std::string& output, const Vectors& vectors, bool force = false);
+// The dataset /vectors of a file of this kind; Error unless it is f32 or f16 [N,D], D >= 1.
+DatasetInfo describe_vectors(const Hdf5Reader& file);
 // Every dataset is compared with its checksum.
 Vectors read_vectors(const Hdf5Reader& file);
 

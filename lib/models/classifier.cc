@@ -100,6 +100,7 @@ Model make_classifier() {
   model.presets = presets();
   model.state = c;
   model.fit = [c](const DataShape& shape) {
+    require_pictures(shape, "classifier");
     c->num_classes = shape.num_classes;
     c->tower.take(shape);
     c->check();

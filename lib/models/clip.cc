@@ -231,6 +231,7 @@ Model make_clip() {
   model.presets = presets();
   model.state = c;
   model.fit = [c](const DataShape& shape) {
+    require_pictures(shape, "clip");
     c->tower.take(shape);
     c->check();
     if (shape.vocab_size > c->vocab_size)

@@ -14,6 +14,12 @@ Fields picture_fields(std::int64_t& height, std::int64_t& width, std::int64_t& c
           field(channels, "in_channels", "channels of the pictures")};
 }
 
+void require_pictures(const DataShape& shape, std::string_view model) {
+  if (!shape.real) return;
+  throw Error(fmt::format("{}: holds {}, but {} is a model of pictures", shape.source,
+                          shape.vectors() ? "vectors" : "latents", model));
+}
+
 void require_default(const EncodeArgs& args) {
   if (args.pool != "auto") {
     throw UsageError(fmt::format("pool '{}': this model has no tokens, only auto", args.pool));

@@ -5,6 +5,8 @@
 
 #include "models/classifier.h"
 #include "models/clip.h"
+#include "models/ddpm.h"
+#include "models/gan.h"
 #include "models/vae.h"
 
 namespace atelier {
@@ -13,6 +15,8 @@ namespace {
 constexpr ModelEntry kModels[] = {
     {"classifier", "vision transformer or convolutions with a class head", make_classifier},
     {"clip", "image tower and text tower that agree on pictures and captions", make_clip},
+    {"ddpm", "diffusion: U-Net, transformer or layers that tell noise from pictures", make_ddpm},
+    {"gan", "generator and discriminator, by every adversarial loss", make_gan},
     {"vae", "variational and plain autoencoders, fully connected or convolutional", make_vae},
 };
 

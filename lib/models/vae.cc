@@ -172,7 +172,14 @@ Model make_vae() {
   model.fields = c->fields();
   model.presets = presets();
   model.state = c;
+  model.idle = [c] {
+    std::vector<std::pair<std::string, std::string>> idle;
+    if (c->net == "fc") idle.emplace_back("norm", "--net fc");
+    if (c->likelihood == "bernoulli") idle.emplace_back("sigma", "--likelihood bernoulli");
+    return idle;
+  };
   model.fit = [c](const DataShape& shape) {
+    require_pictures(shape, "vae");
     c->choose(shape);
     c->check();
     c->check_batches(shape);
@@ -184,10 +191,12 @@ Model make_vae() {
     require_default(args);
     return vae_encode(*c, s / "encoder", image).mu;
   };
-  model.decode = [c](const Scope& s, Expr latent) { return decode(*c, s, latent); };
+  model.decode = [c](const Scope& s, Expr latent, Expr) { return decode(*c, s, latent); };
   model.latent_shape = [c](std::int64_t rows) { return Shape{rows, c->latent_dim}; };
   model.prior = [c](const Scope& s, std::int64_t rows) { return prior(*c, s, rows); };
-  model.draw = [c](const Scope& s, std::int64_t rows) { return decode(*c, s, prior(*c, s, rows)); };
+  model.draw = [c](const Scope& s, const DrawArgs& args) {
+    return decode(*c, s, args.truncation * prior(*c, s, args.rows));
+  };
   model.no_prior = [c] { return c->variational ? std::string() : std::string(kNoPrior); };
   model.data_shape = [c] { return DataShape{c->image_height, c->image_width, c->in_channels, 0}; };
   return model;

@@ -10,9 +10,10 @@
 namespace atelier {
 namespace {
 
-void fill_normal(std::span<float> values, double std, std::uint64_t seed, std::uint64_t stream) {
+void fill_normal(std::span<float> values, double mean, double std, std::uint64_t seed,
+                 std::uint64_t stream) {
   RandomStream random(seed, stream);
-  for (float& v : values) v = float(std * random.normal());
+  for (float& v : values) v = float(mean + std * random.normal());
 }
 
 void fill_uniform(std::span<float> values, double bound, std::uint64_t seed, std::uint64_t stream) {
@@ -56,10 +57,9 @@ Init constant(double value) {
 Init zeros() { return constant(0); }
 Init ones() { return constant(1); }
 
-Init normal(double std) {
-  return [std](std::span<float> values, const Shape&, std::uint64_t seed, std::uint64_t stream) {
-    fill_normal(values, std, seed, stream);
-  };
+Init normal(double std, double mean) {
+  return [std, mean](std::span<float> values, const Shape&, std::uint64_t seed,
+                     std::uint64_t stream) { fill_normal(values, mean, std, seed, stream); };
 }
 Init uniform(double bound) {
   return [bound](std::span<float> values, const Shape&, std::uint64_t seed, std::uint64_t stream) {
@@ -78,7 +78,7 @@ Init xavier_uniform(double gain) {
 Init kaiming_normal(double gain) {
   return [gain](std::span<float> values, const Shape& shape, std::uint64_t seed,
                 std::uint64_t stream) {
-    fill_normal(values, gain / std::sqrt(double(fan_in_of(shape))), seed, stream);
+    fill_normal(values, 0, gain / std::sqrt(double(fan_in_of(shape))), seed, stream);
   };
 }
 Init orthogonal(double gain) {

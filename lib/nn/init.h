@@ -12,7 +12,7 @@ namespace atelier {
 Init zeros();
 Init ones();
 Init constant(double value);
-Init normal(double std);
+Init normal(double std, double mean = 0);
 Init uniform(double bound);  // [-bound, bound)
 // +-1/sqrt(fan_in): what PyTorch's Linear and Conv give weights and biases alike (kaiming_uniform
 // with a = sqrt(5)).

@@ -103,7 +103,8 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
   Within within(scope, where);
   require_channels(scope, "batch_norm", x, where);
   std::int64_t width = x.shape()[-1], rows = x.shape().count() / width;
-  Expr scale = scope.param("weight", {width}, ones(), where);
+  Init init = args.weight_init ? args.weight_init : ones();
+  Expr scale = scope.param("weight", {width}, init, where);
   Expr shift = scope.param("bias", {width}, zeros(), where);
   Expr mean = scope.state("running_mean", {width}, 0, where);
   Expr variance = scope.state("running_var", {width}, 1, where);
@@ -114,8 +115,9 @@ Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args, Where whe
   require(rows >= 2, scope, "batch_norm", "training needs more than one value a channel", x, where);
   Normed normed = batch_norm(x, scale, shift, args.norm_eps, where);
   double unbiased = double(rows) / double(rows - 1);
-  scope.update(mean, mean + args.momentum * (normed.mean - mean), where);
-  scope.update(variance, variance + args.momentum * (unbiased * normed.variance_or_rstd - variance),
+  Expr momentum = scope.momentum(args.momentum);
+  scope.update(mean, mean + momentum * (normed.mean - mean), where);
+  scope.update(variance, variance + momentum * (unbiased * normed.variance_or_rstd - variance),
                where);
   return normed.y;
 }

@@ -46,10 +46,12 @@ Expr group_norm(const Scope& scope, Expr x, std::int64_t groups, double norm_eps
 
 struct BatchNormArgs {
   double norm_eps = 1e-5, momentum = 0.1;
+  Init weight_init = {};  // absent: ones
 };
 // x [.., C], normalised over all axes but the last (Ioffe and Szegedy 2015, arXiv:1502.03167).
-// Training: by the batch, and running_mean, running_var move by `momentum` towards the batch's mean
-// and unbiased variance. Evaluation: by the running values.
+// Training: by the batch, and running_mean, running_var move by `momentum`, or the share of
+// Scope::settling, towards the batch's mean and unbiased variance. Evaluation: by the running
+// values.
 Expr batch_norm(const Scope& scope, Expr x, const BatchNormArgs& args = {}, Where = Where::here());
 
 // Whether a tensor of that name, however deep, is such a running value and no parameter.

@@ -2,26 +2,31 @@
 // over micro-batches. Everything is graph; the plan that holds it commits the new values.
 //
 // Tensors it keeps in the store (a '/' marks what is no part of the model itself):
-//   optimizer/step               f32 [], updates done so far; exact up to 2^24
+//   optimizer/step               f32 [], updates done so far; exact up to 2^24; of a player's
+//                                parameters optimizer/step/<player>
 //   optimizer/exp_avg/<param>    Adam's first moment
 //   optimizer/exp_avg_sq/<param> Adam's second moment
-//   ema0/<param>, ema1/<param>   running averages of parameters and of states
+//   ema0/<param>, ema1/<param>   running averages of parameters
 //   train/accumulated/<param>    sum of the gradients of earlier micro-batches; zero between steps
 #pragma once
 
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "graph/ops.h"
+#include "nn/objective.h"
 #include "nn/scope.h"
 
 namespace atelier {
 
 struct OptimizerArgs {
-  AdamArgs adam = {};             // weight_decay spares parameters of rank 0 and 1 (biases, norms)
-  double max_grad_norm = 0;       // gradients are scaled down to this global norm; 0: never
-  bool report_norm = false;       // compute the norm although nothing is clipped
+  AdamArgs adam = {};           // weight_decay spares parameters of rank 0 and 1 (biases, norms)
+  bool bias_correction = true;  // of Adam's moments; with beta1 = 0 and without it, this is RMSProp
+  double max_grad_norm = 0;     // gradients are scaled down to this global norm; 0: never
+  bool report_norm = false;     // compute the norm although nothing is clipped
   std::vector<double> emas = {};  // decay of each running average, in [0, 1)
 };
 
@@ -31,25 +36,34 @@ struct OptimizerResult {
 };
 
 // f32 []: updates done before this run; also what Batch::step should hold.
-Expr optimizer_step(const Scope& root, Where = Where::here());
+Expr optimizer_step(const Scope& part, Where = Where::here());
 
-// Adds one Adam(W) update of every parameter of `root` (adam() in graph/ops.h) with
-// gradients in the order of root.params(), learning rate `rate` f32 [], and then of the averages:
+// Adds one Adam(W) update of every parameter of `part` (adam() in graph/ops.h), the root or a
+// player's scope, with gradients in the order of part.params(), learning rate `rate` f32 [], and
+// then of the averages:
 //   average += (1 - keep) (new value - average),  keep = min(decay, (1 + t) / (10 + t))
-// with t = 1 at the first update. Averages start as the first weights. States that this graph
-// updates, such as batch-norm statistics, are averaged with the same keep, so that evaluation with
-// averaged weights finds statistics that fit them.
+// with t = 1 at the first update. Averages start as the first weights. States, such as batch-norm
+// statistics, are not averaged: what fits averaged weights is known when they are run.
 // Clipping is that of PyTorch: scale = min(1, max_grad_norm / (norm + 1e-6)).
-// Call it last: params and state updates mentioned afterwards are not seen. Throws ShapeError if
+// Call it last: params mentioned afterwards are not seen. Throws ShapeError if
 // the number of gradients is not that of the parameters, UsageError for a decay outside [0, 1).
-OptimizerResult apply_optimizer(const Scope& root, std::span<const Expr> grads, Expr rate,
+OptimizerResult apply_optimizer(const Scope& part, std::span<const Expr> grads, Expr rate,
                                 const OptimizerArgs& args, Where = Where::here());
+
+// What `updates` further updates of the parameters under root's scope `part` would make of them, by
+// name (Scope::with): each as apply_optimizer would do it, clipping, moments and bounds included,
+// and all of it differentiable. Nothing is written, states stay. `objective` gets a scope that
+// reads the parameters as they are after the updates before.
+std::map<std::string, Expr> look_ahead(const Scope& root, const std::string& part,
+                                       const std::function<Objective(const Scope& root)>& objective,
+                                       Expr rate, const OptimizerArgs& args, std::int64_t updates,
+                                       Where = Where::here());
 
 // Gradient accumulation over k micro-batches takes two graphs, run k - 1 times and once.
 // The first: adds this micro-batch's gradients to train/accumulated.
-void accumulate_gradients(const Scope& root, std::span<const Expr> grads, Where = Where::here());
+void accumulate_gradients(const Scope& part, std::span<const Expr> grads, Where = Where::here());
 // The last: the mean of the k gradients, for apply_optimizer; the sums return to zero.
-std::vector<Expr> accumulated_mean(const Scope& root, std::span<const Expr> grads, int k,
+std::vector<Expr> accumulated_mean(const Scope& part, std::span<const Expr> grads, int k,
                                    Where = Where::here());
 
 // sqrt of the sum of squares of all elements, f32 [].

@@ -88,7 +88,14 @@ Expr Scope::param(std::string_view name, Shape shape, const Init& init, Where wh
   bool known =
       std::any_of(params.begin(), params.end(), [&](const auto& p) { return p.slot == slot; });
   if (!known) params.push_back({full, slot});
-  return slot;
+  if (!values_) return slot;
+  auto value = values_->find(full);
+  if (value == values_->end()) return slot;
+  if (value->second.type() != type) {
+    graph_->refuse("with", fmt::format("'{}' is {}", full, to_string(type)), {&value->second, 1},
+                   where);
+  }
+  return value->second;
 }
 
 Expr Scope::state(std::string_view name, Shape shape, double start, Where where) const {
@@ -116,12 +123,39 @@ void Scope::update(Expr state, Expr next, Where where) const {
   if (found == shared_->state_names.end()) {
     graph_->refuse("update", "this is no state of the scope", both, where);
   }
+  if (!store_prefix_.empty() && found->first == found->second) return;
   graph_->update(state, next, where);
   shared_->updates.push_back({found->second, state, next});
 }
 
+Expr Scope::table(std::string_view name, Shape shape, std::span<const double> values,
+                  Where where) const {
+  Type type{DType::f32, shape};
+  std::string full = std::string(kTablePrefix) + joined(path_, name);
+  auto refuse = [&](const char* reason) {
+    throw ShapeError(fmt::format("table '{}': {} ({})", full, reason, to_string(where)));
+  };
+  if (std::int64_t(values.size()) != shape.count())
+    refuse("as many values as the shape has are needed");
+  if (!store_->has(full)) {
+    store_->create(full, type);
+    std::ranges::transform(values, store_->values(full).begin(), [](double v) { return float(v); });
+  }
+  require_type(store_->at(full), type, where);
+  const Store& kept = *store_;
+  bool same =
+      std::ranges::equal(kept.values(full), values, {}, {}, [](double v) { return float(v); });
+  if (!same) refuse("holds other values already");
+  return graph_->slot(full, type, where);
+}
+
 void Scope::keep_within(Expr param, double low, double high) const {
   auto found = std::ranges::find(shared_->params, param, &Shared::Param::slot);
+  if (found == shared_->params.end() && values_) {
+    auto value = std::ranges::find_if(*values_, [&](const auto& v) { return v.second == param; });
+    if (value != values_->end())
+      found = std::ranges::find(shared_->params, value->first, &Shared::Param::name);
+  }
   if (found == shared_->params.end())
     graph_->refuse("keep_within", "this is no parameter of the scope", {&param, 1}, {});
   shared_->bounds[found->name] = {low, high};
@@ -180,6 +214,29 @@ Scope Scope::frozen() const {
 Scope Scope::reading(std::string_view store_prefix) const {
   Scope result = *this;
   result.store_prefix_ = store_prefix;
+  return result;
+}
+
+Scope Scope::settling(Expr share) const {
+  Scope result = *this;
+  result.share_ = share;
+  return result;
+}
+
+Expr Scope::momentum(double of_layer) const { return share_ ? share_ : graph_->constant(of_layer); }
+
+Scope Scope::with(std::map<std::string, Expr> values) const {
+  Scope result = *this;
+  result.values_ = std::make_shared<const std::map<std::string, Expr>>(std::move(values));
+  return result;
+}
+
+std::vector<Expr> Scope::replaced() const {
+  std::vector<Expr> result;
+  if (!values_) return result;
+  for (const auto& [name, value] : *values_) {
+    if (lies_under(name, path_)) result.push_back(value);
+  }
   return result;
 }
 

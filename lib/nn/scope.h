@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,8 +44,15 @@ class Scope {
   Expr param(std::string_view name, Shape shape, const Init& init, Where = Where::here()) const;
   // A tensor that training changes but gradients do not: running averages.
   Expr state(std::string_view name, Shape shape, double start, Where = Where::here()) const;
-  // Commits the next value of a state; nothing in eval mode or when frozen.
+  // Commits the next value of a state; nothing in eval mode, when frozen, or where a scope that
+  // reads an average finds no state of its own there.
   void update(Expr state, Expr next, Where = Where::here()) const;
+
+  // Constants that are too many for the graph, f32 of this shape, row-major: kept in the store as
+  // "table/<name>" and in no file. ShapeError if the number of values is not that of the shape, or
+  // if the name holds other values already.
+  Expr table(std::string_view name, Shape shape, std::span<const double> values,
+             Where = Where::here()) const;
 
   // The optimizer moves a value of `param` beyond these bounds back to them, at the end of each
   // step (CLIP's logit scale; the weights of a Wasserstein critic).
@@ -67,6 +75,14 @@ class Scope {
   // Reads every parameter and state from another place: an evaluation graph runs on averaged
   // weights with "ema0/", that is on "ema0/<name>" where the store has such a tensor.
   Scope reading(std::string_view store_prefix) const;
+  // The same tensors, but running statistics move by `share`, f32 [], towards those of the batch
+  // and not by their layer's momentum: by 1, 1/2, 1/3, .. they become means over batches.
+  Scope settling(Expr share) const;
+  Expr momentum(double of_layer) const;  // f32 []: what they move by
+  // Reads the parameters that `values` names from these expressions instead: the network as it
+  // would be with other weights, through which gradients flow. ShapeError where the type differs.
+  Scope with(std::map<std::string, Expr> values) const;
+  std::vector<Expr> replaced() const;  // those expressions, of parameters under this prefix
   // What update() has committed so far under this prefix, in order.
   struct StateUpdate {
     std::string name;
@@ -86,7 +102,9 @@ class Scope {
   bool frozen_ = false;
   std::string path_, store_prefix_;
   Noise noise_;
+  Expr share_;  // of settling(); absent: none
   std::shared_ptr<Shared> shared_;
+  std::shared_ptr<const std::map<std::string, Expr>> values_;  // of with(); null: none
 };
 
 // While it lives, nodes of the graph are recorded as belonging to the scope's path and, in a layer,

@@ -20,6 +20,10 @@ class StoreError : public Error {
   using Error::Error;
 };
 
+// Tensors of names that begin so are constants which graphs read, such as noise schedules: they
+// follow from the configuration, and no file keeps them.
+inline constexpr std::string_view kTablePrefix = "table/";
+
 // One tensor. Its memory never moves, so plans may keep the pointer.
 struct StoredTensor {
   std::string name;

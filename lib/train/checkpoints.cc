@@ -194,6 +194,10 @@ Progress Checkpoints::resume(const std::string& path) {
       throw Error(fmt::format("{}: /state has {} {}, expected at least 0", path, key, found));
   }
   p.owed = value("validation_owed", bool{});
+  if (find(c.state, "best_coverage")) {  // of generators
+    p.best_coverage = value("best_coverage", double{});
+    p.best_coverage_step = value("best_coverage_step", std::int64_t{});
+  }
   make_way(path, p.step);
   std::error_code error;
   if (run_ && std::filesystem::equivalent(path, run_->checkpoint(p.step), error)) saved_ = p;
@@ -202,7 +206,7 @@ Progress Checkpoints::resume(const std::string& path) {
 
 void Checkpoints::require_whole(const std::string& path) const {
   for (const std::string& name : store_.names()) {
-    if (!resumed_.contains(name))
+    if (!resumed_.contains(name) && !name.starts_with(kTablePrefix))
       throw Error(
           fmt::format("{}: no tensor '{}', without which the training cannot go on", path, name));
   }
@@ -232,7 +236,7 @@ void Checkpoints::settle_weights(const std::set<std::string>& net) {
   std::size_t used = taken_.size() - dropped.size();
   if (used == 0) {
     throw Error(fmt::format("{}: none of its {} tensors has the name of one of this model",
-                            config_.init == "-" ? "standard input" : config_.init, taken_.size()));
+                            input_name(config_.init), taken_.size()));
   }
   logging::note(fmt::format("{}: {} tensors taken, {} initialised anew{}{}", config_.init, used,
                             net.size() - used,
@@ -278,6 +282,10 @@ Checkpoint Checkpoints::with_state(const Progress& p) const {
              {"best_step", p.best_step},
              {"validation_owed", p.owed},
              {"level", std::string(name(host_level()))}};
+  if (p.best_coverage >= 0) {
+    c.state.emplace_back("best_coverage", p.best_coverage);
+    c.state.emplace_back("best_coverage_step", p.best_coverage_step);
+  }
   return c;
 }
 

@@ -23,6 +23,8 @@ struct Progress {
   LoaderPosition position;  // of the next batch
   double best_loss = 0;
   std::int64_t best_step = -1;
+  double best_coverage = -1;  // of the samples; below 0: none was told
+  std::int64_t best_coverage_step = -1;
   // The update of `step` is done; its validation and its picture are still to come.
   bool owed = false;
   friend bool operator==(const Progress&, const Progress&) = default;

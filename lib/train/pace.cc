@@ -26,9 +26,11 @@ auto named(const char* flag, const Read& read) {
 // As many as an option counts (base/parse.h): beyond that products overflow.
 constexpr std::int64_t kMostUpdates = 9'000'000'000'000'000;
 
-std::int64_t updates_in(std::int64_t epochs, std::int64_t per_epoch) {
-  if (epochs <= kMostUpdates / std::max<std::int64_t>(per_epoch, 1)) return epochs * per_epoch;
-  throw UsageError(fmt::format("{}: too many epochs, of {} updates each", epochs, per_epoch));
+std::int64_t updates_in(std::int64_t epochs, EpochLength epoch) {
+  if (epochs <= kMostUpdates / std::max<std::int64_t>(epoch.batches, 1))
+    return (epochs * epoch.batches + epoch.batches_per_step - 1) / epoch.batches_per_step;
+  throw UsageError(
+      fmt::format("{}: too many epochs, of {} updates each", epochs, updates_in(1, epoch)));
 }
 
 void check_ways_to_save(const TrainConfig& c) {
@@ -45,12 +47,14 @@ void check_samples(const Task& task, const TrainConfig& c) {
   parse_grid(c.sample_grid, "--sample-grid");
   if (c.sample_every == 0) return;
   if (c.run_dir.empty()) throw UsageError("--sample-every: needs --run-dir, which holds the grids");
-  if (!task.sample_grid) throw UsageError("--sample-every: this model has no samples to draw");
+  if (!task.sample_grid) throw UsageError("--sample-every: this model draws no pictures");
 }
 
 void check_validation(const Task& task, const TrainConfig& c, bool validates) {
-  const char* lacking = "nothing is held out; give --val-split or --val-data";
-  if (!c.val_every.empty() && !validates) throw UsageError(fmt::format("--val-every: {}", lacking));
+  const char* lacking = task.assess ? "samples are judged, there is no loss of held-out pictures"
+                                    : "nothing is held out; give --val-split or --val-data";
+  if (!c.val_every.empty() && !validates && !task.assess)
+    throw UsageError(fmt::format("--val-every: {}", lacking));
   if (c.val_batches > 0 && !validates)
     throw UsageError(fmt::format("--val-batches {}: {}", c.val_batches, lacking));
   if (c.val_importance_samples == 0) return;
@@ -83,14 +87,14 @@ void check_schedule(const TrainConfig& c) {
 }
 
 // "500" updates, "1epoch", "2epochs".
-std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
-  if (text.empty()) return per_epoch;
+std::int64_t updates_of(const std::string& text, EpochLength epoch) {
+  if (text.empty()) return updates_in(1, epoch);
   std::string_view count = text;
-  std::int64_t unit = 1;
+  bool epochs = false;
   for (std::string_view suffix : {"epochs", "epoch"}) {
     if (!count.ends_with(suffix)) continue;
     count.remove_suffix(suffix.size());
-    unit = per_epoch;
+    epochs = true;
     break;
   }
   std::int64_t counted = 0;
@@ -102,14 +106,14 @@ std::int64_t updates_of(const std::string& text, std::int64_t per_epoch) {
     throw UsageError(
         fmt::format("'{}': expected a count of at least 1, such as 500 or 2epochs", text));
   }
-  return updates_in(counted, unit);
+  return epochs ? updates_in(counted, epoch) : updates_in(counted, {1, 1});
 }
 
-std::vector<std::int64_t> milestones_of(const std::string& text, std::int64_t per_epoch) {
+std::vector<std::int64_t> milestones_of(const std::string& text, EpochLength epoch) {
   std::vector<std::int64_t> steps;
   if (text.empty()) return steps;
   for (std::string_view piece : split(text, ',')) {
-    std::int64_t step = updates_in(parse_count(piece), per_epoch);
+    std::int64_t step = updates_in(parse_count(piece), epoch);
     if (!steps.empty() && step <= steps.back())
       throw UsageError(fmt::format("'{}': expected rising epochs", text));
     steps.push_back(step);
@@ -123,8 +127,7 @@ bool has_validation(const Task& task, const TrainData& data) {
   return data.validation && !data.validation_indices.empty() && task.validation;
 }
 
-Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
-                 std::int64_t per_epoch) {
+Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data, EpochLength epoch) {
   if (c.steps >= 0 && c.epochs >= 0) throw UsageError("--steps and --epochs exclude each other");
   if (c.steps < 0 && c.epochs < 0) throw UsageError("give --steps or --epochs");
   check_ways_to_save(c);
@@ -147,8 +150,8 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
   Pace pace;
   pace.total_steps = c.steps;
   if (c.epochs >= 0)
-    pace.total_steps = named("--epochs", [&] { return updates_in(c.epochs, per_epoch); });
-  pace.val_every = named("--val-every", [&] { return updates_of(c.val_every, per_epoch); });
+    pace.total_steps = named("--epochs", [&] { return updates_in(c.epochs, epoch); });
+  pace.val_every = named("--val-every", [&] { return updates_of(c.val_every, epoch); });
   if (!c.max_time.empty()) {
     pace.max_seconds = named("--max-time", [&] { return parse_seconds(c.max_time); });
     if (pace.max_seconds <= 0)
@@ -165,14 +168,13 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data,
     throw UsageError(
         fmt::format("--warmup-steps {}: the run has {} steps", c.warmup_steps, pace.total_steps));
   }
-  pace.schedule = {
-      parse_lr_schedule(c.lr_schedule),
-      c.learning_rate,
-      c.min_learning_rate,
-      std::max<std::int64_t>(pace.total_steps, 1),
-      c.warmup_steps,
-      named("--lr-milestones", [&] { return milestones_of(c.lr_milestones, per_epoch); }),
-      c.lr_gamma};
+  pace.schedule = {parse_lr_schedule(c.lr_schedule),
+                   c.learning_rate,
+                   c.min_learning_rate,
+                   std::max<std::int64_t>(pace.total_steps, 1),
+                   c.warmup_steps,
+                   named("--lr-milestones", [&] { return milestones_of(c.lr_milestones, epoch); }),
+                   c.lr_gamma};
   if (pace.total_steps > 0) learning_rate_at(pace.schedule, 0);  // says what is wrong with it
   return pace;
 }

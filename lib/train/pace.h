@@ -17,12 +17,17 @@ struct Pace {
   ScheduleArgs schedule;
 };
 
+// How long an epoch is: what it has in batches, and how many of them a step reads.
+struct EpochLength {
+  std::int64_t batches = 1, batches_per_step = 1;
+};
+
 // Held-out pictures that this task can be validated on.
 bool has_validation(const Task& task, const TrainData& data);
 
 // Reads the flags that are texts and refuses (UsageError naming the flag) what cannot be meant:
 // flags that exclude each other, or that would have no effect in this run.
 Pace settle_pace(const Task& task, const TrainConfig& config, const TrainData& data,
-                 std::int64_t batches_per_epoch);
+                 EpochLength epoch);
 
 }  // namespace atelier

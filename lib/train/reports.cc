@@ -30,6 +30,8 @@ void Reports::start(std::int64_t step, std::int64_t total_steps) {
   start_ = last_record_ = Clock::now();
   first_step_ = step;
   total_steps_ = total_steps;
+  for (const ReportedTerm& term : task_.baselines)
+    logging::note(fmt::format("to compare with: {} {:.4f} {}", term.name, term.value, term.unit));
 }
 
 void Reports::open(const std::string& file) {
@@ -41,7 +43,8 @@ void Reports::open(const std::string& file) {
                    {"level", std::string(name(host_level()))},
                    {"cpu", cpu_model()},
                    {"seed", config_.seed},
-                   {"parameters", plans_.parameters()}});
+                   {"parameters", turns_.parameters()}});
+  record_baselines({}, task_.baselines);
 }
 
 // A unit is told once, before the first record that needs it.
@@ -54,14 +57,21 @@ void Reports::write_units(const std::string& prefix, std::span<const ReportedTer
   if (!units.empty()) metrics_.record(units);
 }
 
-void Reports::Sums::add(const TrainPlans& plans) {
+void Reports::record_baselines(Attributes record, std::span<const ReportedTerm> baselines) {
+  if (baselines.empty()) return;
+  write_units("", baselines);
+  for (const ReportedTerm& term : baselines) record.emplace_back(term.name, term.value);
+  metrics_.record(record);
+}
+
+void Reports::Sums::add(const Turns& turns) {
   if (terms.empty()) {
-    terms.push_back({"loss", plans.unit(), 0, TermRole::loss});
-    for (const ReportedTerm& term : plans.terms())
+    terms.push_back({"loss", turns.unit(), 0, TermRole::loss});
+    for (const ReportedTerm& term : turns.terms())
       terms.push_back({term.name, term.unit, 0, term.role});
   }
-  terms[0].value += plans.loss();
-  for (std::size_t i = 1; i < terms.size(); ++i) terms[i].value += plans.terms()[i - 1].value;
+  terms[0].value += turns.loss();
+  for (std::size_t i = 1; i < terms.size(); ++i) terms[i].value += turns.terms()[i - 1].value;
   ++updates;
 }
 
@@ -82,8 +92,8 @@ void Reports::measure() {
 }
 
 void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate) {
-  recent_.add(plans_);
-  if (2 * step > total_steps_) late_.add(plans_);
+  recent_.add(turns_);
+  if (2 * step > total_steps_) late_.add(turns_);
   images_ += rows;
   if (step % config_.log_every != 0 && step != total_steps_) return progress(step);
   measure();
@@ -92,14 +102,14 @@ void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, d
   Attributes record = {{"step", step}, {"epoch", epoch}, {"updates", recent_.updates}};
   for (const ReportedTerm& term : means) record.emplace_back(term.name, term.value);
   record.insert(record.end(), {{"learning_rate", rate},
-                               {"grad_norm", plans_.grad_norm()},
+                               {"grad_norm", turns_.grad_norm()},
                                {"images_per_second", speed_},
                                {"seconds", seconds()},
                                {"rss_mib", peak_rss_mib()}});
   metrics_.record(record);
   if (!is_terminal(STDERR_FILENO)) {
     logging::note(fmt::format("step {}/{}: loss {:.4f} {}, {:.0f} pictures/s", step, total_steps_,
-                              means[0].value, plans_.unit(), speed_));
+                              means[0].value, turns_.unit(), speed_));
   }
   recent_ = {};
   images_ = 0;
@@ -113,7 +123,7 @@ void Reports::progress(std::int64_t step) {
   last_progress_ = Clock::now();
   double per_step = seconds() / double(std::max<std::int64_t>(1, step - first_step_));
   logging::status_line(fmt::format("step {}/{}  loss {:.4f} {}  {:.0f} pictures/s  {} left", step,
-                                   total_steps_, plans_.loss(), plans_.unit(), speed_,
+                                   total_steps_, turns_.loss(), turns_.unit(), speed_,
                                    format_seconds(per_step * double(total_steps_ - step))));
 }
 
@@ -130,12 +140,13 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
   record.emplace_back("seconds", seconds());
   metrics_.record(record);
   logging::status_line("");
-  logging::note(fmt::format("step {}: held out: {}", step, line));
+  const char* what = task_.assess ? "samples" : "held out";
+  logging::note(fmt::format("step {}: {}: {}", step, what, line));
   // An untrained model loses against every baseline: that is no news.
-  if (2 * step >= total_steps_) remark(step, terms);
+  if (2 * step >= total_steps_) judge(step, terms);
 }
 
-void Reports::remark(std::int64_t step, std::span<const ReportedTerm> terms) {
+void Reports::judge(std::int64_t step, std::span<const ReportedTerm> terms) {
   if (!task_.judge || !judges_) return;
   Judgement judgement;
   try {
@@ -144,24 +155,21 @@ void Reports::remark(std::int64_t step, std::span<const ReportedTerm> terms) {
     judges_ = false;
     return logging::warning(fmt::format("no remarks on this run: {}", error.what()));
   }
-  if (!judged_ && !judgement.baselines.empty()) {
-    write_units("", judgement.baselines);
-    Attributes record = {{"step", step}};
-    for (const ReportedTerm& term : judgement.baselines) record.emplace_back(term.name, term.value);
-    metrics_.record(record);
-  }
+  if (!judged_) record_baselines({{"step", step}}, judgement.baselines);
   judged_ = true;
-  for (const Remark& r : judgement.remarks) {
-    if (std::find(remarked_.begin(), remarked_.end(), r.key) != remarked_.end()) continue;
-    remarked_.push_back(r.key);
-    logging::note("remark: " + r.text);
-    metrics_.record({{"step", step}, {"remark", r.key}, {"text", r.text}});
-  }
+  for (const Remark& r : judgement.remarks) remark(step, r);
+}
+
+void Reports::remark(std::int64_t step, const Remark& remark) {
+  if (std::find(remarked_.begin(), remarked_.end(), remark.key) != remarked_.end()) return;
+  remarked_.push_back(remark.key);
+  logging::note("remark: " + remark.text);
+  metrics_.record({{"step", step}, {"remark", remark.key}, {"text", remark.text}});
 }
 
 void Reports::summary(std::int64_t step, bool done) {
   // Nothing was held out: the training terms must do.
-  if (done && !judged_ && late_.updates > 0) remark(step, late_.means());
+  if (done && !judged_ && late_.updates > 0) judge(step, late_.means());
   if (done && total_steps_ > 0) {
     logging::note(
         fmt::format("{} steps, seed {}, {}", step, config_.seed, format_seconds(seconds())));

@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "io/metrics.h"
-#include "train/train_plans.h"
 #include "train/trainer.h"
+#include "train/turns.h"
 
 namespace atelier {
 
 class Reports {
  public:
   using Clock = std::chrono::steady_clock;
-  Reports(const Task& task, const TrainConfig& config, const TrainPlans& plans)
-      : task_(task), config_(config), plans_(plans) {}
+  Reports(const Task& task, const TrainConfig& config, const Turns& turns)
+      : task_(task), config_(config), turns_(turns) {}
 
-  void start(std::int64_t step, std::int64_t total_steps);  // the clock
+  void start(std::int64_t step, std::int64_t total_steps);  // the clock; tells known baselines
   // `file`: where records go, empty: nowhere, "-": standard output. Records beyond the step of
   // start(), which a killed job left, are removed: those steps are done again.
   void open(const std::string& file);
@@ -28,6 +28,7 @@ class Reports {
   // this process did: after a resume the first record may be of fewer, which it says.
   void update(std::int64_t step, std::int64_t epoch, std::int64_t rows, double rate);
   void validation(std::int64_t step, std::int64_t epoch, const std::vector<ReportedTerm>& terms);
+  void remark(std::int64_t step, const Remark& remark);  // once a key
   // Takes the time since `start` out of the speed: validating and saving is no training.
   void pause(Clock::time_point start) { last_record_ += Clock::now() - start; }
   void summary(std::int64_t step, bool done);
@@ -41,19 +42,20 @@ class Reports {
   };
   double seconds() const;  // since start()
   void write_units(const std::string& prefix, std::span<const ReportedTerm> terms);
+  void record_baselines(Attributes record, std::span<const ReportedTerm> baselines);
   void measure();
   void progress(std::int64_t step);
-  void remark(std::int64_t step, std::span<const ReportedTerm> terms);
+  void judge(std::int64_t step, std::span<const ReportedTerm> terms);
 
   const Task& task_;
   const TrainConfig& config_;
-  const TrainPlans& plans_;
+  const Turns& turns_;
   MetricsWriter metrics_;
   // Sums of the loss and the terms over some updates.
   struct Sums {
     std::vector<ReportedTerm> terms;  // "loss" first
     std::int64_t updates = 0;
-    void add(const TrainPlans& plans);
+    void add(const Turns& turns);
     std::vector<ReportedTerm> means() const;
   };
   std::int64_t first_step_ = 0, total_steps_ = 0, images_ = 0, intervals_ = 0;

@@ -46,8 +46,7 @@ void TrainConfig::check_outputs() const {
   if (output == "-" && metrics == "-")
     throw UsageError("-o - and --metrics - both want standard output");
   if (!dry_run && leads_to_terminal(output)) {
-    throw UsageError(fmt::format("{} is a terminal; give -o FILE or a pipe",
-                                 output == "-" ? "standard output" : output));
+    throw UsageError(fmt::format("{} is a terminal; give -o FILE or a pipe", output_name(output)));
   }
   if (is_file(output) && is_file(metrics) && place(output) == place(metrics))
     throw UsageError(fmt::format("--metrics {}: is the file of --output too", metrics));
@@ -96,7 +95,8 @@ Fields TrainConfig::training_fields() {
       bind(lr_milestones,
            {"lr_milestones", "step schedule: epochs at which the rate falls, as 200,350"}),
       bind(lr_gamma, {"lr_gamma", "step schedule: factor at each milestone", "", {}, 0}),
-      bind(adam_beta1, {"adam_beta1", "decay of the first moment", "Kingma and Ba 2014", {}, 0, 1}),
+      bind(adam_beta1,
+           {"adam_beta1", "decay of the first moment", "Kingma and Ba 2014 have 0.9", {}, 0, 1}),
       bind(adam_beta2,
            {"adam_beta2", "decay of the second moment", "Kingma and Ba 2014", {}, 0, 1}),
       bind(adam_eps,

@@ -9,16 +9,45 @@ namespace {
 
 Expr norm_of(std::span<const Expr> grads) { return reshape(global_norm(grads), {}); }
 
-OptimizerArgs optimizer_args(const TrainConfig& config) {
+OptimizerArgs optimizer_args(const TrainConfig& config, const TrainedPlayer* player) {
   OptimizerArgs args;
   args.adam = {config.adam_beta1, config.adam_beta2, config.adam_eps, config.weight_decay};
   args.max_grad_norm = config.max_grad_norm;
   args.report_norm = true;
-  args.emas = parse_decays(config.ema_decay);
+  if (!player || player->averaged) args.emas = parse_decays(config.ema_decay);
+  if (player) {
+    args.adam = player->adam;
+    args.bias_correction = player->bias_correction;
+  }
   return args;
 }
 
+Expr rate_of(Graph& graph, const TrainedPlayer* player) {
+  Expr rate = graph.input("rate", DType::f32, {});
+  return player && player->rate_factor != 1 ? player->rate_factor * rate : rate;
+}
+
+const TrainedPlayer* player_of(const Task& task, int index) {
+  return index < 0 ? nullptr : &task.players[std::size_t(index)];
+}
+
 }  // namespace
+
+Scope TrainPlans::part(const Scope& root) const {
+  const TrainedPlayer* player = player_of(task_, player_);
+  return player ? root / player->name : root;
+}
+
+Objective TrainPlans::objective(const Scope& root, const Batch& batch) {
+  const TrainedPlayer* player = player_of(task_, player_);
+  if (!player) return task_.objective(root, batch);
+  if (player->look_ahead == 0) return player->objective(root, batch);
+  const TrainedPlayer* before = player_of(task_, player_ - 1);
+  auto values = look_ahead(
+      root, before->name, [&](const Scope& scope) { return before->objective(scope, batch); },
+      rate_of(root.graph(), before), optimizer_args(config_, before), player->look_ahead);
+  return player->objective(root.with(std::move(values)), batch);
+}
 
 // Later plans differ in rows alone; one that is made between two micro-batches finds sums here.
 void TrainPlans::name_terms(const Objective& objective) {
@@ -37,26 +66,29 @@ void TrainPlans::report(Graph& graph, const Objective& objective) {
 
 // The update itself; `guard` is looked at before anything is written.
 void TrainPlans::apply(Graph& graph, const Scope& root, std::span<const Expr> grads, Expr loss) {
-  Expr rate = graph.input("rate", DType::f32, {});
+  const TrainedPlayer* player = player_of(task_, player_);
+  Expr rate = rate_of(graph, player);
   // Before the updates, so that it is known when the first of them is to be written.
   graph.output("guard", loss ? loss + norm_of(grads) : norm_of(grads));
-  OptimizerResult result = apply_optimizer(root, grads, rate, optimizer_args(config_));
+  OptimizerResult result =
+      apply_optimizer(part(root), grads, rate, optimizer_args(config_, player));
   graph.output("grad_norm", reshape(result.grad_norm, {}));
 }
 
 // Micro-batches of a loss that is a mean over rows.
 void TrainPlans::build_rows(Graph& graph, const Scope& root, const Batch& batch, Role role,
                             std::int64_t slices) {
-  Objective objective = task_.objective(root, batch);
+  Objective objective = this->objective(root, batch);
   report(graph, objective);
-  std::vector<Expr> grads = gradient(objective.loss, root.params());
+  Scope trained = part(root);
+  std::vector<Expr> grads = gradient(objective.loss, trained.params());
   Expr loss = reshape(objective.loss, {});
   if (role == Role::accumulate) {
     graph.output("guard", loss + norm_of(grads));
-    accumulate_gradients(root, grads);
+    accumulate_gradients(trained, grads);
     return;
   }
-  if (role == Role::apply) grads = accumulated_mean(root, grads, int(slices));
+  if (role == Role::apply) grads = accumulated_mean(trained, grads, int(slices));
   apply(graph, root, grads, loss);
 }
 
@@ -117,7 +149,7 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
   Graph graph;
   GraphInputs in = graph_inputs(graph, data_, rows, context_length_);
   Scope root(graph, store_, Mode::train, in.noise);
-  in.batch.step = optimizer_step(root);
+  in.batch.step = optimizer_step(task_.players.empty() ? root : root / task_.players.back().name);
   switch (role) {
     case Role::contrast:
       build_contrast(graph, root, in.batch, rows);
@@ -134,13 +166,14 @@ Plan& TrainPlans::plan(Role role, std::int64_t rows, std::int64_t slices) {
   if (all) {
     for (const Scope::StateUpdate& state : root.state_updates()) states_[state.name];
     parameters_ = 0;
-    for (const Expr& p : root.params()) parameters_ += p.shape().count();
+    for (const Expr& p : part(root).params()) parameters_ += p.shape().count();
     for (NodeId id = 0; id < graph.size(); ++id) {
       if (graph.node(id).op != Op::slot) continue;
       const std::string& name = graph.name_of(id);
       if (name.find('/') == name.npos) tensors_.insert(name);
     }
   }
+  for (const Update& update : graph.updates()) written_.insert(graph.name_of(update.slot.node));
   slot = std::make_unique<Plan>(graph, store_, PlanOptions{.guard = "guard"}, workspace_);
   return *slot;
 }

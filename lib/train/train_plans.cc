@@ -50,17 +50,16 @@ GraphInputs inputs(Graph& graph, const Dataset& data, std::int64_t rows, DType d
   return in;
 }
 
-// Micro-batches of a batch: those that cannot be of one size are not made.
-std::int64_t slices_of(const TrainConfig& config, std::int64_t rows) {
-  return rows % config.grad_accum_steps == 0 ? config.grad_accum_steps : 1;
-}
-
 }  // namespace
+
+std::int64_t slice_rows(const TrainConfig& config, std::int64_t rows) {
+  return rows % config.grad_accum_steps == 0 ? rows / config.grad_accum_steps : rows;
+}
 
 std::int64_t least_rows(const TrainConfig& config, std::int64_t pictures) {
   std::int64_t least = 0;
   for (std::int64_t rows : {std::min(config.batch_size, pictures), pictures % config.batch_size}) {
-    std::int64_t each = rows / slices_of(config, rows);
+    std::int64_t each = slice_rows(config, rows);
     if (each > 0) least = least == 0 ? each : std::min(least, each);
   }
   return least;
@@ -78,6 +77,33 @@ GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
   return inputs(graph, data, rows, DType::f32, context_length);
 }
 
+LoaderOptions loader_options(const TrainConfig& config, const TrainData& data) {
+  return {.batch_size = config.batch_size,
+          .seed = config.seed,
+          .hflip = config.hflip,
+          .crop_padding = config.crop_padding,
+          .binarize = config.binarize,
+          .captions = data.captions};
+}
+
+void feed_rows(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows) {
+  auto copy = [&](const auto& from, auto into) {
+    std::size_t each = from.size() / std::size_t(batch.rows);
+    auto wanted = from.subspan(std::size_t(first) * each, std::size_t(rows) * each);
+    std::memcpy(into.data(), wanted.data(), wanted.size_bytes());
+  };
+  if (plan.has_input("image")) {
+    if (plan.input_type("image").dtype == DType::u8) {
+      copy(batch.images, plan.input<std::uint8_t>("image"));
+    } else {
+      copy(batch.images, plan.input<float>("image"));
+    }
+  }
+  if (plan.has_input("ids")) copy(batch.ids, plan.input<std::int32_t>("ids"));
+  if (plan.has_input("label")) copy(batch.labels, plan.input<std::int32_t>("label"));
+  if (plan.has_input("tokens")) copy(batch.tokens, plan.input<std::int32_t>("tokens"));
+}
+
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
   if (!plan.has_input("clock")) return;
   auto clock = plan.input<std::int32_t>("clock");
@@ -87,36 +113,43 @@ void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step) {
 }
 
 TrainPlans::TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data,
-                       Store& store, std::int64_t context_length)
-    : task_(task), config_(config), data_(data), store_(store), context_length_(context_length) {}
+                       Store& store, std::int64_t context_length, int player,
+                       std::shared_ptr<Workspace> workspace)
+    : task_(task),
+      config_(config),
+      data_(data),
+      store_(store),
+      context_length_(context_length),
+      player_(player),
+      workspace_(std::move(workspace)) {}
 
 bool TrainPlans::cached() const { return task_.contrast && config_.grad_accum_steps > 1; }
 
 // Micro-batches of losses over rows are equal, or the batch is run whole; slices of features may be
 // uneven.
-std::int64_t TrainPlans::slice_rows() const {
+std::int64_t TrainPlans::feature_slice_rows() const {
   return (config_.batch_size + config_.grad_accum_steps - 1) / config_.grad_accum_steps;
 }
 
 std::int64_t TrainPlans::micro_batches(std::int64_t rows) const {
-  return cached() ? 1 : slices_of(config_, rows);
+  return cached() ? 1 : rows / slice_rows(config_, rows);
 }
 
 Plan& TrainPlans::for_rows(std::int64_t rows) {
-  if (cached() && rows > slice_rows()) {
-    std::int64_t last = rows % slice_rows();
-    return plan(Role::finish, last > 0 ? last : slice_rows(), 1);
+  if (cached() && rows > feature_slice_rows()) {
+    std::int64_t last = rows % feature_slice_rows();
+    return plan(Role::finish, last > 0 ? last : feature_slice_rows(), 1);
   }
   std::int64_t slices = micro_batches(rows);
   return plan(slices == 1 ? Role::whole : Role::apply, rows / slices, slices);
 }
 
 double TrainPlans::flops(std::int64_t rows) {
-  if (cached() && rows > slice_rows()) {
+  if (cached() && rows > feature_slice_rows()) {
     for_rows(rows);  // tells what the features are
     double total = plan(Role::contrast, rows, 1).flops();
-    for (std::int64_t first = 0; first < rows; first += slice_rows()) {
-      std::int64_t count = std::min(slice_rows(), rows - first);
+    for (std::int64_t first = 0; first < rows; first += feature_slice_rows()) {
+      std::int64_t count = std::min(feature_slice_rows(), rows - first);
       bool last = first + count == rows;
       total += plan(Role::features, count, 1).flops() +
                plan(last ? Role::finish : Role::backward, count, 1).flops();
@@ -129,25 +162,7 @@ double TrainPlans::flops(std::int64_t rows) {
 
 void TrainPlans::feed(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows,
                       std::int64_t step, double rate) {
-  auto copy = [&](auto span) {
-    auto bytes = batch.images.subspan(std::size_t(first * data_.row_bytes()),
-                                      std::size_t(rows * data_.row_bytes()));
-    std::memcpy(span.data(), bytes.data(), bytes.size());
-  };
-  if (plan.has_input("image")) {
-    if (data_.dtype == DType::u8) {
-      copy(plan.input<std::uint8_t>("image"));
-    } else {
-      copy(plan.input<float>("image"));
-    }
-  }
-  if (plan.has_input("ids"))
-    std::copy_n(batch.ids.begin() + first, rows, plan.input<std::int32_t>("ids").begin());
-  if (plan.has_input("label"))
-    std::copy_n(batch.labels.begin() + first, rows, plan.input<std::int32_t>("label").begin());
-  if (plan.has_input("tokens"))
-    std::copy_n(batch.tokens.begin() + first * context_length_, rows * context_length_,
-                plan.input<std::int32_t>("tokens").begin());
+  feed_rows(plan, batch, first, rows);
   write_clock(plan, std::uint64_t(config_.seed), step);
   if (plan.has_input("rate")) plan.input<float>("rate")[0] = float(rate);
 }
@@ -179,8 +194,8 @@ void TrainPlans::undo_slices() {
 bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) {
   loss_ = 0;
   for (ReportedTerm& term : terms_) term.value = 0;
-  return cached() && batch.rows > slice_rows() ? update_cached(batch, step, rate)
-                                               : update_in_slices(batch, step, rate);
+  return cached() && batch.rows > feature_slice_rows() ? update_cached(batch, step, rate)
+                                                       : update_in_slices(batch, step, rate);
 }
 
 // False if something was not finite; `undo`: earlier parts of the update have changed the store.
@@ -221,8 +236,8 @@ bool TrainPlans::update_cached(const HostBatch& batch, std::int64_t step, double
   for (std::size_t i = 0; i < parts; ++i) features_[i].resize(std::size_t(batch.rows) * row(i));
 
   auto for_each_slice = [&](const auto& body) {
-    for (std::int64_t first = 0; first < batch.rows; first += slice_rows()) {
-      std::int64_t rows = std::min(slice_rows(), batch.rows - first);
+    for (std::int64_t first = 0; first < batch.rows; first += feature_slice_rows()) {
+      std::int64_t rows = std::min(feature_slice_rows(), batch.rows - first);
       if (!body(first, rows)) return false;
     }
     return true;

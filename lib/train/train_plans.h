@@ -1,4 +1,5 @@
-// The plans of a training: built once for each batch size that occurs, over one store.
+// The plans of a training, or of one of its players: built once for each batch size that occurs,
+// over one store.
 //
 // A batch is run whole or in micro-batches. Losses that are means over rows add up over them: k - 1
 // runs accumulate gradients and the last applies their mean. Losses that compare rows with each
@@ -21,12 +22,15 @@ namespace atelier {
 
 class TrainPlans {
  public:
-  // `context_length`: tokens of a caption, 0: the batches have none.
+  // `context_length`: tokens of a caption, 0: the batches have none. `player`: index into
+  // task.players, -1: task.objective. Plans that never run at once may share a workspace.
   TrainPlans(const Task& task, const TrainConfig& config, const Dataset& data, Store& store,
-             std::int64_t context_length = 0);
+             std::int64_t context_length = 0, int player = -1,
+             std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>());
 
-  // One update from a batch. False if the loss or the gradient was not finite: the store is then as
-  // it was before, earlier micro-batches undone, and non_finite() says where it began.
+  // One update from a batch; `step` is what noise is drawn by. False if the loss or the gradient
+  // was not finite: the store is then as it was before, earlier micro-batches undone, and
+  // non_finite() says where it began.
   bool update(const HostBatch& batch, std::int64_t step, double rate);
   const std::string& non_finite() const { return non_finite_; }
   double loss() const { return loss_; }
@@ -40,6 +44,8 @@ class TrainPlans {
   // Names of the parameters and states that the net has.
   const std::set<std::string>& tensors() const { return tensors_; }
   std::size_t workspace_bytes() const { return workspace_->bytes(); }
+  // Names of the tensors that an update writes.
+  const std::set<std::string>& written() const { return written_; }
 
  private:
   enum class Role {
@@ -52,6 +58,8 @@ class TrainPlans {
     finish,      // the last one
   };
   Plan& plan(Role role, std::int64_t rows, std::int64_t slices);
+  Objective objective(const Scope& root, const Batch& batch);
+  Scope part(const Scope& root) const;  // whose parameters are trained
   void name_terms(const Objective& objective);
   void report(Graph& graph, const Objective& objective);
   void apply(Graph& graph, const Scope& root, std::span<const Expr> grads, Expr loss);
@@ -63,7 +71,7 @@ class TrainPlans {
             std::int64_t step, double rate);
   void collect(const Plan& plan, double share);
   bool cached() const;
-  std::int64_t slice_rows() const;
+  std::int64_t feature_slice_rows() const;
   std::int64_t micro_batches(std::int64_t rows) const;  // of a loss that is a mean over rows
   bool run(Plan& plan, bool undo);
   bool update_in_slices(const HostBatch& batch, std::int64_t step, double rate);
@@ -76,13 +84,14 @@ class TrainPlans {
   const Dataset& data_;
   Store& store_;
   std::int64_t context_length_;
-  std::shared_ptr<Workspace> workspace_ = std::make_shared<Workspace>();
+  int player_;
+  std::shared_ptr<Workspace> workspace_;
   std::map<std::tuple<int, std::int64_t, std::int64_t>, std::unique_ptr<Plan>> plans_;
   std::vector<ReportedTerm> terms_;
   std::map<std::string, std::vector<std::byte>> states_;  // as the first micro-batch finds them
   std::vector<Shape> feature_rows_;                       // shape of one row of each feature
   std::vector<std::vector<float>> features_, slopes_;     // of the whole batch; loss by features
-  std::set<std::string> tensors_;
+  std::set<std::string> tensors_, written_;
   std::string unit_, non_finite_;
   double loss_ = 0, grad_norm_ = 0;
   std::int64_t parameters_ = 0;
@@ -99,8 +108,14 @@ GraphInputs graph_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
 // The same, with pictures that are f32 0..1 already.
 GraphInputs float_inputs(Graph& graph, const Dataset& data, std::int64_t rows,
                          std::int64_t context_length = 0);
+// How the pictures of a training are read.
+LoaderOptions loader_options(const TrainConfig& config, const TrainData& data);
+// Writes the rows [first, first + rows) of a batch to the inputs that the plan has of them.
+void feed_rows(Plan& plan, const HostBatch& batch, std::int64_t first, std::int64_t rows);
 void write_clock(Plan& plan, std::uint64_t seed, std::int64_t step);
 
+// Rows of a micro-batch of so many: those that cannot be of one size are not made.
+std::int64_t slice_rows(const TrainConfig& config, std::int64_t rows);
 // Rows of the smallest graph that an epoch of so many pictures trains; 0 without pictures.
 std::int64_t least_rows(const TrainConfig& config, std::int64_t pictures);
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "io/checkpoint.h"
+#include "io/latents.h"
 #include "train/run_directory.h"
 
 namespace atelier {
@@ -18,9 +19,14 @@ void hold_out_file(const std::string& path, const ReadOptions& reading, TrainSet
   sets.held_out = read_dataset(source, reading);
   const Dataset &ours = sets.train, &theirs = sets.held_out;
   if (theirs.height != ours.height || theirs.width != ours.width ||
-      theirs.channels != ours.channels || theirs.dtype != ours.dtype) {
-    throw Error(path + ": its pictures have another shape than those trained on");
+      theirs.channels != ours.channels || theirs.dtype != ours.dtype || theirs.real != ours.real ||
+      theirs.latents != ours.latents) {
+    throw Error(
+        fmt::format("{}: its {} have another shape than those trained on", path, theirs.noun()));
   }
+  if (ours.latents)
+    require_same_space(path, {theirs.scaling_factor, theirs.vae}, ours.source,
+                       {ours.scaling_factor, ours.vae});
   sets.data.validation = &sets.held_out;
   sets.data.validation_indices.resize(std::size_t(theirs.size));
   std::iota(sets.data.validation_indices.begin(), sets.data.validation_indices.end(), 0);
@@ -42,8 +48,8 @@ void read_train_sets(const std::vector<std::string>& sources, const ReadOptions&
                             sets.train.source, config.val_split, sets.train.size));
   }
   if (split.held_out.empty() && config.val_split > 0) {
-    logging::warning(fmt::format("--val-split {}: holds out none of {} pictures", config.val_split,
-                                 sets.train.size));
+    logging::warning(fmt::format("--val-split {}: holds out none of {} {}", config.val_split,
+                                 sets.train.size, sets.train.noun()));
   }
   std::int64_t duplicates = split.duplicates;
   if (!config.val_data.empty()) {
@@ -52,7 +58,8 @@ void read_train_sets(const std::vector<std::string>& sources, const ReadOptions&
                                   sets.data.train_indices);
   }
   if (duplicates == 0) return;
-  logging::warning(fmt::format("{} held-out pictures are also among those trained on", duplicates));
+  logging::warning(
+      fmt::format("{} held-out {} are also among those trained on", duplicates, sets.train.noun()));
 }
 
 Fields CaptionConfig::fields() {

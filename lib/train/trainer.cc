@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -12,11 +13,12 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "nn/optimizers.h"
+#include "train/average_statistics.h"
 #include "train/checkpoints.h"
 #include "train/pace.h"
 #include "train/reports.h"
 #include "train/signals.h"
-#include "train/train_plans.h"
+#include "train/turns.h"
 #include "train/validator.h"
 
 namespace atelier {
@@ -31,6 +33,12 @@ double seconds_since(Clock::time_point start) {
 // and what belongs to them ten times and more: this stays far below 1 % of the time.
 constexpr std::int64_t kCheckEvery = 64;
 
+// Below 0: none is told.
+double coverage_of(std::span<const ReportedTerm> terms) {
+  auto found = std::ranges::find(terms, TermRole::coverage, &ReportedTerm::role);
+  return found == terms.end() ? -1 : found->value;
+}
+
 class Trainer {
  public:
   Trainer(const Task& task, const TrainConfig& config, const TrainData& data)
@@ -38,16 +46,10 @@ class Trainer {
         config_(config),
         data_(data),
         store_(std::uint64_t(config.seed)),
-        plans_(task, config, *data.train, store_,
+        turns_(task, config, *data.train, store_,
                data.captions ? data.captions->context_length() : 0),
-        loader_(*data.train, data.train_indices,
-                {.batch_size = config.batch_size,
-                 .seed = config.seed,
-                 .hflip = config.hflip,
-                 .crop_padding = config.crop_padding,
-                 .binarize = config.binarize,
-                 .captions = data.captions}),
-        reports_(task, config, plans_) {
+        loader_(*data.train, data.train_indices, loader_options(config, data)),
+        reports_(task, config, turns_) {
     if (has_validation(task, data)) {
       validator_ =
           std::make_unique<Validator>(task, config, *data.validation, data.validation_indices,
@@ -76,7 +78,7 @@ class Trainer {
  private:
   // ---- before the first step
   void prepare() {
-    pace_ = settle_pace(task_, config_, data_, loader_.batches_per_epoch());
+    pace_ = settle_pace(task_, config_, data_, {loader_.batches_per_epoch(), turns_.batches()});
     checkpoints_.emplace(task_, config_, data_, store_);
     std::string from = checkpoints_->resume_source();
     if (!from.empty()) {
@@ -88,7 +90,7 @@ class Trainer {
     }
     create_tensors(from.empty() ? config_.init : from);
     if (from.empty()) {
-      checkpoints_->settle_weights(plans_.tensors());
+      checkpoints_->settle_weights(turns_.tensors());
     } else {
       checkpoints_->require_whole(from);
       logging::note(fmt::format("resumed from {} at step {}", from, now_.step));
@@ -111,7 +113,8 @@ class Trainer {
   // Those that no checkpoint gave; those that one gave must be of the right shape.
   void create_tensors(const std::string& given) {
     try {
-      plans_.for_rows(std::min(config_.batch_size, loader_.size()));
+      turns_.compile(std::min(config_.batch_size, loader_.size()));
+      statistics_.emplace(task_, config_, data_, store_);
     } catch (const ShapeError& error) {
       if (given.empty()) throw;
       throw Error(fmt::format("{}: {}", given, error.what()));
@@ -121,10 +124,13 @@ class Trainer {
   void announce() const {
     if (config_.dry_run) return;
     const Dataset& set = *data_.train;
-    logging::note(fmt::format(
-        "{} pictures {}x{}x{} to train on, {} held out; {} parameters; {} steps",
-        data_.train_indices.size(), set.height, set.width, set.channels,
-        validator_ ? data_.validation_indices.size() : 0, plans_.parameters(), pace_.total_steps));
+    std::string shape = set.real && !set.latents
+                            ? fmt::format("of {}", set.channels)
+                            : fmt::format("{}x{}x{}", set.height, set.width, set.channels);
+    logging::note(fmt::format("{} {} {} to train on, {} held out; {} parameters; {} steps",
+                              data_.train_indices.size(), set.noun(), shape,
+                              data_.validation_indices.size(), turns_.parameters(),
+                              pace_.total_steps));
   }
 
   // ---- the loop
@@ -136,15 +142,14 @@ class Trainer {
     }
     while (now_.step < pace_.total_steps) {
       if (must_stop()) return false;
-      HostBatch batch = loader_.next();
       double rate = learning_rate_at(pace_.schedule, now_.step);
-      if (!plans_.update(batch, now_.step, rate)) diverged();
+      if (!turns_.run(loader_, now_.step, rate)) diverged();
       ++now_.step;
-      now_.position = batch.next;
+      now_.position = turns_.next();
       if (!worked_ || now_.step % kCheckEvery == 0) check_weights();
       begin();
       worked_ = true;
-      reports_.update(now_.step, now_.position.epoch, batch.rows, rate);
+      reports_.update(now_.step, now_.position.epoch, turns_.rows(), rate);
       if (!finish_step()) return false;
       if (save_requested() || save_due()) save();
     }
@@ -163,10 +168,11 @@ class Trainer {
   bool finish_step() {
     auto start = Clock::now();
     bool validate =
-        validator_ && (now_.step % pace_.val_every == 0 || now_.step == pace_.total_steps);
+        validates() && (now_.step % pace_.val_every == 0 || now_.step == pace_.total_steps);
     bool draw = task_.sample_grid && checkpoints_->has_run() && config_.sample_every > 0 &&
                 now_.step % config_.sample_every == 0;
     now_.owed = false;
+    if (draw || validate) settle_averages();
     // First, as it leaves no record: doing it again after a stop shows nowhere.
     if (draw && !draw_grid()) {
       now_.owed = true;
@@ -174,12 +180,13 @@ class Trainer {
     }
     if (validate) {
       logging::detail(fmt::format("phase validate: step {}", now_.step));
-      auto terms = validator_->run(weights_prefix(), [this] { return must_stop(); });
+      auto terms = figures();
       if (terms.empty()) {
         now_.owed = true;
         return false;
       }
       take_validation(terms);
+      remark_on_coverage(terms);
       worked_ = true;
     }
     if (validate || draw) {
@@ -189,14 +196,46 @@ class Trainer {
     return true;
   }
 
+  bool validates() const { return validator_ || task_.assess; }
+
+  // Held-out figures, or those of what the model draws; empty if it was to stop first.
+  std::vector<ReportedTerm> figures() {
+    auto stop = [this] { return must_stop(); };
+    return validator_ ? validator_->run(weights_prefix(), stop)
+                      : task_.assess(store_, weights_prefix(), stop);
+  }
+
   void take_validation(const std::vector<ReportedTerm>& terms) {
     reports_.validation(now_.step, now_.position.epoch, terms);
+    note_coverage(terms);
     if (now_.best_step >= 0 && !(terms[0].value < now_.best_loss)) return;
     if (!config_.keep_best) return;
     check_weights();
     now_.best_loss = terms[0].value;
     now_.best_step = now_.step;
     checkpoints_->save_best(now_);
+  }
+
+  // Adversaries may collapse at any time, and their losses do not tell.
+  void note_coverage(std::span<const ReportedTerm> terms) {
+    double coverage = coverage_of(terms);
+    if (coverage < 0 || coverage < now_.best_coverage) return;
+    now_.best_coverage = coverage;
+    now_.best_coverage_step = now_.step;
+  }
+
+  void remark_on_coverage(std::span<const ReportedTerm> terms) {
+    double coverage = coverage_of(terms);
+    if (coverage < 0 || 2 * coverage >= now_.best_coverage) return;
+    bool kept = config_.keep_best && checkpoints_->has_run() && now_.best_step >= 0;
+    reports_.remark(
+        now_.step,
+        {"coverage",
+         fmt::format(
+             "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the samples have "
+             "lost kinds of what is trained on; {}",
+             coverage, now_.step, now_.best_coverage, now_.best_coverage_step,
+             kept ? fmt::format("best.h5 is of step {}", now_.best_step) : "no best.h5 is kept")});
   }
 
   bool draw_grid() {
@@ -209,6 +248,13 @@ class Trainer {
     return task_.sample_grid(store_, weights_prefix(), path, [this] { return must_stop(); });
   }
 
+  // Before averages are looked at or written.
+  void settle_averages() {
+    if (settled_ == now_.step) return;
+    statistics_->estimate();
+    settled_ = now_.step;
+  }
+
   std::string weights_prefix() const { return count_emas(store_) > 0 ? ema_prefix(0) : ""; }
 
   bool save_due() const {
@@ -218,6 +264,7 @@ class Trainer {
 
   void save() {
     auto start = Clock::now();
+    settle_averages();
     check_weights();
     checkpoints_->save(now_);
     logging::detail(fmt::format("phase train: after step {}", now_.step));
@@ -240,6 +287,7 @@ class Trainer {
   // A finished run leaves its state in the run directory too; a stopped one leaves -o FILE alone,
   // which may hold a model, unless that is a stream. Says where the state is, empty: nowhere.
   std::string finish(bool done) {
+    settle_averages();
     check_weights();
     std::string saved = checkpoints_->has_run() || !done ? checkpoints_->save(now_) : "";
     if (config_.output.empty() || (!done && !saved.empty())) return saved;
@@ -250,7 +298,7 @@ class Trainer {
   std::string how_to_go_on(const std::string& saved) const {
     if (saved == config_.output) {
       return fmt::format("{} holds the state: keep it in a file and go on with --resume=FILE",
-                         saved == "-" ? "standard output" : saved);
+                         output_name(saved));
     }
     return fmt::format("{} holds the state: go on with {}", saved,
                        checkpoints_->has_run() ? "--resume" : "--resume=" + saved);
@@ -262,32 +310,31 @@ class Trainer {
     std::string kept = "nothing saved";
     try {
       if (!checkpoints_->replaces_run()) begin();
+      settle_averages();
       std::string saved = checkpoints_->save_last_good(now_);
       if (!saved.empty()) kept = saved + " holds the state before";
     } catch (const Error& error) {
       kept += fmt::format(" ({})", error.what());
     }
     throw Error(fmt::format("diverged at step {}: loss or gradient is not finite, first in {}; {}",
-                            now_.step + 1, plans_.non_finite(), kept));
+                            now_.step + 1, turns_.non_finite(), kept));
   }
 
   int dry_run() {
     std::int64_t rows = std::min(config_.batch_size, loader_.size());
-    Plan& plan = plans_.for_rows(rows);
-    double flops = plans_.flops(rows);
-    plans_.update(loader_.next(), 0, 0);  // touches the memory
+    double flops = turns_.flops(rows);
+    turns_.run(loader_, 0, 0);  // touches the memory
     auto begin = Clock::now();
     int timed = 0;
     while (timed < 3 || (seconds_since(begin) < 1 && timed < 50))
-      plans_.update(loader_.next(), 0, 0), ++timed;
+      turns_.run(loader_, 0, 0), ++timed;
     double per_step = seconds_since(begin) / timed;
     auto line = [](const std::string& text) {
       write_all(STDOUT_FILENO, text + "\n", "standard output");
     };
-    line(fmt::format("parameters: {}", plans_.parameters()));
+    line(fmt::format("parameters: {}", turns_.parameters()));
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
-    line(fmt::format("memory of a step: {}",
-                     format_bytes(double(plans_.workspace_bytes() + plan.packed_bytes()))));
+    line(fmt::format("memory of a step: {}", format_bytes(double(turns_.bytes(rows)))));
     double validations = 0;
     if (validator_) {
       double each = validator_->expected_seconds(weights_prefix());
@@ -312,11 +359,13 @@ class Trainer {
   const TrainConfig& config_;
   const TrainData& data_;
   Store store_;
-  TrainPlans plans_;
+  Turns turns_;
   Loader loader_;
   Reports reports_;
   std::unique_ptr<Validator> validator_;
   std::optional<Checkpoints> checkpoints_;
+  std::optional<AverageStatistics> statistics_;
+  std::int64_t settled_ = -1;  // the step whose averages have statistics
   Pace pace_;
   Progress now_;
   bool begun_ = false;

@@ -73,6 +73,13 @@ struct Judgement {
   std::vector<Remark> remarks;
 };
 
+// One of several parts that are trained in turns, and how.
+struct TrainedPlayer : Player {
+  double rate_factor = 1;       // of the learning rate and its schedule
+  AdamArgs adam = {};           // in the place of the options of the training
+  bool bias_correction = true;  // of its moments
+};
+
 struct Task {
   std::string program;  // "vae-train"
   Attributes config;    // of the model, `model` first
@@ -81,11 +88,18 @@ struct Task {
   std::vector<std::byte> tokenizer = {};      // of the captions (data/tokenizer.h); empty: none
   std::vector<std::string> label_names = {};  // of the classes it tells apart; may be empty
   std::function<Objective(const Scope&, const Batch&)> objective;
+  // Instead of the objective: parts that are trained in turns. A step is an update of the last one.
+  std::vector<TrainedPlayer> players = {};
   // The objective in two steps, as Model has it; both may be empty.
   std::function<std::vector<Expr>(const Scope&, const Batch&)> features;
   std::function<Objective(const Scope&, std::span<const Expr>, const Batch&)> contrast;
   std::function<std::vector<Term>(const Scope&, const Batch&)> validation;  // may be empty
   std::function<Expr(const Scope&, const Batch&)> log_weight;               // may be empty
+  // In the place of a validation: figures of what the weights read through `store_prefix` draw, the
+  // first being the one that "best" is chosen by; empty if `stop` said so first. May be empty.
+  std::function<std::vector<ReportedTerm>(Store&, const std::string& store_prefix,
+                                          const std::function<bool()>& stop)>
+      assess;
   // What active units are counted in: f32 [N, ..] of a picture; may be empty.
   std::function<Expr(const Scope&, Expr image)> latent;
   // Writes the grid of fixed seeds for the weights read through `store_prefix`; false: `stop` said
@@ -96,6 +110,9 @@ struct Task {
   // Judges the validation results of a run's second half, or its training terms if nothing is held
   // out, against baselines of the user's own data, which are recorded too; may be empty.
   std::function<Judgement(std::span<const ReportedTerm>)> judge;
+  // Figures of the data that are known before the training: told first, and at the head of the
+  // metrics.
+  std::vector<ReportedTerm> baselines = {};
   std::string resolved_toml;  // config.toml of the run directory; its comments are warnings
   // What --max-time counts from: the start of the tool, before it read the pictures.
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "eval/baseline_figures.h"
 #include "eval/baselines.h"
 #include "eval/latents.h"
 #include "eval/support.h"
@@ -121,6 +122,34 @@ TEST_CASE("a Bernoulli mixture is the sum over its classes") {
   CHECK(single.classes == 1);
   CHECK(mean_nll(single, table) > expected);
   CHECK_THROWS_AS(fit_bernoulli(table, std::vector<std::int32_t>{1}), Error);
+}
+
+TEST_CASE("baselines of vectors are refused") {
+  Dataset data;
+  data.source = "points.h5";
+  data.size = 4;
+  data.height = data.width = 1;
+  data.channels = 2;
+  data.dtype = DType::f32;
+  std::vector<float> values = normal_rows(4, 2, 1);
+  data.pixels = std::as_bytes(std::span(values));
+  auto refused = [&] {
+    std::vector<std::string> said;
+    for (auto job : {+[](const Dataset& d) { baselines(d, all_of(d), d, {}, {}); },
+                     +[](const Dataset& d) { baseline_figures(d, all_of(d), d, all_of(d)); }}) {
+      try {
+        job(data);
+        said.push_back("");
+      } catch (const Error& error) {
+        said.push_back(error.what());
+      }
+    }
+    return said;
+  };
+  CHECK(refused() == std::vector<std::string>(2, ""));  // f32 pictures of one pixel
+  data.real = true;
+  CHECK(refused() ==
+        std::vector<std::string>(2, "points.h5: baselines are of pictures, found vectors"));
 }
 
 TEST_CASE("active units are those whose mean varies") {

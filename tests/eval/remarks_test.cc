@@ -61,3 +61,11 @@ TEST_CASE("baselines are reported with their units") {
   CHECK(terms[1].value == 180.0);
   CHECK(baseline_terms({}).empty());
 }
+
+TEST_CASE("a denoiser is compared with the best linear one") {
+  CHECK(judge_denoiser(0.069, 0.07).empty());
+  auto remarks = judge_denoiser(0.08, 0.07);
+  REQUIRE(remarks.size() == 1);
+  CHECK(remarks[0].key == "above_wiener");
+  CHECK(remarks[0].text.find("does better (mse 0.07 against 0.08)") != std::string::npos);
+}

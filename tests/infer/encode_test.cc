@@ -124,6 +124,53 @@ TEST_CASE("rows of an encoder do not depend on the batch, and normalized ones ha
         "set: pictures of 9x8x3, but vae takes 9x7x3");
 }
 
+TEST_CASE("pictures and vectors of one shape are told apart, and vectors are no pictures") {
+  const DataShape one_pixel{.height = 1, .width = 1, .channels = 3};
+  Model model;
+  model.name = "points";
+  DataShape shape = one_pixel;
+  model.data_shape = [&] { return shape; };
+  model.encode = [](const Scope&, Expr image, const EncodeArgs&) { return image; };
+  model.decode = [](const Scope&, Expr latent, Expr) { return latent; };
+  model.draw = [](const Scope& scope, const DrawArgs& args) {
+    return 0.0 * scope.normal("x", {args.rows, 1, 1, 3});
+  };
+  Store store(1);
+  Loaded loaded(model, store, "");
+  Dataset pictures = random_dataset(2, one_pixel, "one pixel"), vectors = pictures;
+  const std::vector<float> values{-7, 0, 1e6f, 2, 3, -0.5f};
+  vectors.dtype = DType::f32;
+  vectors.real = true;
+  vectors.pixels = std::as_bytes(std::span(values));
+  const std::vector<std::int64_t> both{0, 1};
+  auto refusal = [&](const Dataset& data) {
+    return message_of([&] { loaded.encode(data, both); });
+  };
+  auto ignore = [](std::int64_t, std::span<const std::uint8_t>) {};
+  CHECK(refusal(pictures) == "");
+  CHECK(refusal(vectors) == "random: vectors of 3, but points takes pictures of 1x1x3");
+  CHECK(loaded.sample(std::vector<std::int32_t>{0}, ignore));
+  shape.real = true;
+  CHECK(loaded.encode(vectors, both) == values);
+  CHECK(refusal(pictures) == "random: pictures of 1x1x3, but points takes vectors of 3");
+  vectors.channels = 2;
+  CHECK(refusal(vectors) == "random: vectors of 2, but points takes 3");
+  CHECK(message_of([&] { loaded.require_shape("l.h5", 4, 4, 4, true); }) ==
+        "l.h5: latents of 4x4x4, but points takes vectors of 3");
+  const std::string no_pictures = "points: this model makes vectors, which are no pictures";
+  CHECK(message_of([&] { loaded.sample(std::vector<std::int32_t>{0}, ignore); }) == no_pictures);
+  CHECK(message_of([&] { loaded.reconstruct(vectors, both, ignore); }) == no_pictures);
+  CHECK(!loaded.latent_space());
+  ReadOptions reading;
+  loaded.prepare(reading, [](std::string_view) { return false; });
+  CHECK(to_attributes(reading.fields()) == to_attributes(ReadOptions().fields()));
+  shape.height = 2;
+  shape.scaling_factor = 0.5;
+  CHECK(loaded.latent_space() == LatentSpace{.scaling_factor = 0.5, .vae = ""});
+  CHECK(message_of([&] { loaded.sample(std::vector<std::int32_t>{0}, ignore); }) ==
+        "points: this model makes latents, which are no pictures");
+}
+
 TEST_CASE("latents of seeds decode to the pictures that sample draws") {
   Model model = small_vae();
   Store store(4);
@@ -147,7 +194,7 @@ TEST_CASE("latents of seeds decode to the pictures that sample draws") {
         [&](std::span<const std::uint8_t> picture) {
           decoded.emplace_back(picture.begin(), picture.end());
         },
-        batch);
+        {.batch_size = batch});
     CHECK(decoded == drawn);
   }
   Loaded plain(small_vae(false), store, "");

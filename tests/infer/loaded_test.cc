@@ -30,12 +30,11 @@ void initialise_both(Store& store, const Model& model) {
 
 Pictures draw(Loaded& model, const std::vector<std::int32_t>& seeds, std::int64_t batch_size) {
   Pictures pictures;
-  model.sample(
-      seeds,
-      [&](std::int64_t index, std::span<const std::uint8_t> pixels) {
-        pictures[seeds[std::size_t(index)]].assign(pixels.begin(), pixels.end());
-      },
-      batch_size);
+  model.sample(seeds,
+               [&](std::int64_t index, std::span<const std::uint8_t> pixels) {
+                 pictures[seeds[std::size_t(index)]].assign(pixels.begin(), pixels.end());
+               },
+               {.batch_size = batch_size});
   return pictures;
 }
 

@@ -81,6 +81,58 @@ const Row kRows[] = {
       {"loss", Text("sigmoid")}},
      {6, 5, 1, 0},
      1654},
+    {"ddpm",
+     {{"net", Text("unet")},
+      {"base_channels", std::int64_t{4}},
+      {"channel_mult", Text("1,2")},
+      {"attention_sizes", Text("3")},
+      {"num_timesteps", std::int64_t{50}}},
+     {6, 5, 2, 0},
+     11694},
+    {"ddpm",
+     {{"net", Text("dit")},
+      {"patch_size", std::int64_t{3}},
+      {"embed_dim", std::int64_t{8}},
+      {"depth", std::int64_t{1}},
+      {"num_heads", std::int64_t{2}},
+      {"class_conditional", true},
+      {"variance_type", Text("learned-range")},
+      {"loss", Text("vlb")},
+      {"num_timesteps", std::int64_t{50}}},
+     {6, 5, 1, 3},
+     3818},
+    {"ddpm",
+     {{"embed_dim", std::int64_t{8}},
+      {"depth", std::int64_t{2}},
+      {"prediction_type", Text("v")},
+      {"beta_schedule", Text("cosine")},
+      {"timestep_sampler", Text("loss-second-moment")},
+      {"num_timesteps", std::int64_t{40}}},
+     {2, 3, 1, 0},
+     686},
+    // 9x8 pixels: halved once.
+    {"gan",
+     {{"base_channels", std::int64_t{3}},
+      {"latent_dim", std::int64_t{4}},
+      {"penalty", Text("gradient")},
+      {"instance_noise", 0.1}},
+     {9, 8, 2, 0},
+     438},
+    {"gan",
+     {{"base_channels", std::int64_t{3}},
+      {"latent_dim", std::int64_t{4}},
+      {"class_conditional", true},
+      {"loss", Text("hinge")}},
+     {8, 8, 1, 3},
+     2118},
+    {"gan",
+     {{"hidden_dim", Text("6,5")},
+      {"latent_dim", std::int64_t{4}},
+      {"activation", Text("tanh")},
+      {"loss", Text("wasserstein")},
+      {"penalty", Text("dragan")}},
+     {2, 3, 1, 0},
+     184},
 };
 
 constexpr std::int64_t kPictures = 3;
@@ -150,9 +202,9 @@ void check_finite(const std::vector<double>& values) {
 }
 
 // |difference quotient - gradient . direction| relative to the sum of magnitudes.
-double gradient_error(const Bench& bench, Expr loss) {
-  std::vector<Expr> params = bench.scope.params();
-  std::vector<std::string> names = bench.scope.param_names();
+double gradient_error(const Bench& bench, const Scope& part, Expr loss) {
+  std::vector<Expr> params = part.params();
+  std::vector<std::string> names = part.param_names();
   std::vector<Expr> grads = gradient(loss, params);
   const double step = 1e-6;
   OracleState plus = bench.state(), minus = bench.state();
@@ -172,6 +224,12 @@ double gradient_error(const Bench& bench, Expr loss) {
   return std::abs((up - down) / (2 * step) - along) / size;
 }
 
+// Those of a model that has but one objective: itself, without a name.
+std::vector<Player> players_of(const Model& model) {
+  if (model.players) return model.players();
+  return {{.name = "", .objective = model.objective}};
+}
+
 }  // namespace
 
 TEST_CASE("every registered model has a row") {
@@ -188,19 +246,45 @@ TEST_CASE("models have the parameters, the loss and the gradient that they shoul
   for (const Row& row : kRows) {
     INFO(std::string(row.model));
     Model model = fitted(row);
-    Bench bench(model, row.shape, Mode::train);
-    Objective objective = model.objective(bench.scope, bench.batch);
     std::int64_t parameters = 0;
-    for (Expr p : bench.scope.params()) parameters += p.shape().count();
+    double error = 0;
+    for (const Player& player : players_of(model)) {
+      Bench bench(model, row.shape, Mode::train);
+      Objective objective = player.objective(bench.scope, bench.batch);
+      Scope part = player.name.empty() ? bench.scope : bench.scope / player.name;
+      for (Expr p : part.params()) parameters += p.shape().count();
+      CHECK(objective.loss.shape() == Shape{});
+      CHECK(!objective.unit.empty());
+      for (const Term& term : objective.terms) check_finite(bench.value(term.value));
+      check_finite(bench.value(objective.loss));
+      error = std::max(error, gradient_error(bench, part, objective.loss));
+    }
     CHECK(parameters == row.parameters);
-    CHECK(objective.loss.shape() == Shape{});
-    CHECK(!objective.unit.empty());
-    for (const Term& term : objective.terms) check_finite(bench.value(term.value));
-    check_finite(bench.value(objective.loss));
-    double error = gradient_error(bench, objective.loss);
     fmt::print("summary: {}: {} parameters, gradient against differences {:.1e}\n", row.model,
                parameters, error);
     CHECK(error < 1e-6);
+  }
+}
+
+TEST_CASE("models of pictures refuse vectors by name") {
+  for (const char* name : {"vae", "clip", "classifier"}) {
+    Model model = make_model(name);
+    DataShape shape{.height = 1,
+                    .width = 1,
+                    .channels = 8,
+                    .num_classes = 2,
+                    .real = true,
+                    .vocab_size = 300,
+                    .source = "points.h5"};
+    std::string said;
+    try {
+      model.fit(shape);
+    } catch (const UsageError&) {
+      said = "misuse";
+    } catch (const Error& error) {
+      said = error.what();
+    }
+    CHECK(said == fmt::format("points.h5: holds vectors, but {} is a model of pictures", name));
   }
 }
 
@@ -214,7 +298,8 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
     CHECK(shape.channels == row.shape.channels);
     {
       Bench once(model, row.shape, Mode::train);
-      model.objective(once.scope, once.batch);  // creates what reading needs
+      // creates what reading needs
+      for (const Player& player : players_of(model)) player.objective(once.scope, once.batch);
     }
     Bench bench(model, row.shape, Mode::eval);
     auto is_picture = [&](Expr image) {
@@ -237,7 +322,7 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
     if (model.encode && model.decode) {
       Expr latent = model.encode(bench.scope, bench.batch.image, {});
       CHECK(to_string(latent.shape()) == to_string(model.latent_shape(kPictures)));
-      is_picture(model.decode(bench.scope, latent));
+      is_picture(model.decode(bench.scope, latent, bench.batch.label));
     }
     auto is_rows = [&](Expr rows, std::int64_t columns) {
       CHECK(rows.shape().rank() == 2);
@@ -262,6 +347,7 @@ TEST_CASE("what a model offers has the shapes that tools rely on") {
         CHECK(total == doctest::Approx(double(rows)));
       }
     }
-    if (model.draw) is_picture(model.draw(bench.scope, kPictures));
+    if (model.draw)
+      is_picture(model.draw(bench.scope, {.rows = kPictures, .label = bench.batch.label}));
   }
 }

@@ -106,9 +106,9 @@ TEST_CASE("pictures of any size and channel count come back in their own shape")
         bench.scope = bench.scope.frozen();  // these graphs share statistics
         Expr latent = model.encode(bench.scope, bench.batch.image, {});
         CHECK(to_string(latent.shape()) == to_string(model.latent_shape(2)));
-        CHECK(to_string(model.decode(bench.scope, latent).shape()) ==
+        CHECK(to_string(model.decode(bench.scope, latent, {}).shape()) ==
               to_string(bench.batch.image.shape()));
-        CHECK(to_string(model.draw(bench.scope, 2).shape()) ==
+        CHECK(to_string(model.draw(bench.scope, {.rows = 2}).shape()) ==
               to_string(bench.batch.image.shape()));
         CHECK(model.objective(bench.scope, bench.batch).loss.shape() == Shape{});
         for (const Term& term : model.validation(bench.scope, bench.batch)) {
@@ -308,7 +308,7 @@ TEST_CASE("a plain autoencoder's loss is half the squared error and the constant
   CHECK(bench.value(objective.loss)[0] ==
         doctest::Approx(error / 2 + 24 * std::log(2 * M_PI)).epsilon(1e-7));
   CHECK(!model.no_prior().empty());
-  CHECK_THROWS_AS(model.draw(bench.scope, 3), UsageError);
+  CHECK_THROWS_AS(model.draw(bench.scope, {.rows = 3}), UsageError);
   CHECK_THROWS_AS(model.log_weight(bench.scope, bench.batch), UsageError);
 }
 
@@ -340,7 +340,7 @@ TEST_CASE("pictures that are drawn or decoded lie within 0 and 1") {
     Model model =
         vae({{"likelihood", Text("gaussian")}, {"output_activation", Text(output)}}, shape);
     Bench bench(shape, 8, Mode::eval);
-    for (double v : bench.value(model.draw(bench.scope, 8))) {
+    for (double v : bench.value(model.draw(bench.scope, {.rows = 8}))) {
       CHECK(v >= 0);
       CHECK(v <= 1);
     }

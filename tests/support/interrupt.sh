@@ -23,7 +23,7 @@ last_step() { { sed -n 's/^{"step":\([0-9]*\),.*/\1/p' "$1/metrics.jsonl" 2>/dev
 
 # phase RUN LOG: what a frozen process was doing, by the last line about it that it wrote with -vv.
 phase() {
-  case $(grep -aE '^(vae|clip)-train: phase ' "$2" | tail -n 1) in
+  case $(grep -aE '^[a-z]+-train: phase ' "$2" | tail -n 1) in
     *': phase validate: '*) echo validation ;;
     *': phase draw: '*) echo grid ;;
     *': phase save: '*/best.h5) echo 'save of best.h5' ;;
@@ -186,4 +186,39 @@ kill_once() {
     # shellcheck disable=SC2034  # read by the scripts that source this
     outcome='earlier temporaries are left'
   fi
+}
+
+# random_kills KILLS INSIDE STEPS command...: a run that saves after every update, killed so many
+# times at instants uniform over a tenth of its length, more if fewer than INSIDE were inside a save,
+# as the temporary that it leaves proves. After each kill the newest checkpoint is whole and not older
+# than the one before, the next run goes on from that one, and removes what the killed one left. A run
+# that gets to its end has the bytes of one that was never killed. Prints each and a summary.
+random_kills() {
+  local wanted=$1 wanted_inside=$2 steps=$3 kills=0 inside=0 ended=0 faults=0 begin length last
+  shift 3
+  rm -rf straight straight.h5 broken broken.h5 failed-*
+  last=$(printf 'step-%08d.h5' "$steps")
+  begin=$(now)
+  "$@" --steps "$steps" --save-every 1 --run-dir straight -o straight.h5 2>/dev/null
+  length=$(awk "BEGIN { printf \"%.1f\", $(now) - $begin }")
+  echo "uninterrupted run: $steps updates and saves of $(($(stat -c %s "straight/$last") / 1000000)) MB in $length s"
+  newest=
+  while [ $kills -lt "$wanted" ] || [ $inside -lt "$wanted_inside" ]; do
+    [ $kills -lt $((3 * wanted)) ] || break
+    kill_once broken broken.h5 "$(uniform "$(awk "BEGIN { print $length / 10 }")")" "$@" --steps "$steps" --save-every 1
+    if [ "$outcome" = ended ]; then
+      ended=$((ended + 1))
+      cmp straight.h5 broken.h5 || faults=$((faults + 1))
+      cmp "straight/$last" "broken/$last" || faults=$((faults + 1))
+      rm -rf broken broken.h5
+      continue
+    fi
+    kills=$((kills + 1))
+    [ "$left" = 0 ] || inside=$((inside + 1))
+    [ "$outcome" = whole ] || { faults=$((faults + 1)); rm -rf "failed-$kills"; cp -r broken "failed-$kills"; }
+    printf 'kill %3d: temporaries %d, newest %s: %s\n' $kills "$left" "${newest##*/}" "$outcome"
+  done
+  rm -rf straight broken
+  echo "summary: kills: $kills SIGKILLs, $inside inside a save, $faults faults; $ended runs killed on the way ended in equal bytes"
+  [ $faults = 0 ] && [ $inside -ge "$wanted_inside" ]
 }

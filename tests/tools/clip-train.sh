@@ -126,4 +126,5 @@ usage '--patch-size' clip-train shapes.h5 "${tower[@]}" --num-heads 2 --patch-si
 usage '--vocab-size' clip-train shapes.h5 "${vit[@]}" --vocab-size 261 -o x.h5
 usage '--channels' clip-train shapes.h5 --targets labels --net conv --channels 8,,16 -o x.h5
 usage 'unknown option' clip-train shapes.h5 --sample-every 3 -o x.h5
+usage '--synthetic ring: draws vectors' clip-train --synthetic ring --steps 1 -o x.h5
 finish

@@ -147,6 +147,53 @@ else
   echo 'skipped: python3-h5py is not installed'
 fi
 
+# ---- points: what they are, equal bytes, pipes, and what cannot be meant
+toy=(data-pack --synthetic ring --synthetic-radius 1 --synthetic-std 0.1)
+status 0 "${toy[@]}" --synthetic-count 500 -o ring.h5
+stderr_has '500 vectors of 2, 8 classes, 0 skipped'
+status 0 model-info --check --tensors ring.h5
+for line in 'kind: vectors' 'config.synthetic: ring' 'config.synthetic_modes: 8' \
+  'config.synthetic_radius: 1' 'config.synthetic_std: 0.1' 'config.synthetic_seed: 0' \
+  'config.synthetic_count: 500' '/vectors.f32.\[500,2\]' '/labels.i32.\[500\]'; do
+  stdout_has "^$line\$"
+done
+status 0 "${toy[@]}" --synthetic-count 500 -j 3 -o again.h5
+status 0 cmp ring.h5 again.h5
+status 0 bash -c "${toy[*]} --synthetic-count 900 --limit 500 -o - >again.h5"
+status 0 cmp ring.h5 again.h5
+status 0 "${toy[@]}" --synthetic-count 500 --synthetic-seed 1 -o again.h5
+status 1 cmp -s ring.h5 again.h5
+for name in grid swiss-roll gaussians; do
+  status 0 data-pack --synthetic $name --synthetic-count 1 -o toy.h5
+  stderr_has '1 vector of 2, '
+done
+if python3 -c 'import h5py' 2>/dev/null; then
+  python3 - <<'P' || fault 'other points than expected'
+import h5py, numpy as np
+file = h5py.File("ring.h5")
+angle = 2 * np.pi * file["labels"][:] / 8
+off = file["vectors"][:] - np.stack([np.cos(angle), np.sin(angle)], 1)
+assert 0.09 < off.std() < 0.11 and abs(off.mean()) < 0.02  # 1000 numbers of deviation 0.1
+P
+fi
+status 1 data-pack ring.h5 -o x.h5
+stderr_has 'ring.h5: expected kind images, found kind vectors'
+while IFS='|' read -r words message; do
+  # shellcheck disable=SC2086  # words are meant
+  status 2 data-pack $words -o x.h5
+  stderr_has "$message"
+  status 0 test ! -e x.h5
+done <<'T'
+--synthetic rings|--synthetic 'rings': expected noise, shapes, ring, grid, swiss-roll or gaussians
+--synthetic grid --synthetic-modes 24|--synthetic-modes 24: a grid has a square number
+--synthetic swiss-roll --synthetic-modes 3|--synthetic-modes: swiss-roll has none
+--synthetic ring --image-size 8|--synthetic ring: holds vectors, --image-size goes with pictures
+--synthetic ring --synthetic-std -1|--synthetic-std '-1': expected a number
+--synthetic shapes --synthetic-radius 2|--synthetic-radius goes with --synthetic ring
+shapes.h5 --synthetic-std 2|--synthetic-std goes with --synthetic ring
+ring.h5 --synthetic grid|'ring.h5': --synthetic draws points and reads none
+T
+
 # What the files hold, as the tools of HDF5 see it.
 if command -v h5ls >/dev/null; then
   status 0 h5ls -r set.h5

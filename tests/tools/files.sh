@@ -20,16 +20,23 @@ status 0 vae-train -q shapes.h5 "${small[@]}" --steps 4 --batch-size 8 --ema-dec
 status 0 sample vae.h5 -n 4 -o samples.h5
 status 0 model-eval shapes.h5 --features pca:3 --save-stats stats.h5
 files=(set.h5 shapes.h5 samples.h5 stats.h5 vae.h5 run/step-00000004.h5 run/best.h5)
+status 0 data-pack -q --synthetic gaussians --synthetic-count 9 -o toy.h5
+status 0 data-pack -q --synthetic swiss-roll --synthetic-count 9 -o roll.h5
 status 0 img2vec -q -m vae.h5 shapes.h5 --limit 7 -o vectors.h5
 status 0 img2vec -q -m vae.h5 shapes.h5 --limit 7 --dtype f16 --normalize -o f16.h5
 status 0 interpolate vae.h5 --vectors vectors.h5 --frames 5 -o way.h5
-files+=(vectors.h5 f16.h5 way.h5)
+files+=(vectors.h5 f16.h5 way.h5 toy.h5 roll.h5)
 status 0 model-info --tensors vectors.h5
 stdout_has '^/vectors.f32.\[7,2\]$'
 stdout_has '^/meta/ids.text.\[7\]$'
 stdout_has '^inputs.model: [0-9a-f]{16}$'
 refused 'vectors.h5: expected kind checkpoint, found kind vectors' sample vectors.h5 -o x.h5
-refused 'vectors.h5: expected kind images, found kind vectors' data-pack vectors.h5 -o x.h5
+for command in data-pack "vae-train --steps 1 ${small[*]}" 'clip-train --steps 1' \
+  'clip-train --steps 1 --targets labels' "img2vec -m vae.h5" 'sample vae.h5 --reconstruct'; do
+  # shellcheck disable=SC2086  # words are meant
+  refused 'vectors.h5: expected kind images, found kind vectors' $command vectors.h5 -o x.h5
+done
+refused 'vectors.h5: expected kind images, found kind vectors' model-eval vectors.h5 --baselines
 status 0 model-info --check "${files[@]}"
 
 # ---- h5ls, h5dump and h5py read all of it

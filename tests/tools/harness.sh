@@ -58,6 +58,10 @@ same_bytes() {
     echo "skipped: levels above avx2: this CPU has none"
   fi
 }
+# value KEY FILE: the figure in what model-eval printed into FILE.
+value() { sed -n "s/^$1: \([^ ]*\).*/\1/p" "$2"; }
+# is EXPRESSION: an arithmetic comparison of awk.
+is() { status 0 awk "BEGIN { exit !($1) }" </dev/null; }
 # refused TEXT TOOL...: status 1, one line on standard error that begins with the tool's name and
 # holds TEXT; x.h5 is as it was and nothing is left beside it. The words of `as` run the tool.
 as=()

@@ -1,5 +1,5 @@
 #!/bin/bash
-# interpolate: ends that are what sample draws, every kind of ends and outputs, bad input.
+# interpolate: ends that are what sample draws, every kind of ends and outputs, noises, bad input.
 # shellcheck source=tests/tools/harness.sh
 . "${0%/*}/harness.sh"
 python() { /usr/bin/python3 "$@"; }
@@ -94,7 +94,77 @@ else
   echo 'skipped: vectors of another program: h5py is not installed'
 fi
 
+# ---- diffusion models: ends are what sample draws, to the byte
+data-pack -q --synthetic shapes --synthetic-count 40 --image-size 8 -o eight.h5
+ddpm-train -q eight.h5 --net mlp --embed-dim 16 --depth 1 --batch-size 20 --steps 40 -o ddpm.h5
+small() { head -c $((203 * $2 + 203)) "$1" | tail -c 203; }
+for sampler in ddim dpm2m heun; do
+  how=(--sampler "$sampler" --sample-steps 6)
+  status 0 sample ddpm.h5 --seeds 1,7,9 "${how[@]}" --format ppm -o ends.ppm
+  status 0 interpolate ddpm.h5 --seeds 1,7,9 --frames 5 "${how[@]}" -o noise.ppm
+  for i in 0 1 2; do status 0 cmp <(small ends.ppm $i) <(small noise.ppm $((2 * i))); done
+  status 1 cmp -s <(small noise.ppm 1) <(small noise.ppm 2)
+  status 0 interpolate ddpm.h5 --seeds 1,7,9 --frames 5 "${how[@]}" --batch-size 2 -j 3 -o again.ppm
+  status 0 cmp noise.ppm again.ppm
+done
+status 0 interpolate ddpm.h5 --seeds 1,7,9 --frames 6 --loop --sample-steps 6 --mode lerp -o loop.h5
+status 0 interpolate ddpm.h5 --seeds 1,7 --sample-steps 6 --strip -o noise.png
+
+# ---- between pictures, through their noise: the ends are the pictures, the better the more steps
+data-pack -q eight.h5 --limit 8 -o few.h5
+for steps in 10 50 250; do
+  status 0 interpolate ddpm.h5 --from few.h5 --to few.h5 --to-index 7 --frames 2 --sample-steps $steps \
+    --timestep-spacing linspace -o back.$steps.h5
+done
+status 0 python3 -c 'import h5py, sys
+given = h5py.File("few.h5")["images"][:].astype(float)
+def error(steps):
+    back = h5py.File("back.%d.h5" % steps)["images"][:].astype(float)
+    return max(((back[0] - given[0]) ** 2).mean(), ((back[1] - given[7]) ** 2).mean())
+errors = [error(steps) for steps in (10, 50, 250)]
+print("summary: interpolate.sh: inverted and drawn again in 10, 50, 250 steps: mean square " +
+      "%.2f, %.2f, %.2f of 255^2" % tuple(errors))
+sys.exit(not (errors[0] > errors[1] > errors[2] and errors[2] < 4))'
+cat stdout
+
+# ---- classes: one for all frames
+ddpm-train -q eight.h5 --net mlp --embed-dim 16 --depth 1 --class-conditional --batch-size 20 --steps 20 -o classes.h5
+status 0 sample classes.h5 --seeds 1,7 --sample-steps 4 --class 1 --format ppm -o ends.ppm
+status 0 interpolate classes.h5 --seeds 1,7 --sample-steps 4 --frames 3 -o of-first.ppm
+for i in 0 1; do status 0 cmp <(small ends.ppm $i) <(small of-first.ppm $((2 * i))); done
+status 0 sample classes.h5 --seeds 1,7 --sample-steps 4 --class square --guidance-scale 2 --format ppm -o ends.ppm
+status 0 interpolate classes.h5 --seeds 1,7 --sample-steps 4 --class square --guidance-scale 2 --frames 3 -o guided.ppm
+for i in 0 1; do status 0 cmp <(small ends.ppm $i) <(small guided.ppm $((2 * i))); done
+status 0 interpolate classes.h5 --from few.h5 --to few.h5 --to-index 1 --sample-steps 4 --frames 3 -o none.ppm
+status 0 interpolate classes.h5 --from few.h5 --to few.h5 --to-index 1 --sample-steps 4 --frames 3 --class none -o again.ppm
+status 0 cmp none.ppm again.ppm
+gan-train -q eight.h5 --net mlp --hidden-dim 8 --latent-dim 4 --class-conditional --val-samples 0 --steps 2 --batch-size 8 -o gan.h5
+status 0 sample gan.h5 --seeds 1,7 --class triangle --format ppm -o ends.ppm
+status 0 interpolate gan.h5 --seeds 1,7 --class triangle --frames 3 -o gan.ppm
+for i in 0 1; do status 0 cmp <(small ends.ppm $i) <(small gan.ppm $((2 * i))); done
+
 # ---- what a model or a file cannot do
+ddpm-train -q eight.h5 --net mlp --embed-dim 8 --depth 1 --batch-size 20 --steps 2 --class-conditional --class-dropout-prob 0 -o always.h5
+status 2 interpolate always.h5 --from few.h5 --to few.h5 -o x.png
+stderr_has 'always.h5: draws no pictures without a class; expected --class'
+refused 'few.h5: pictures of 16x16x3, but ddpm.h5 takes 8x8x3' interpolate ddpm.h5 --from few.h5 --to few.h5 --image-size 16 -o x.h5
+refused 'ddpm.h5: this model draws no classes' interpolate ddpm.h5 --seeds 1,2 --class 1 -o x.h5
+refused 'gan.h5: this model has no encoder' interpolate gan.h5 --from few.h5 --to few.h5 --class 1 -o x.h5
+clip-train -q eight.h5 --targets labels --net conv --channels 4,8 --steps 2 -o cls.h5
+refused 'cls.h5: this model has no decoder' interpolate cls.h5 --seeds 1,2 -o x.h5
+data-pack -q --synthetic ring --synthetic-count 50 -o ring.h5
+ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 2 -o points.h5
+# Vectors: between seeds the ends are their samples, between rows of data what they were, about.
+status 0 interpolate -q points.h5 --seeds 1,2 --frames 3 --sample-steps 20 -o way.h5
+status 0 sample -q points.h5 --seeds 1,2 --sample-steps 20 -o ends.h5
+status 0 interpolate -q points.h5 --from ring.h5 --to ring.h5 --to-index 1 --frames 2 --sample-steps 200 -o back.h5
+check 'ends of ways between vectors' python3 -c 'import h5py, numpy, sys
+way, ends, back, ring = (h5py.File(f"{name}.h5")["vectors"][:] for name in ("way", "ends", "back", "ring"))
+sys.exit(bool(way.shape != (3, 2) or (way[[0, 2]] != ends).any() or abs(back - ring[:2]).max() > 0.01))'
+status 0 interpolate -q points.h5 --seeds 1,2 --frames 3 --sample-steps 5 -o way.csv
+refused 'ring.h5: has no row 50, it holds 50 from 0' interpolate points.h5 --from ring.h5 --to ring.h5 --to-index 50 --sample-steps 5 -o x.h5
+status 2 interpolate points.h5 --seeds 1,2 --strip -o x.png
+stderr_has '--strip: points.h5 makes no pictures'
 vae-train -q shapes.h5 --net conv --channels 8,16 --latent-dim 8 --no-variational --steps 1 -o plain.h5
 refused 'plain.h5: a plain autoencoder (variational false) has no prior' interpolate plain.h5 --seeds 1,2 --format png -o x.h5
 status 0 interpolate plain.h5 --from shapes.h5 --to shapes.h5 --to-index 1 --strip -o plain.png
@@ -135,6 +205,10 @@ done <<'T'
 --seeds 1,2 --from-index 1 -o x.png|--from-index goes with --from and --to
 --seeds 1,2 --image-size 16 -o x.png|--image-size goes with --from and --to
 --seeds 1,2 --frames 70000 -o x.png|a png grid holds at most 65536 pictures
+--seeds 1,2 --sampler ddim -o x.png|--sampler is about samples of diffusion models, vae.h5 is none
+--seeds 1,2 --sampler ddpm -o x.png|--sampler 'ddpm': expected ddim, dpm2m, heun
+--seeds 1,2 --class 1.5 -o x.png|--class '1.5': expected a class, from 0, or none
+--seeds 1,2 --timesteps 1 --sample-steps 1 -o x.png|--timesteps and --sample-steps exclude each other
 --from - --to - -o x.png|'-' twice: standard input can be read once only
 --from shapes.h5 --to shapes.h5 -o shapes.h5|would replace what is read
 --seeds 1,2 -o x.gif|x.gif

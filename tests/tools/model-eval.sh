@@ -4,11 +4,6 @@
 . "${0%/*}/harness.sh"
 build=$(cd "${PATH%%:*}/.." && pwd)
 
-# value KEY FILE: the figure in what was printed.
-value() { sed -n "s/^$1: \([^ ]*\).*/\1/p" "$2"; }
-# is EXPRESSION: an arithmetic comparison of awk.
-is() { status 0 awk "BEGIN { exit !($1) }" </dev/null; }
-
 data-pack -q --synthetic shapes --synthetic-count 300 --image-size 16 -o real.h5
 data-pack -q --synthetic shapes --synthetic-count 200 --synthetic-seed 1 --image-size 16 -o unseen.h5
 data-pack -q --synthetic noise --synthetic-count 200 --image-size 16 -o noise.h5
@@ -257,6 +252,18 @@ P
 refused 'huge.h5: makes pictures that are not finite' model-eval unseen.h5 --reconstruct huge.h5 --average none
 refused 'huge.h5: its loss of unseen.h5 is not finite' model-eval unseen.h5 --likelihood huge.h5 --average none
 
+python3 - <<'P'
+import h5py, numpy, shutil
+shutil.copy("vae.h5", "wild.h5")
+with h5py.File("wild.h5", "r+") as f:
+    for name in f["model"]:
+        if name.startswith("decoder") and name.endswith("weight"):
+            w = f["model"][name]
+            w[...] = numpy.random.default_rng(0).choice([-3e38, 3e38], w.shape)
+            del w.attrs["xxh3"]
+P
+refused 'wild.h5: makes pictures that are not finite' model-eval unseen.h5 --reconstruct wild.h5 --average none
+
 # ---- a model of pictures and texts has no likelihood of pictures
 clip-train -q real.h5 --net conv --channels 8,8 --text-embed-dim 8 --text-depth 1 --text-num-heads 2 \
   --projection-dim 8 --vocab-size 300 --steps 2 -o clip.h5
@@ -334,6 +341,7 @@ test.h5 --reference real.h5|test.h5: holds vectors, but real.h5 holds pictures
 test.h5 --probe real.h5|test.h5: holds vectors, but real.h5 holds pictures
 test.h5 --reference train.h5 --unseen real.h5|real.h5: expected kind vectors, found kind images
 test.h5 --reference vae.h5|test.h5: holds vectors, but vae.h5 holds a checkpoint
+train.h5 --modes test.h5|test.h5: /config describes no toy; data-pack --synthetic ring and its like make some
 T
   status 2 model-eval test.h5 --reference train.h5 --features pixels
   stderr_has '--features goes with pictures, train.h5 holds vectors'

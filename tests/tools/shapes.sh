@@ -7,35 +7,62 @@
 
 height=48 width=80
 
-# through NAME COUNT CHANNELS BATCH STEPS OPTION...: pack, train, stop and resume, sample, look.
-through() {
-  local name=$1 count=$2 channels=$3 batch=$4 steps=$5
-  shift 5
-  local train=("$name.h5" "$@" --latent-dim 3 --likelihood gaussian --batch-size "$batch" --steps "$steps" --ema-decay 0.9)
-  for ((i = 0; i < count; i++)); do echo $((i % 2)); done >"$name.txt"
-  status 0 data-pack -q --synthetic noise --labels "$name.txt" --synthetic-count "$count" --image-height $height --image-width $width --image-channels "$channels" -o "$name.h5"
-  status 0 vae-train -q "${train[@]}" --run-dir "$name.straight" -o "$name.model.h5"
+# packed NAME COUNT CHANNELS: pictures of noise in two classes.
+packed() {
+  for ((i = 0; i < $2; i++)); do echo $((i % 2)); done >"$1.txt"
+  status 0 data-pack -q --synthetic noise --labels "$1.txt" --synthetic-count "$2" --image-height $height --image-width $width --image-channels "$3" -o "$1.h5"
+}
+
+# resumed NAME STEPS TOOL OPTION...: a straight run, and one that is stopped after every update.
+resumed() {
+  local name=$1 steps=$2 tool=$3
+  shift 3
+  local train=("$name.h5" "$@" --steps "$steps" --ema-decay 0.9)
+  status 0 "$tool" -q "${train[@]}" --run-dir "$name.straight" -o "$name.model.h5"
   local attempt
   for attempt in $(seq $((steps + 3))); do
-    vae-train -q "${train[@]}" --run-dir "$name.broken" --resume --max-time 0.0001s -o "$name.resumed.h5" 2>stderr && break
+    "$tool" -q "${train[@]}" --run-dir "$name.broken" --resume --max-time 0.0001s -o "$name.resumed.h5" 2>stderr && break
   done
   last="$name: resumed run"
   # Each process does one update; the last one also ends the run.
   status 0 test "$attempt" = "$steps"
   status 0 cmp "$name.model.h5" "$name.resumed.h5"
   status 0 cmp "$(newest "$name.straight")" "$(newest "$name.broken")"
-  status 0 sample "$name.model.h5" --seeds 0-4 --batch-size 3 -o "$name.samples.h5"
-  status 0 sample "$name.model.h5" --seeds 3-4 -o "$name.two.h5"
-  status 0 sample "$name.model.h5" --reconstruct "$name.h5" -n 3 --batch-size 2 -o "$name.pairs.h5"
+}
+
+# sampled NAME CHANNELS OPTION...: seeds in batches and alone, grids, what is in the files.
+sampled() {
+  local name=$1 channels=$2
+  shift 2
+  status 0 sample "$name.model.h5" "$@" --seeds 0-4 --batch-size 3 -o "$name.samples.h5"
+  status 0 sample "$name.model.h5" "$@" --seeds 3-4 -o "$name.two.h5"
   if [ "$channels" -gt 4 ]; then
-    status 2 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+    status 2 sample "$name.model.h5" "$@" -n 5 --grid 3x2 -o "$name.png"
     stderr_has "--format png: cannot hold $channels channels; use hdf5"
   else
-    status 0 sample "$name.model.h5" -n 5 --grid 3x2 -o "$name.png"
+    status 0 sample "$name.model.h5" "$@" -n 5 --grid 3x2 -o "$name.png"
     status 0 test "$(head -c 4 "$name.png" | tail -c 3)" = PNG
     # The colour type: grey, coloured, both with alpha.
     status 0 test "$(od -An -tu1 -j25 -N1 "$name.png" | tr -d ' ')" = "$(echo 0 4 2 6 | cut -d' ' -f"$channels")"
   fi
+  status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
+  stdout_has "config.in_channels: $channels"
+  stdout_has "config.image_height: $height"
+  stdout_has "config.image_width: $width"
+  status 0 h5dump -y -d "/images[3,0,0,0;;2,$height,$width,$channels;]" -o "$name.a" "$name.samples.h5"
+  status 0 h5dump -y -d /images -o "$name.b" "$name.two.h5"
+  status 0 cmp <(tr -d ' ,\n' <"$name.a") <(tr -d ' ,\n' <"$name.b")
+}
+
+# through NAME COUNT CHANNELS BATCH STEPS OPTION...: an autoencoder; pack, train, stop and resume,
+# sample, look.
+through() {
+  local name=$1 count=$2 channels=$3 batch=$4 steps=$5
+  shift 5
+  packed "$name" "$count" "$channels"
+  resumed "$name" "$steps" vae-train "$@" --latent-dim 3 --likelihood gaussian --batch-size "$batch"
+  sampled "$name" "$channels"
+  status 0 sample "$name.model.h5" --reconstruct "$name.h5" -n 3 --batch-size 2 -o "$name.pairs.h5"
   status 0 model-eval "$name.h5" --reconstruct "$name.model.h5" --batch-size 2
   stdout_has '^ssim: '
   status 0 model-eval "$name.h5" --likelihood "$name.model.h5" --draws 2
@@ -49,13 +76,20 @@ through() {
     status 0 model-eval --baselines "$name.h5"
     stdout_has '^context_histogram_bits: '
   fi
-  status 0 model-info --check "$name.model.h5" "$name.samples.h5" "$name.h5"
-  stdout_has "config.in_channels: $channels"
-  stdout_has "config.image_height: $height"
-  stdout_has "config.image_width: $width"
-  status 0 h5dump -y -d "/images[3,0,0,0;;2,$height,$width,$channels;]" -o "$name.a" "$name.samples.h5"
-  status 0 h5dump -y -d /images -o "$name.b" "$name.two.h5"
-  status 0 cmp <(tr -d ' ,\n' <"$name.a") <(tr -d ' ,\n' <"$name.b")
+}
+
+# adversaries NAME COUNT CHANNELS BATCH STEPS OPTION..., and noised: the same of the others.
+adversaries() {
+  local name=$1 channels=$3 steps=$5 batch=$4
+  packed "$name" "$2" "$channels"
+  resumed "$name" "$steps" gan-train "${@:6}" --latent-dim 3 --val-samples 0 --batch-size "$batch"
+  sampled "$name" "$channels"
+}
+noised() {
+  local name=$1 channels=$3 steps=$5 batch=$4
+  packed "$name" "$2" "$channels"
+  resumed "$name" "$steps" ddpm-train "${@:6}" --num-timesteps 100 --batch-size "$batch"
+  sampled "$name" "$channels" --sample-steps 2
 }
 
 newest() { find "$1" -name 'step-*.h5' | sort | tail -1; }
@@ -91,4 +125,20 @@ stderr_has "tiny.h5: --norm batch needs two values a channel, but pictures of 8x
 status 2 vae-train tiny.h5 --norm batch -n
 status 0 test ! -e refused
 status 0 vae-train -q tiny.h5 --norm batch --batch-size 63 --steps 1 -o batch.h5
+
+# The networks of generators halve odd sides too.
+height=48 width=80
+dcgan=(--net dcgan --base-channels 2)
+adversaries gan-grey 2 1 1 2 "${dcgan[@]}"
+adversaries gan-pair 4 2 3 2 "${dcgan[@]}" --kernel-size 5 --loss wasserstein --penalty gradient --discriminator-steps 2
+adversaries gan-alpha 62 4 61 2 "${dcgan[@]}" --loss hinge
+adversaries gan-seven 5 7 3 2 --net mlp --hidden-dim 4
+unet=(--net unet --base-channels 4 --channel-mult '1,1,2' --attention-sizes 20)
+noised ddpm-grey 2 1 1 2 "${unet[@]}"
+noised ddpm-pair 4 2 3 2 "${unet[@]}" --prediction-type v --beta-schedule cosine
+noised ddpm-seven 5 7 3 2 "${unet[@]}" --variance-type learned-range --loss hybrid
+noised ddpm-patches 62 4 61 2 --net dit --patch-size 9 --embed-dim 8 --depth 1 --num-heads 2
+height=9 width=13
+adversaries gan-odd 7 3 3 3 "${dcgan[@]}"
+noised ddpm-odd 7 3 3 3 --net unet --base-channels 4 --channel-mult '1,1,2' --attention-sizes 7
 finish

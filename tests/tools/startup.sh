@@ -6,7 +6,7 @@
 build=${1%/bin}
 
 # ---- at most 1.5 times a program that is linked to libhdf5 and fmt
-tools=(vae-train clip-train sample data-pack model-info img2vec txt2vec interpolate model-eval)
+tools=(vae-train clip-train gan-train ddpm-train sample data-pack model-info img2vec txt2vec interpolate model-eval)
 status 0 "$build/cpu_time" 60 "$build/bare" "${tools[@]/#/$1/}"
 base=$(sed -n 1p stdout | cut -d' ' -f1)
 while read -r time tool; do

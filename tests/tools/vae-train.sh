@@ -106,6 +106,10 @@ status 2 vae-train shapes.h5 --learning-rate 1,5 --steps 5 -o x.h5
 stderr_has "--learning-rate '1,5'"
 status 2 vae-train shapes.h5 --steps 5 --epochs 5 -o x.h5
 stderr_has 'exclude each other'
+status 2 vae-train shapes.h5 --steps 5 --net fc --norm batch -o x.h5
+stderr_has '--norm has no effect with --net fc'
+status 2 vae-train shapes.h5 --steps 5 --likelihood bernoulli --sigma unit -o x.h5
+stderr_has '--sigma has no effect with --likelihood bernoulli'
 status 2 vae-train shapes.h5 --steps 5 --latent-dim 0 -o x.h5
 status 2 vae-train shapes.h5 --steps 5 --batch-size 16 --grad-accum-steps 3 -o x.h5
 stderr_has 'does not divide'
@@ -118,6 +122,8 @@ stderr_has 'would replace what is read'
 status 1 vae-train missing.h5 --steps 5 -o x.h5
 stderr_has 'missing.h5: '
 status 1 vae-train one.h5 --steps 5 -o x.h5
+status 2 vae-train --synthetic ring --steps 5 -o x.h5
+stderr_has '--synthetic ring: draws vectors, expected pictures: noise or shapes'
 status 0 test ! -e x.h5
 head -c 1000 shapes.h5 >cut.h5
 status 1 vae-train cut.h5 --steps 5 -o x.h5

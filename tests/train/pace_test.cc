@@ -32,7 +32,7 @@ struct Run {
     sets.train = sets.validation = &data.set;
     sets.train_indices = first(20);
     if (held_out) sets.validation_indices = first(3);
-    return settle_pace(task, config, sets, kPerEpoch);
+    return settle_pace(task, config, sets, {kPerEpoch, 1});
   }
   std::string refusal() const {
     try {
@@ -83,7 +83,7 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
          r.config.output = "x.h5";
          r.config.sample_every = 5;
        }},
-      {"--sample-every: this model has no samples",
+      {"--sample-every: this model draws no pictures",
        [](Run& r) {
          r.config.sample_every = 5;
          r.task.sample_grid = nullptr;

@@ -86,6 +86,26 @@ TEST_CASE("terms are means over all micro-batches, those that compile a plan inc
   CHECK(plans.terms()[0].value == doctest::Approx(4.5));
 }
 
+TEST_CASE("the graph of vectors sees their numbers as they are") {
+  SmallSet data(8);
+  for (std::size_t i = 0; i < data.values.size(); ++i) data.values[i] = i % 2 ? -1500 : 0.25f;
+  data.set.real = true;
+  data.set.height = data.set.width = 1;
+  data.set.channels = 4;
+  Task task = small_task();
+  task.objective = [](const Scope& scope, const Batch& batch) {
+    Expr x = reshape(batch.image, {batch.image.shape()[0], 4});
+    Objective objective{reshape(mean(square(linear(scope / "map", x, 1))), {}), "squares", {}};
+    objective.terms.push_back({"mean", "of numbers", mean(x)});
+    return objective;
+  };
+  TrainConfig config = small_config();
+  Store store(1);
+  TrainPlans plans(task, config, data.set, store);
+  REQUIRE(plans.update(Rows(data, 0, 8).batch, 0, 1e-2));
+  CHECK(plans.terms()[0].value == -749.875);
+}
+
 TEST_CASE("the tensors of a net are its parameters and its running statistics") {
   SmallSet data(8);
   Task task = small_task();

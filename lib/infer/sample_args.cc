@@ -1,0 +1,71 @@
+// The options that samples of diffusion models have.
+#include "infer/sample_args.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace atelier {
+
+Fields SampleArgs::diffusion_fields() {
+  return {
+      bind(sampler, {"sampler",
+                     "ancestral, DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step",
+                     "Song et al. 2021",
+                     {"ddpm", "ddim", "dpm2m", "heun"}}),
+      bind(sample_steps,
+           {.name = "sample_steps",
+            .help = "timesteps that are visited; 0: all, as of models that have fewer than 50",
+            .low = 0}),
+      bind(timestep_spacing, {"timestep_spacing",
+                              "which ones: from the clean end, both ends, or the noisy end",
+                              "Lin et al. 2023",
+                              {"leading", "linspace", "trailing"}}),
+      bind(timesteps, {"timesteps", "the timesteps themselves, as 999,666,333,0"}),
+      bind(eta, {.name = "eta",
+                 .help = "ddim: share of ddpm's noise that is added in each step",
+                 .low = 0,
+                 .high = 1}),
+      bind(guidance_scale,
+           {.name = "guidance_scale",
+            .help = "how far predictions are moved on from no class through the class; 1: not",
+            .origin = "Ho and Salimans 2022, whose w is this less 1"}),
+      bind(clip, {"clip_x0", "clipping predicted pictures to the range of pixels"}),
+      bind(threshold_quantile,
+           {.name = "threshold_quantile",
+            .help = "dynamic thresholding at this quantile of each prediction; 0: none",
+            .origin = "Saharia et al. 2022 have 0.995",
+            .low = 0,
+            .high = 1}),
+      bind(trajectory, {.name = "trajectory",
+                        .help = "so many pictures of the way to each sample, in a row; 0: none",
+                        .low = 0,
+                        .high = 1000}),
+      bind(trajectory_of, {"trajectory_of",
+                           "of which: the picture that is predicted, or what is still noised",
+                           {},
+                           {"x0", "noised"}}),
+  };
+}
+
+Fields SampleArgs::deterministic_fields() {
+  Fields fields;
+  for (BoundField field : diffusion_fields()) {
+    if (field.name == "eta" || field.name.starts_with("trajectory")) continue;
+    if (field.name == "sampler") {
+      field.help = "DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step";
+      std::erase(field.choices, "ddpm");
+    }
+    fields.push_back(field);
+  }
+  return fields;
+}
+
+void require_deterministic(const SampleArgs& args) {
+  if (args.sampler == "ddpm")
+    throw UsageError("--sampler ddpm: draws noise in every step; expected ddim, dpm2m or heun");
+  if (args.eta != 0)
+    throw UsageError(fmt::format("--eta {}: draws noise in every step; expected 0", args.eta));
+}
+
+}  // namespace atelier

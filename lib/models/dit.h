@@ -1,0 +1,35 @@
+// Diffusion transformers (Peebles and Xie 2022, arXiv:2212.09748), in pixels or on any latents.
+#pragma once
+
+#include <cstdint>
+
+#include "base/fields.h"
+#include "nn/scope.h"
+
+namespace atelier {
+
+struct DitConfig {
+  std::int64_t patch_size = 4, embed_dim = 128, depth = 6, num_heads = 4;
+  double mlp_ratio = 4;
+
+  Fields fields();
+  void check() const;  // UsageError
+};
+
+// x [N,H,W,C], timestep f32 [N], condition [N, embed_dim] or absent, added to the timestep's
+// embedding
+// -> [N,H,W,out_channels], zero at the start. Sides that are no multiples of the patch are
+// continued by zeros.
+Expr dit(const DitConfig& config, const Scope& scope, Expr x, Expr timestep, Expr condition,
+         std::int64_t out_channels, Where = Where::here());
+
+// One block on tokens [N, T, D], steered by what SiLU made of the condition, [N, D]; with gates of
+// zero, as it starts, it is the identity.
+Expr dit_block(const DitConfig& config, const Scope& scope, Expr tokens, Expr steer,
+               Where = Where::here());
+
+// [N,H,W,C] -> [N, rows, columns, p p C] and back; sides are multiples of the patch.
+Expr patchify(Expr x, std::int64_t patch_size, Where = Where::here());
+Expr unpatchify(Expr patches, std::int64_t patch_size, Where = Where::here());
+
+}  // namespace atelier

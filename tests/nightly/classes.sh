@@ -1,0 +1,37 @@
+#!/bin/bash
+# One hour of diffusion training by class on MNIST at 32x32 (of ATELIER_DATA): how often the classifier
+# names the class that a sample was asked for, without guidance and with guidance of 2.
+# shellcheck source=tests/nightly/common.sh
+. "${0%/*}/common.sh"
+needs_data mnist
+for part in train t10k; do
+  [ -e $part.h5 ] || data-pack -q "$data/mnist/$part-images-idx3-ubyte.gz" --labels "$data/mnist/$part-labels-idx1-ubyte.gz" --image-size 32 -o $part.h5
+done
+clip-train -q -c "$source_dir/share/recipes/classifier-28.toml" train.h5 --val-data t10k.h5 --epochs 6 --run-dir run-classifier --resume --save-every 2m -o classifier.h5
+[ -s real.json ] || { model-eval -q t10k.h5 --classifier classifier.h5 --json >part && mv part real.json; }
+# An hour at the preset's speed of 2026: as many updates whatever the machine.
+ddpm-train train.h5 --preset unet-32 --class-conditional --epochs "${ATELIER_CLASS_EPOCHS:-12}" --val-data t10k.h5 \
+  --run-dir run --resume --save-every 5m -o model.h5
+count=2000
+for scale in 1 2; do
+  if [ ! -s made-$scale.json ]; then
+    sample -q model.h5 -n $count --sampler ddim --sample-steps 50 --guidance-scale $scale --format hdf5 -o made-$scale.h5
+    model-eval -q made-$scale.h5 --classifier classifier.h5 --reference train.h5 --features classifier.h5 --bootstrap 0 --json >part
+    mv part made-$scale.json
+  fi
+  sample -q model.h5 -n 100 --grid 10x10 --guidance-scale $scale -o grid-$scale.png
+done
+value() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + ".json"))[sys.argv[2]])' "$1" "$2"; }
+echo "the classifier on real test pictures: $(value real class_accuracy)"
+for scale in 1 2; do
+  echo "guidance $scale: accuracy $(value made-$scale class_accuracy), Frechet $(value made-$scale frechet), recall $(value made-$scale recall)"
+done
+at_least 'accuracy, guidance 1' "$(value made-1 class_accuracy)" 0.90
+errors=$(python3 - $count "$(value made-1 class_accuracy)" "$(value made-2 class_accuracy)" <<'P'
+import sys
+n, a, b = int(sys.argv[1]), *map(float, sys.argv[2:])
+print((b - a) / ((a * (1 - a) + b * (1 - b)) / n) ** 0.5)
+P
+)
+at_least 'guidance 2 above 1, in standard errors' "$errors" 3
+[ "$misses" = 0 ]
