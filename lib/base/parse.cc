@@ -47,6 +47,22 @@ std::int64_t parse_count(std::string_view text) {
   return whole(text, value, expected);
 }
 
+std::vector<std::int64_t> parse_counts(std::string_view text, const CountList& list) {
+  std::vector<std::int64_t> counts;
+  try {
+    for (std::string_view piece : split(text, ',')) {
+      counts.push_back(parse_count(piece));
+      if (counts.back() < list.least || counts.back() > list.most) throw UsageError("");
+    }
+  } catch (const UsageError&) {
+    bool bounded = list.most < std::numeric_limits<std::int64_t>::max();
+    throw UsageError(fmt::format("{} '{}': expected numbers from {}{}, such as {}", list.flag, text,
+                                 list.least, bounded ? fmt::format(" to {}", list.most) : "",
+                                 list.example));
+  }
+  return counts;
+}
+
 double parse_number(std::string_view text) {
   double value = 0;
   std::string_view rest;

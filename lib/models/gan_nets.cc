@@ -236,17 +236,7 @@ Fields GanConfig::fields() {
 }
 
 std::vector<std::int64_t> GanConfig::widths() const {
-  std::vector<std::int64_t> result;
-  try {
-    for (std::string_view piece : split(hidden_dim, ',')) {
-      result.push_back(parse_count(piece));
-      if (result.back() < 1) throw UsageError("");
-    }
-  } catch (const UsageError&) {
-    throw UsageError(fmt::format(
-        "--hidden-dim '{}': expected widths of at least 1, such as 128,128", hidden_dim));
-  }
-  return result;
+  return parse_counts(hidden_dim, {"--hidden-dim", "128,128"});
 }
 
 std::vector<std::int64_t> GanConfig::channels() const {

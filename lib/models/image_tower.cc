@@ -27,19 +27,7 @@ std::vector<double> per_channel(const std::string& text, std::int64_t channels, 
 }
 
 std::vector<std::int64_t> widths_of(const std::string& text) {
-  std::vector<std::int64_t> widths;
-  for (std::string_view piece : split(text, ',')) {
-    std::int64_t width = 0;
-    try {
-      width = parse_count(piece);
-    } catch (const UsageError&) {
-    }
-    if (width < 1 || width > 16384)
-      throw UsageError(fmt::format(
-          "--channels '{}': expected widths from 1 to 16384, such as 64,128,256", text));
-    widths.push_back(width);
-  }
-  return widths;
+  return parse_counts(text, {"--channels", "64,128,256", 1, 16384});
 }
 
 // (image - mean) / std, channel by channel.

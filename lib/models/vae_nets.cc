@@ -196,21 +196,9 @@ void refuse_options_of_the_other_net(const VaeConfig& c) {
 }  // namespace
 
 std::vector<std::int64_t> VaeConfig::widths() const {
-  bool conv = net == "conv";
-  std::string_view text = conv ? channels : hidden_dim;
-  std::vector<std::int64_t> result;
-  try {
-    if (text.empty() && !conv) return result;
-    for (std::string_view piece : split(text, ',')) {
-      result.push_back(parse_count(piece));
-      if (result.back() < 1) throw UsageError("");
-    }
-  } catch (const UsageError&) {
-    throw UsageError(fmt::format("--{} '{}': expected widths of at least 1, such as {}",
-                                 conv ? "channels" : "hidden-dim", text,
-                                 conv ? "64,128,256" : "400,200"));
-  }
-  return result;
+  if (net == "conv") return parse_counts(channels, {"--channels", "64,128,256"});
+  if (hidden_dim.empty()) return {};
+  return parse_counts(hidden_dim, {"--hidden-dim", "400,200"});
 }
 
 void VaeConfig::choose(const DataShape& shape) {

@@ -9,6 +9,14 @@ using namespace atelier;
 
 TEST_CASE("counts take decimal suffixes and exponents, never fractions of one") {
   CHECK(parse_count("500") == 500);
+  const CountList widths{"--widths", "8,16", 1, 1000};
+  CHECK(parse_counts("8,1k,1", widths) == std::vector<std::int64_t>{8, 1000, 1});
+  for (const char* bad : {"", "8,", "0", "1001", "8;9"})
+    CHECK_THROWS_WITH_AS(
+        parse_counts(bad, widths),
+        ("--widths '" + std::string(bad) + "': expected numbers from 1 to 1000, such as 8,16")
+            .c_str(),
+        UsageError);
   CHECK(parse_count("10k") == 10000);
   CHECK(parse_count("1.5M") == 1500000);
   CHECK(parse_count("1e6") == 1000000);
