@@ -31,7 +31,7 @@ trained() {
 printf '%-28s %8s %8s %8s %8s %10s\n' run modes good least most distance
 row() { printf '%-28s %8s %8.4f %8.4f %8.4f %10.4f\n' "$1" "$(value "$1" modes_covered)" "$(value "$1" good_fraction)" "$(value "$1" basin_min)" "$(value "$1" basin_max)" "$(value "$1" sliced_wasserstein)"; }
 wgan_gp=(--loss wasserstein --penalty gradient --gradient-penalty-weight 0.1 --discriminator-steps 5 --latent-dim 2
-  --batch-size 256 --learning-rate 1e-4 --adam-beta1 0.5 --adam-beta2 0.9 --weight-init he)
+  --batch-size 256 --learning-rate 1e-4 --adam-beta1 0.5 --adam-beta2 0.9)
 unrolled=(--loss minimax --hidden-dim "128,128" --latent-dim 256 --weight-init orthogonal --weight-init-gain 0.8
   --input-divisor 4 --batch-size 128 --learning-rate 1e-3 --discriminator-learning-rate 1e-4 --adam-beta1 0.5)
 for seed in "${seeds[@]}"; do
