@@ -63,21 +63,6 @@ void require_others(const std::string& loss, const TrainConfig& config, const Tr
     throw Error(sets.train.source + ": expected at least 2 pictures to tell apart, found 1");
 }
 
-// Of held-out pictures from another source, too, and of the same classes.
-void require_labels(const TrainSets& sets) {
-  for (const Dataset* data : {&sets.train, &sets.held_out}) {
-    if (data->size > 0 && data->labels.empty())
-      throw Error(data->source + ": expected labels (--targets labels), found none");
-  }
-  if (sets.train.num_classes() < 2)
-    throw Error(sets.train.source + ": expected labels of at least 2 classes, found 1");
-  if (sets.held_out.size == 0) return;
-  if (sets.held_out.label_names != sets.train.label_names)
-    throw Error(sets.held_out.source + ": its classes are not those of " + sets.train.source);
-  if (sets.held_out.num_classes() > sets.train.num_classes())
-    throw Error(sets.held_out.source + ": has labels that " + sets.train.source + " lacks");
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -111,7 +96,9 @@ int main(int argc, char** argv) {
     read_train_sets(sources, reading, config, sets);
     Model& model = labels ? classifier : clip;
     if (labels) {
-      require_labels(sets);
+      require_labels(sets, "--targets labels");
+      if (sets.train.num_classes() < 2)
+        throw Error(sets.train.source + ": expected labels of at least 2 classes, found 1");
       // The options are bound to CLIP's fields; those of the image tower have the same names.
       for (const BoundField& field : classifier.fields) {
         if (const BoundField* given = field_of(clip.fields, field.name)) field.set(given->value());

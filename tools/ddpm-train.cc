@@ -18,6 +18,9 @@ using namespace atelier;
 
 namespace {
 
+// Its likelihood is bounded, but not by a weight that importance sampling averages.
+const Names kUnused{"val_importance_samples", "val_importance_images"};
+
 // The eigenvectors of a covariance of 3072 numbers (32x32 in colour) take half a minute.
 constexpr std::int64_t kMostWienerColumns = 3072, kMostWienerRows = 5000;
 constexpr std::int64_t kMostScaleRows = 1000;
@@ -86,10 +89,10 @@ int main(int argc, char** argv) {
   Model model = make_model("ddpm");
 
   Tool tool("ddpm-train", "Train a diffusion model on pictures, vectors or latents.");
-  declare_data_and_output(tool, sources, config);
+  declare_data_and_output(tool, sources, config, kUnused);
   tool.fields(model.fields, "Model");
   declare_presets(tool, model);
-  declare_training_and_reading(tool, config, reading);
+  declare_training_and_reading(tool, config, reading, kUnused);
 
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
@@ -98,6 +101,7 @@ int main(int argc, char** argv) {
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     fit(model, shape_of(sets, config), tool, config);
+    if (model.data_shape().num_classes > 0) require_labels(sets, "--class-conditional");
     warn_of_narrow_mlp(model);
     warn_of_scale(sets.data);
 

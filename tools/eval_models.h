@@ -135,14 +135,7 @@ inline std::vector<std::int64_t> told_timesteps(const EvalOptions& o, std::int64
   if (o.timesteps.empty())
     return spaced_timesteps(num_timesteps, std::min(kTold, num_timesteps),
                             TimestepSpacing::linspace);
-  std::vector<std::int64_t> list;
-  for (std::string_view piece : split(o.timesteps, ',')) {
-    try {
-      list.push_back(parse_count(piece));
-    } catch (const UsageError& error) {
-      throw UsageError(std::string("--timesteps ") + error.what());
-    }
-  }
+  std::vector<std::int64_t> list = parse_counts(o.timesteps, {"--timesteps", "0,100,900", 0});
   try {
     return listed_timesteps(num_timesteps, list);
   } catch (const UsageError& error) {
@@ -256,8 +249,9 @@ inline void judge_denoising(EvalOptions& o, const Tool& tool, std::span<const Ba
   };
   require_known_figures(bars, figures());
 
-  std::vector<std::int32_t> modes;  // that the model is told
-  if (exact && model->data_shape().num_classes > 0) modes = labels_for(*model, judged);
+  // What a model of classes is told is the mode, which DATA numbers as the toy does.
+  std::span<const std::int32_t> modes;
+  if (model->data_shape().num_classes > 0) modes = judged.labels;
   if (exact) {
     args.measure = [&](std::int64_t row, double a, std::span<const float> noised,
                        std::span<const float> epsilon) {

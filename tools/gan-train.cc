@@ -6,12 +6,16 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "eval/sample_quality.h"
+#include "infer/rows.h"
 #include "train/signals.h"
 #include "training_page.h"
 
 using namespace atelier;
 
 namespace {
+
+// There is no likelihood, and samples are judged instead of held-out pictures.
+const Names kUnused{"val_batches", "val_importance_samples", "val_importance_images"};
 
 // How the two networks are trained, each by an optimizer of its own.
 struct AdversaryConfig {
@@ -114,6 +118,8 @@ struct AssessConfig {
   // UsageError for figures of few samples, which choose by chance, and for rows that are held out
   // for none.
   void check(const TrainConfig& config) const {
+    if (val_samples == 0 && !config.val_every.empty())
+      throw UsageError("--val-every: samples are validated, but --val-samples is 0");
     if (val_samples > 0 && val_samples < 16) {
       throw UsageError("--val-samples " + std::to_string(val_samples) +
                        ": expected 0 or at least 16");
@@ -135,7 +141,8 @@ struct AssessConfig {
   }
 };
 
-// Of seeds 0, 1, 2, ..: the same latents each time. Empty: `stop` said so.
+// Of seeds 0, 1, 2, ..: the same latents each time. Empty: `stop` said so. Error for vectors that
+// are not finite, as for pictures.
 std::vector<ReportedTerm> assess(Loaded model, const AssessConfig& config,
                                  const SampleQuality& quality, const std::function<bool()>& stop) {
   std::vector<std::int32_t> seeds(std::size_t(config.val_samples), 0);
@@ -146,6 +153,7 @@ std::vector<ReportedTerm> assess(Loaded model, const AssessConfig& config,
       vectors.insert(vectors.end(), vector.begin(), vector.end());
     };
     if (!model.sample_values(seeds, give, {}, stop)) return {};
+    if (!all_finite(vectors)) throw Error(model.name() + ": draws vectors that are not finite");
     return quality.judge(vectors);
   }
   std::vector<std::uint8_t> pictures;
@@ -191,12 +199,12 @@ int main(int argc, char** argv) {
   Model model = make_model("gan");
 
   Tool tool("gan-train", "Train a generative adversarial network on pictures or vectors.");
-  declare_data_and_output(tool, sources, config);
+  declare_data_and_output(tool, sources, config, kUnused);
   tool.fields(model.fields, "Model");
   tool.fields(adversaries.fields(), "Training");
   tool.fields(assessment.fields(), "Training");
   declare_presets(tool, model);
-  declare_training_and_reading(tool, config, reading);
+  declare_training_and_reading(tool, config, reading, kUnused);
 
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();

@@ -148,8 +148,9 @@ void check(const Options& o, const Tool& tool) {
   if (o.extrapolate > 0 && o.loop) throw UsageError("--extrapolate and --loop exclude each other");
   if (o.strip && !o.grid.empty()) throw UsageError("--strip and --grid exclude each other");
   SinkOptions pictures = sink_options(o, "", o.grid);
+  VectorSinkOptions vectors = vector_sink_options(o);
   std::string format =
-      of_vectors_alone(pictures, vector_sink_options(o)) ? o.format : format_of(pictures);
+      of_vectors_alone(pictures, vectors) ? format_of(vectors) : format_of(pictures);
   if (o.strip && format != "png") throw UsageError("--strip goes with png, not with " + format);
   std::int64_t frames = frames_of(o);
   GridShape grid = parse_grid(o.grid);

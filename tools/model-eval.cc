@@ -319,7 +319,7 @@ void declare(Tool& tool, Options& o) {
               comparing);
   tool.option("--unseen", o.unseen, "DATA",
               "real pictures that nothing was fitted to: the measure of copying, or what baselines "
-              "are judged on",
+              "and denoisers are judged on",
               comparing);
   tool.option("--nearest", o.nearest, "FILE",
               "picture of the 32 pictures nearest to the reference, each beside its match",

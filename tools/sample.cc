@@ -148,6 +148,7 @@ void add_pictures(PictureSink& sink, const Loaded& loaded, std::span<const std::
 
 void draw(Loaded& loaded, const Options& o) {
   if (loaded.data_shape().real) {
+    if (!o.grid.empty()) throw UsageError("--grid: " + loaded.name() + " makes no pictures");
     if (o.diffusion.trajectory > 0)
       throw UsageError("--trajectory: " + loaded.name() + " draws " +
                        (loaded.latent_space() ? "latents" : "vectors") + ", which are no pictures");

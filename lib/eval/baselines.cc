@@ -8,12 +8,12 @@
 #include <limits>
 
 #include "base/error.h"
+#include "eval/covariance_baselines.h"
 
 namespace atelier {
 namespace {
 
 constexpr std::int64_t kPiece = 1024;
-constexpr std::int64_t kMostColumns = 4096;  // beyond that a covariance is too large to be a remark
 
 std::vector<std::int32_t> labels_of(const Dataset& dataset, std::span<const std::int64_t> indices) {
   std::vector<std::int32_t> labels;
@@ -130,10 +130,10 @@ Baselines baselines(const Dataset& train, std::span<const std::int64_t> train_in
       validation_indices.empty() ? fitted : table_of(validation_pixels, validation_indices);
   if (args.latent_dim == 0) {
     // nobody asked
-  } else if (fitted.columns > kMostColumns) {
+  } else if (fitted.columns > kMostCovarianceColumns) {
     result.no_pca =
         fmt::format("pictures of {} numbers have too large a covariance, {} is the most",
-                    fitted.columns, kMostColumns);
+                    fitted.columns, kMostCovarianceColumns);
   } else if (args.latent_dim > fitted.columns) {
     result.no_pca =
         fmt::format("pictures of {} numbers have no {}", fitted.columns, args.latent_dim);

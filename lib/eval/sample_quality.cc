@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "data/pixels.h"
+#include "eval/baselines.h"
 #include "eval/fidelity.h"
 #include "eval/sliced_wasserstein.h"
 
@@ -32,11 +33,11 @@ Dataset rows_in(std::shared_ptr<std::vector<std::byte>> bytes, const Dataset& li
 
 // At most `most` of them, evenly spaced.
 Dataset some_of(const Dataset& real, std::span<const std::int64_t> indices, std::int64_t most) {
-  std::int64_t count = std::min(most, std::int64_t(indices.size()));
+  std::vector<std::int64_t> chosen = evenly_spaced(indices, most);
   auto bytes = std::make_shared<std::vector<std::byte>>();
-  bytes->reserve(std::size_t(count * real.row_bytes()));
-  for (std::int64_t i = 0; i < count; ++i) {
-    auto row = real.image(indices[std::size_t(i * std::int64_t(indices.size()) / count)]);
+  bytes->reserve(chosen.size() * std::size_t(real.row_bytes()));
+  for (std::int64_t index : chosen) {
+    auto row = real.image(index);
     bytes->insert(bytes->end(), row.begin(), row.end());
   }
   return rows_in(std::move(bytes), real, real.dtype, real.source);
@@ -74,7 +75,7 @@ SampleQuality::SampleQuality(const Dataset& real, std::span<const std::int64_t> 
     return;
   }
   space_ = pca_features(known, kComponents);
-  all_.moments = moments_of(space_.rows(known));
+  all_ = moments_of(space_.rows(known));
   Dataset fewer = some_of(real, indices, std::min(most, kCovered));
   some_ = space_.rows(fewer);
 }
@@ -97,7 +98,7 @@ std::vector<ReportedTerm> SampleQuality::compare(std::span<const std::byte> give
   Dataset drawn = rows_in(std::move(bytes), like_, dtype, "samples");
   Table rows = space_.rows(drawn);
   std::vector<ReportedTerm> terms{
-      {"frechet", space_.name, frechet_distance(all_.moments, moments_of(rows))}};
+      {"frechet", space_.name, frechet_distance(all_, moments_of(rows))}};
   add_coverage(*some_, std::move(rows), terms);
   return terms;
 }

@@ -38,7 +38,7 @@ class SampleQuality {
   Dataset like_;               // shape of the rows; no rows
   std::vector<float> points_;  // in the plane, [N, 2]; empty: the rows are none, and the rest holds
   FeatureSpace space_;
-  FrechetReference all_;
+  Moments all_;
   std::optional<Table> some_;
 };
 

@@ -281,23 +281,27 @@ double inversion_error(const Loaded& loaded, const Dataset& data,
   args.timestep_spacing = "linspace";
   args.clip = false;
   std::vector<float> noise = invert(loaded, data, indices, args);
-  // A seed is of its class, modulo the classes, and of noise that is not added.
-  std::vector<std::int32_t> seeds(indices.size(), 0);
+  const std::vector<std::int32_t> seeds(indices.size(), 0);  // of noise that is not added
+  DiffuseOptions options;
+  options.start = [&](std::int64_t i, std::span<float> x) {
+    std::ranges::copy(std::span(noise).subspan(std::size_t(i) * x.size(), x.size()), x.begin());
+  };
+  std::vector<std::int32_t> labels;
   if (loaded.data_shape().num_classes > 0) {
-    std::vector<std::int32_t> labels = labels_for(loaded, data);
-    for (std::size_t i = 0; i < indices.size(); ++i) seeds[i] = labels[std::size_t(indices[i])];
+    labels = labels_for(loaded, data);
+    options.label = [&](std::int64_t i) { return labels[std::size_t(indices[std::size_t(i)])]; };
   }
   PixelReader reader(data, loaded.binarize());
   std::vector<float> given(std::size_t(reader.row()));
   double squares = 0, numbers = double(indices.size()) * double(reader.row());
-  diffuse_from(
-      loaded, noise, seeds,
+  diffuse(
+      loaded, seeds,
       [&](std::int64_t i, std::span<const float> made) {
         reader.read(indices.subspan(std::size_t(i), 1), given);
         for (std::size_t k = 0; k < made.size(); ++k)
           squares += (double(made[k]) - double(given[k])) * (double(made[k]) - double(given[k]));
       },
-      args);
+      args, {}, options);
   require_finite(squares, loaded, data);
   double scale = loaded.model().diffusion().scale;
   return scale * scale * squares / numbers;

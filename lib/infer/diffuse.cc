@@ -176,16 +176,6 @@ bool diffuse(const Loaded& model, std::span<const std::int32_t> seeds,
   return true;
 }
 
-bool diffuse_from(const Loaded& model, std::span<const float> x,
-                  std::span<const std::int32_t> seeds,
-                  const std::function<void(std::int64_t index, std::span<const float>)>& give,
-                  const SampleArgs& args, const std::function<bool()>& stop) {
-  auto start = [&](std::int64_t index, std::span<float> into) {
-    std::ranges::copy(x.subspan(std::size_t(index) * into.size(), into.size()), into.begin());
-  };
-  return diffuse(model, seeds, give, args, stop, {.start = start});
-}
-
 std::vector<float> start_noise(const Loaded& model, std::span<const std::int32_t> seeds) {
   require_diffusion(model);
   std::vector<float> noise;

@@ -14,6 +14,7 @@ namespace atelier {
 // What a walk is given beyond its seeds, row by row.
 struct DiffuseOptions {
   // x at the first timestep, f32 [H*W*C], as standard noise is; empty: the noise of the seed.
+  // The seed then is that of the noise which steps add.
   std::function<void(std::int64_t index, std::span<float> x)> start = {};
   // The class, the number of classes being none; empty: as SampleArgs::label has it.
   std::function<std::int32_t(std::int64_t index)> label = {};
@@ -37,13 +38,6 @@ bool diffuse(const Loaded& model, std::span<const std::int32_t> seeds,
              const std::function<void(std::int64_t index, std::span<const float>)>& give,
              const SampleArgs& args, const std::function<bool()>& stop = {},
              const DiffuseOptions& options = {});
-
-// The same from given noise x, f32 [seeds, H*W*C]; seeds are those of noise that steps add, and of
-// classes.
-bool diffuse_from(const Loaded& model, std::span<const float> x,
-                  std::span<const std::int32_t> seeds,
-                  const std::function<void(std::int64_t index, std::span<const float>)>& give,
-                  const SampleArgs& args, const std::function<bool()>& stop = {});
 
 // The noise that diffuse() starts from, f32 [seeds, H*W*C].
 std::vector<float> start_noise(const Loaded& model, std::span<const std::int32_t> seeds);

@@ -15,7 +15,7 @@ Fields SampleArgs::diffusion_fields() {
                      {"ddpm", "ddim", "dpm2m", "heun"}}),
       bind(sample_steps,
            {.name = "sample_steps",
-            .help = "timesteps that are visited; 0: all, as of models that have fewer than 50",
+            .help = "timesteps that are visited, 0: all; if not given 50, or all of fewer",
             .low = 0}),
       bind(timestep_spacing, {"timestep_spacing",
                               "which ones: from the clean end, both ends, or the noisy end",
@@ -38,7 +38,8 @@ Fields SampleArgs::diffusion_fields() {
             .low = 0,
             .high = 1}),
       bind(trajectory, {.name = "trajectory",
-                        .help = "so many pictures of the way to each sample, in a row; 0: none",
+                        .help = "so many pictures of the way to each sample, from 2 to one more "
+                                "than steps, in a row; 0: none",
                         .low = 0,
                         .high = 1000}),
       bind(trajectory_of, {"trajectory_of",

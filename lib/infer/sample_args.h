@@ -8,8 +8,7 @@
 
 namespace atelier {
 
-inline constexpr std::int64_t kNoClass = -2;     // of SampleArgs::label: pictures of no class
-inline constexpr std::int64_t kUsualSteps = 50;  // of a model with fewer timesteps: all
+inline constexpr std::int64_t kNoClass = -2;  // of SampleArgs::label: pictures of no class
 
 struct SampleArgs {
   std::int64_t batch_size = 64;
@@ -18,7 +17,7 @@ struct SampleArgs {
   double truncation = 1;  // as DrawArgs
   // Of diffusion models (diffusion/samplers.h, diffusion/sampler_step.h).
   std::string sampler = "ddim";
-  std::int64_t sample_steps = kUsualSteps;
+  std::int64_t sample_steps = -1;  // 0: all; -1: 50, or all of fewer
   std::string timestep_spacing = "trailing";
   std::string timesteps = {};  // "999,666,333,0", instead of steps and spacing
   double eta = 0, guidance_scale = 1;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
@@ -15,18 +14,11 @@
 namespace atelier {
 namespace {
 
+constexpr std::int64_t kUsualSteps = 50;
+
 std::vector<std::int64_t> parse_timesteps(const std::string& text) {
-  std::vector<std::int64_t> list;
-  if (text.empty()) return list;
-  for (std::string_view piece : split(text, ',')) {
-    std::int64_t timestep = 0;
-    auto [end, error] = std::from_chars(piece.data(), piece.data() + piece.size(), timestep);
-    if (error != std::errc{} || end != piece.data() + piece.size())
-      throw UsageError(
-          fmt::format("--timesteps '{}': expected timesteps such as 999,666,333,0", text));
-    list.push_back(timestep);
-  }
-  return list;
+  if (text.empty()) return {};
+  return parse_counts(text, {"--timesteps", "999,666,333,0", 0});
 }
 
 void require_guidable(const Loaded& model, const DiffusionSpec& spec, const SampleArgs& args) {
@@ -58,13 +50,13 @@ Course course_of(const Loaded& model, const SampleArgs& args) {
         "--threshold-quantile {}: {}, so there is no range to scale into", args.threshold_quantile,
         spec.bounded ? "--no-clip-x0 clips nothing" : "what is no picture is never clipped"));
   }
-  bool usual = args.sample_steps == kUsualSteps && spec.schedule.size() < kUsualSteps;
-  course.visited =
-      visited_schedule(spec.schedule, {.sample_steps = usual ? 0 : args.sample_steps,
-                                       .spacing = parse_timestep_spacing(args.timestep_spacing),
-                                       .timesteps = parse_timesteps(args.timesteps),
-                                       .prediction_type = spec.args.prediction_type,
-                                       .clipped = clips});
+  std::int64_t usual = std::min(kUsualSteps, spec.schedule.size());
+  course.visited = visited_schedule(
+      spec.schedule, {.sample_steps = args.sample_steps < 0 ? usual : args.sample_steps,
+                      .spacing = parse_timestep_spacing(args.timestep_spacing),
+                      .timesteps = parse_timesteps(args.timesteps),
+                      .prediction_type = spec.args.prediction_type,
+                      .clipped = clips});
   course.step = {.prediction_type = spec.args.prediction_type,
                  .variance_type = spec.args.variance_type,
                  .clip_x0 = clips ? 1.0 : 0.0,

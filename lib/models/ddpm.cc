@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "diffusion/timestep_draw.h"
@@ -64,12 +65,13 @@ Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label
   Expr table =
       scope.table("timesteps", {count, kTableColumns}, timestep_table(spec.schedule, spec.args));
   Losses result;
+  std::optional<LossHistory> history;
   if (scope.training() && c.timestep_sampler == "loss-second-moment") {
     // A '/' marks what is no part of the model itself.
-    LossHistory history{scope.state("train/loss_history", {count, kLossHistory}, 0),
-                        scope.state("train/loss_counts", {count}, 0)};
+    history = {scope.state("train/loss_history", {count, kLossHistory}, 0),
+               scope.state("train/loss_counts", {count}, 0)};
     TimestepDraw draw =
-        draw_timesteps(timestep_probabilities(history), scope.uniform("timestep", {rows, count}));
+        draw_timesteps(timestep_probabilities(*history), scope.uniform("timestep", {rows, count}));
     result.timestep = draw.timestep;
     result.weight = draw.weight;
   } else {
@@ -81,12 +83,10 @@ Losses losses_of(const DdpmConfig& c, const Scope& scope, Expr image, Expr label
   };
   result.of_rows = diffusion_losses(spec.args, network, table, x0, result.timestep,
                                     scope.normal("noise", x0.shape()));
-  if (result.weight) {
-    LossHistory history{scope.state("train/loss_history", {count, kLossHistory}, 0),
-                        scope.state("train/loss_counts", {count}, 0)};
-    LossHistory next = record_losses(history, result.timestep, stop_gradient(result.of_rows.loss));
-    scope.update(history.values, next.values);
-    scope.update(history.counts, next.counts);
+  if (history) {
+    LossHistory next = record_losses(*history, result.timestep, stop_gradient(result.of_rows.loss));
+    scope.update(history->values, next.values);
+    scope.update(history->counts, next.counts);
   }
   return result;
 }
@@ -96,6 +96,8 @@ const char* unit_of(const DdpmConfig& c) {
   if (c.loss == "hybrid") return "mean square + bits/dimension x timesteps/1000";
   return c.min_snr_gamma > 0 ? "weighted mean square" : "mean square";
 }
+
+bool tells_bound(const DdpmConfig& c) { return c.loss != "simple"; }
 
 // A value a row, as unbiased over the timesteps as their draw allows.
 Expr weighted(const Losses& losses, Expr rows) {
@@ -125,7 +127,7 @@ Objective objective(const DdpmConfig& c, const Scope& scope, const Batch& batch)
   Objective result{mean_of_rows(weighted(losses, losses.of_rows.loss)), unit_of(c), {}};
   result.terms.push_back(
       {"mse", "mean square", mean_of_rows(weighted(losses, losses.of_rows.mse))});
-  if (c.loss != "simple" || c.variance_type == "learned-range")
+  if (tells_bound(c))
     result.terms.push_back({"vlb_timestep", "bits/dimension a timestep",
                             mean_of_rows(weighted(losses, losses.of_rows.vlb))});
   add_quarters(c, losses, result.terms);
@@ -137,7 +139,7 @@ std::vector<Term> validation(const DdpmConfig& c, const Scope& scope, const Batc
   Losses losses = losses_of(c, scope, batch.image, label);
   std::vector<Term> terms{{"loss", unit_of(c), losses.of_rows.loss},
                           {"mse", "mean square", losses.of_rows.mse}};
-  if (c.variance_type == "learned-range")
+  if (tells_bound(c))
     terms.push_back({"vlb_timestep", "bits/dimension a timestep", losses.of_rows.vlb});
   return terms;
 }
@@ -162,11 +164,11 @@ std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
   }
   if (c.net == "unet") {
     auto sides = c.unet.sides(std::max(c.image_height, c.image_width));
-    auto looked_over = [&](std::int64_t side) {
-      return std::ranges::find(sides, side) != sides.end();
-    };
-    if (std::ranges::none_of(c.unet.sizes(), looked_over))
+    for (std::int64_t size : c.unet.sizes()) {
+      if (std::ranges::find(sides, size) != sides.end()) continue;
       result.emplace_back("attention_sizes", fmt::format("maps of {}", fmt::join(sides, ", ")));
+      break;
+    }
   }
   if (!c.class_conditional) result.emplace_back("class_dropout_prob", "no --class-conditional");
   return result;

@@ -9,17 +9,17 @@
 namespace atelier {
 
 struct DitConfig {
-  std::int64_t patch_size = 4, embed_dim = 128, depth = 6, num_heads = 4;
+  std::int64_t patch_size = 4, embed_dim = 128, depth = 6;
+  std::int64_t num_heads = 1;  // no field: that of the U-Net is told
   double mlp_ratio = 4;
 
   Fields fields();
   void check() const;  // UsageError
 };
 
-// x [N,H,W,C], timestep f32 [N], condition [N, embed_dim] or absent, added to the timestep's
-// embedding
-// -> [N,H,W,out_channels], zero at the start. Sides that are no multiples of the patch are
-// continued by zeros.
+// x [N,H,W,C], timestep f32 [N] -> [N,H,W,out_channels], zero at the start. condition [N,
+// embed_dim], if there is one, is added to the timestep's embedding. Sides that are no multiples of
+// the patch are continued by zeros.
 Expr dit(const DitConfig& config, const Scope& scope, Expr x, Expr timestep, Expr condition,
          std::int64_t out_channels, Where = Where::here());
 

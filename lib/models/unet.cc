@@ -87,20 +87,6 @@ Expr twice(Expr x, const Shape& like) {
   return slice(slice(large, 1, 0, like[1]), 2, 0, like[2]);
 }
 
-std::vector<std::int64_t> counts(const std::string& text, const char* flag, const char* like) {
-  std::vector<std::int64_t> result;
-  try {
-    for (std::string_view piece : split(text, ',')) {
-      result.push_back(parse_count(piece));
-      if (result.back() < 1) throw UsageError("");
-    }
-  } catch (const UsageError&) {
-    throw UsageError(
-        fmt::format("{} '{}': expected numbers of at least 1, such as {}", flag, text, like));
-  }
-  return result;
-}
-
 }  // namespace
 
 Fields UnetConfig::fields() {
@@ -140,14 +126,14 @@ Fields UnetConfig::fields() {
 }
 
 std::vector<std::int64_t> UnetConfig::widths() const {
-  std::vector<std::int64_t> result = counts(channel_mult, "--channel-mult", "1,2,2");
+  std::vector<std::int64_t> result = parse_counts(channel_mult, {"--channel-mult", "1,2,2"});
   for (std::int64_t& width : result) width *= base_channels;
   return result;
 }
 
 std::vector<std::int64_t> UnetConfig::sizes() const {
   if (attention_sizes.empty()) return {};
-  return counts(attention_sizes, "--attention-sizes", "16,8");
+  return parse_counts(attention_sizes, {"--attention-sizes", "16,8"});
 }
 
 std::vector<std::int64_t> UnetConfig::sides(std::int64_t side) const {
@@ -157,8 +143,8 @@ std::vector<std::int64_t> UnetConfig::sides(std::int64_t side) const {
 }
 
 void UnetConfig::check(std::int64_t height, std::int64_t width) const {
-  std::vector<std::int64_t> levels = widths();
-  sizes();
+  std::vector<std::int64_t> levels = widths(), looked_over = sizes();
+  std::vector<std::int64_t> longer = sides(std::max(height, width));
   for (std::size_t i = 1; i < levels.size(); ++i) {
     if (std::min(height, width) < 2)
       throw UsageError(fmt::format("--channel-mult {}: pictures are too small for {} halvings",
@@ -166,10 +152,12 @@ void UnetConfig::check(std::int64_t height, std::int64_t width) const {
     height = (height + 1) / 2;
     width = (width + 1) / 2;
   }
-  for (std::int64_t channels : levels) {
-    if (channels % num_heads != 0)
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    bool middle = i + 1 == levels.size();
+    if (!middle && std::ranges::find(looked_over, longer[i]) == looked_over.end()) continue;
+    if (levels[i] % num_heads != 0)
       throw UsageError(
-          fmt::format("--num-heads {}: does not divide {} channels", num_heads, channels));
+          fmt::format("--num-heads {}: does not divide {} channels", num_heads, levels[i]));
   }
 }
 

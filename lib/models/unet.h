@@ -16,7 +16,8 @@ struct UnetConfig {
   std::int64_t base_channels = 32;
   std::string channel_mult = "1,2,2";  // of base_channels, a level each; a halving between them
   std::int64_t num_res_blocks = 1;     // a level on the way down; one more on the way up
-  std::string attention_sizes = "8";   // sides of the maps that attention looks over; empty: none
+  std::string attention_sizes = "8";   // longer sides of maps that attention looks over beside
+                                       // the middle
   std::int64_t num_heads = 1;
   bool scale_shift = false;  // the timestep scales and shifts what the norm gives, or is added
   double dropout = 0;

@@ -21,10 +21,11 @@ std::string unit_of(AdversarialLoss loss);
 // label of real rows alone (Salimans et al. 2016, arXiv:1606.03498); only the losses that have a
 // label there, the first three, know it.
 //   minimax, non-saturating   softplus(real) - real_label real + softplus(fake): cross-entropy
-//   least-squares             ((real - real_label)^2 + fake^2) / 2  (Mao et al. 2016,
-//   arXiv:1611.04076) hinge                     relu(1 - real) + relu(1 + fake)  (Lim and Ye 2017,
-//   arXiv:1705.02894) wasserstein               fake - real  (Arjovsky et al. 2017,
-//   arXiv:1701.07875)
+//   least-squares             ((real - real_label)^2 + fake^2) / 2
+//   hinge                     relu(1 - real) + relu(1 + fake)
+//   wasserstein               fake - real
+// Goodfellow et al. 2014, arXiv:1406.2661; Mao et al. 2016, arXiv:1611.04076; Lim and Ye 2017,
+// arXiv:1705.02894; Arjovsky et al. 2017, arXiv:1701.07875.
 Expr discriminator_loss(AdversarialLoss loss, Expr real, Expr fake, double real_label = 1,
                         Where = Where::here());
 
@@ -50,10 +51,10 @@ Expr slope_penalty(Expr slope, bool one_sided, Where = Where::here());
 
 // Where a penalty looks at the discriminator. Noise comes from `scope`, one share a row.
 //   between_points   real + u (fake - real), u uniform in [0, 1): one number a row (WGAN-GP)
-//   around_points    real + u p: p = 0.5 s v, v uniform in [0, 1) an element, s the standard
-//   deviation
-//                    of all elements of the batch (DRAGAN: Kodali et al. 2017, arXiv:1705.07215;
-//                    its released code has uniform noise, other code Gaussian)
+//   around_points    real + u 0.5 s v, v uniform in [0, 1) an element (DRAGAN), where s is the
+//                    standard deviation of all elements of the batch
+// DRAGAN: Kodali et al. 2017, arXiv:1705.07215; its released code has that noise, other code
+// Gaussian.
 Expr between_points(const Scope& scope, Expr real, Expr fake, Where = Where::here());
 Expr around_points(const Scope& scope, Expr real, Where = Where::here());
 

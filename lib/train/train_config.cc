@@ -129,8 +129,7 @@ Fields TrainConfig::training_fields() {
                                     100000}),
       bind(val_importance_images,
            {"val_importance_images", "held-out pictures the bound is taken on", "", {}, 1}),
-      bind(keep_best,
-           {"keep_best", "keeping the checkpoint with the lowest validation loss as best.h5"}),
+      bind(keep_best, {"keep_best", "keeping the checkpoint that validates best as best.h5"}),
   };
 }
 

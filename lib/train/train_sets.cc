@@ -62,6 +62,22 @@ void read_train_sets(const std::vector<std::string>& sources, const ReadOptions&
       fmt::format("{} held-out {} are also among those trained on", duplicates, sets.train.noun()));
 }
 
+void require_labels(const TrainSets& sets, const std::string& option) {
+  for (const Dataset* data : {&sets.train, &sets.held_out}) {
+    if (data->size > 0 && data->labels.empty())
+      throw Error(fmt::format("{}: expected labels ({}), found none", data->source, option));
+  }
+  if (sets.held_out.size == 0) return;
+  if (sets.held_out.label_names != sets.train.label_names) {
+    throw Error(fmt::format("{}: its classes are not those of {}", sets.held_out.source,
+                            sets.train.source));
+  }
+  if (sets.held_out.num_classes() > sets.train.num_classes()) {
+    throw Error(
+        fmt::format("{}: has labels that {} lacks", sets.held_out.source, sets.train.source));
+  }
+}
+
 Fields CaptionConfig::fields() {
   return {bind(caption_drop, {"caption_drop",
                               "probability that a caption loses some of its clauses, so that short "

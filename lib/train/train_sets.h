@@ -30,6 +30,10 @@ struct TrainSets {
 void read_train_sets(const std::vector<std::string>& sources, const ReadOptions& reading,
                      const TrainConfig& config, TrainSets& sets);
 
+// For models that are told the classes, as `option` wants it: Error naming the set, of those
+// trained on and of held-out ones from another source, that has no labels or has other classes.
+void require_labels(const TrainSets& sets, const std::string& option);
+
 // How captions are trained on: options of trainers that read text, for Task::training.
 struct CaptionConfig {
   double caption_drop = 0;

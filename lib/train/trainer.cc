@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
@@ -208,10 +209,11 @@ class Trainer {
   void take_validation(const std::vector<ReportedTerm>& terms) {
     reports_.validation(now_.step, now_.position.epoch, terms);
     note_coverage(terms);
-    if (now_.best_step >= 0 && !(terms[0].value < now_.best_loss)) return;
-    if (!config_.keep_best) return;
+    double loss = terms[0].value;
+    bool best = std::isfinite(loss) && (now_.best_step < 0 || loss < now_.best_loss);
+    if (!best || !config_.keep_best) return;
     check_weights();
-    now_.best_loss = terms[0].value;
+    now_.best_loss = loss;
     now_.best_step = now_.step;
     checkpoints_->save_best(now_);
   }
@@ -320,6 +322,19 @@ class Trainer {
                             now_.step + 1, turns_.non_finite(), kept));
   }
 
+  // With the statistics of averages, which are taken before. What is drawn is judged twice: the
+  // first time makes what later ones find made.
+  double seconds_of_validation() {
+    auto begin = Clock::now();
+    statistics_->estimate();
+    double settling = seconds_since(begin);
+    if (validator_) return settling + validator_->expected_seconds(weights_prefix());
+    figures();
+    begin = Clock::now();
+    figures();
+    return settling + seconds_since(begin);
+  }
+
   int dry_run() {
     std::int64_t rows = std::min(config_.batch_size, loader_.size());
     double flops = turns_.flops(rows);
@@ -336,13 +351,15 @@ class Trainer {
     line(fmt::format("multiply-accumulates a step: {:.4g}", flops / 2));
     line(fmt::format("memory of a step: {}", format_bytes(double(turns_.bytes(rows)))));
     double validations = 0;
-    if (validator_) {
-      double each = validator_->expected_seconds(weights_prefix());
+    if (validates()) {
+      double each = seconds_of_validation();
       std::int64_t count =
           pace_.total_steps / pace_.val_every + (pace_.total_steps % pace_.val_every != 0 ? 1 : 0);
       validations = each * double(count);
-      line(fmt::format("memory of a validation: {}",
-                       format_bytes(double(validator_->workspace_bytes()))));
+      if (validator_) {
+        line(fmt::format("memory of a validation: {}",
+                         format_bytes(double(validator_->workspace_bytes()))));
+      }
       line(fmt::format("seconds a validation: {:.4g}", each));
       line(fmt::format("validations: {}", count));
     }

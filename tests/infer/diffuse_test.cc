@@ -53,6 +53,13 @@ Model ring_model() {
   });
 }
 
+// DiffuseOptions::start of rows one after another.
+auto starting_at(const Rows& noise) {
+  return [&noise](std::int64_t index, std::span<float> x) {
+    std::ranges::copy(std::span(noise).subspan(std::size_t(index) * x.size(), x.size()), x.begin());
+  };
+}
+
 Dataset ring_points(std::int64_t count) {
   auto points = std::make_shared<Rows>(normal_values(2 * count, "ring"));
   std::vector<double> means = ring_means();
@@ -170,7 +177,7 @@ TEST_CASE("DDIM finds back what it inverted, in any batch, with errors that fall
     auto give = [&](std::int64_t index, std::span<const float> values) {
       std::ranges::copy(values, back.begin() + 2 * index);
     };
-    CHECK(diffuse_from(model, noise, seeds, give, args));
+    CHECK(diffuse(model, seeds, give, args, {}, {.start = starting_at(noise)}));
     double error = mean_square(points, back);
     CHECK(error < 1.5 * row.error);
     CHECK(error > row.error / 1.5);
@@ -202,7 +209,8 @@ TEST_CASE("samples of seeds are those of the seeds' noise, in any batch") {
       auto give = [&](std::int64_t, std::span<const float> row) {
         again.insert(again.end(), row.begin(), row.end());
       };
-      CHECK(diffuse_from(model, noise, std::vector<std::int32_t>(5, 9), give, args));
+      CHECK(diffuse(model, std::vector<std::int32_t>(5, 9), give, args, {},
+                    {.start = starting_at(noise)}));
       CHECK(again == once);
     }
   }
@@ -400,7 +408,7 @@ TEST_CASE("what does not suit the model or itself is refused in one line") {
   CHECK(drawing(numbers, {.label = 2}) == "known: no class 2, it has 0 to 1");
   CHECK(drawing(plain, {.label = 0}) == "ddpm: this model draws no classes");
   CHECK(drawing(plain, {.timesteps = "1,x"}) ==
-        "--timesteps '1,x': expected timesteps such as 999,666,333,0");
+        "--timesteps '1,x': expected numbers from 0, such as 999,666,333,0");
   CHECK(drawing(plain, {.timesteps = "1000,0"}) ==
         "list of timesteps from 0 to 1000: expected 0 to 999");
   CHECK(drawing(plain, {.timesteps = "5,5"}) ==

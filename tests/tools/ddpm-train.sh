@@ -119,8 +119,17 @@ done <<'T'
 --class-conditional --class-dropout-prob 1|--class-dropout-prob 1: no label is ever seen
 --base-channels 1|--base-channels
 --attention-sizes 5|--attention-sizes has no effect with maps of 8, 4, 2
+--attention-sizes 4,5|--attention-sizes has no effect with maps of 8, 4, 2
+--val-importance-samples 3|--val-importance-samples
 --grad-accum-steps 2 --timestep-sampler loss-second-moment|--grad-accum-steps 2: --timestep-sampler loss-second-moment draws for a whole batch
 T
+# The sizes of maps that are not looked over need no heads, and none but the middle may be.
+status 0 ddpm-train -q shapes.h5 --base-channels 3 --channel-mult 1,2 --attention-sizes= --num-heads 2 --steps 1 -o middle.h5
+# Held-out pictures that a model of classes cannot be told of.
+data-pack -q --synthetic noise --synthetic-count 9 --image-size 8 --image-channels 3 -o plain.h5
+status 1 ddpm-train shapes.h5 "${unet[@]}" --class-conditional --val-data plain.h5 --steps 1 -o x.h5
+stderr_has 'plain.h5: expected labels (--class-conditional), found none'
+status 0 ddpm-train -q shapes.h5 "${unet[@]}" --val-data plain.h5 --steps 1 -o told.h5
 status 1 sample straight.h5 --guidance-scale 2 -o x.png
 stderr_has 'straight.h5: --guidance-scale 2: this model knows no classes to guide to'
 status 2 sample classes.h5 --sampler dpm2m --eta 0.5 -o x.png

@@ -122,6 +122,12 @@ status 0 model-info points/best.h5
 status 0 sample points.h5 -n 3 -o drawn.csv
 status 2 sample points.h5 -n 3 -o drawn.xyz
 status 2 sample straight.h5 -n 3 -o drawn.csv
+status 2 sample points.h5 --grid 2x2 -o drawn.csv
+stderr_has '--grid: points.h5 makes no pictures'
+# What samples are judged by takes time and memory as well.
+status 0 gan-train ring.h5 --hidden-dim 8,8 --latent-dim 2 --steps 4 --val-every 2 -n
+stdout_has '^seconds a validation: '
+stdout_has '^validations: 2$'
 
 # ---- what cannot be meant
 while IFS='|' read -r options text; do
@@ -135,7 +141,7 @@ done <<'T'
 --instance-noise-steps 5|--instance-noise-steps: needs --instance-noise
 --one-sided-penalty|--penalty none has no sides
 --loss wgan|--loss 'wgan': expected
---hidden-dim 0 --net mlp|--hidden-dim '0': expected widths
+--hidden-dim 0 --net mlp|--hidden-dim '0': expected numbers from 1
 --net mlp --base-channels 8|--base-channels has no effect with --net mlp
 --net mlp --kernel-size 5|--kernel-size has no effect with --net mlp
 --net mlp --bias|--bias has no effect with --net mlp
@@ -146,7 +152,8 @@ done <<'T'
 --grad-accum-steps 2 --unroll-steps 1|--grad-accum-steps 2: --unroll-steps 1 looks ahead on a whole batch
 --grad-accum-steps 2 --penalty dragan|--grad-accum-steps 2: --penalty dragan moves pictures by the deviation of a whole batch
 --val-split 0.5 --val-samples 0|--val-split: what is held out judges samples, but --val-samples is 0
---val-batches 1|--val-batches 1: samples are judged, there is no loss of held-out pictures
+--val-every 1 --val-samples 0|--val-every: samples are validated, but --val-samples is 0
+--val-batches 1|--val-batches
 --val-samples 5|--val-samples 5: expected 0 or at least 16
 --optimizer rmsprop --adam-beta1 0.9|--adam-beta1 has no effect with --optimizer rmsprop
 --optimizer rmsprop --adam-beta2 0.9|--adam-beta2 has no effect with --optimizer rmsprop

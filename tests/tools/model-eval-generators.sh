@@ -70,10 +70,14 @@ cp stdout held.out
 status 1 grep -q inversion_mse held.out
 is "$(value rows held.out) + $(value train_rows held.out) == 200"
 status 0 test "$(grep -c '^wiener_v_mse_[0-9][0-9][0-9]: ' held.out)" = 10
-status 0 ddpm-train -q real.h5 --base-channels 4 --channel-mult 1,2 --attention-sizes 4 --batch-size 8 --beta-schedule cosine --num-timesteps 20 --class-conditional --steps 2 -o ddpm.h5
+status 0 ddpm-train -q real.h5 --base-channels 4 --channel-mult 1,2 --attention-sizes 8 --batch-size 8 --beta-schedule cosine --num-timesteps 20 --class-conditional --steps 2 -o ddpm.h5
 status 0 model-eval unseen.h5 --likelihood ddpm.h5 --limit 9
 stdout_has '^vlb: [0-9.]+ bits/dimension$'
 status 0 model-eval real.h5 --held-out 0.3 --denoising ddpm.h5 --limit 40 --fail-above wiener_v_mse_19=9,epsilon_mse_19=9,inversion_mse=99
+status 0 model-eval unseen.h5 --denoising ddpm.h5 --limit 1
+status 0 sample ddpm.h5 -n 2 -o usual.h5
+status 2 sample ddpm.h5 -n 2 --sample-steps 50 -o usual.h5
+stderr_has 'expected 1 to 20'
 status 0 model-eval unseen.h5 --denoising ddpm.h5 --limit 1
 stderr_has 'warning: no linear denoiser to compare with: a covariance needs at least 2 rows'
 status 2 model-eval unseen.h5 --denoising ddpm.h5 --limit 9 --fail-above typo=1
@@ -90,9 +94,10 @@ while IFS='|' read -r words message; do
 done <<'T'
 --denoising ddpm.h5 --timesteps 20|--timesteps 20: list of timesteps from 20 to 20: expected 0 to 19
 --denoising ddpm.h5 --timesteps 3,1,2|--timesteps 3,1,2: list of timesteps
---denoising ddpm.h5 --timesteps 3,x|--timesteps 'x': expected
+--denoising ddpm.h5 --timesteps 3,x|--timesteps '3,x': expected
 --denoising ddpm.h5 --visited-timesteps -1|--visited-timesteps
 --denoising ddpm.h5 --inversion-steps 21|21
+--denoising ddpm.h5 --inversion-steps 50|50
 --likelihood ddpm.h5 --inversion-steps 2|--inversion-steps does not go with
 --likelihood ddpm.h5 --timesteps 3|--timesteps does not go with
 --denoising ddpm.h5 --likelihood ddpm.h5|exclude each other

@@ -239,7 +239,7 @@ while IFS='|' read -r words message; do
 done <<'T'
 ddpm.h5 --timesteps 1000,0|list of timesteps from 0 to 1000: expected 0 to 999
 ddpm.h5 --timesteps 5,5|list of timesteps: expected at least one, each once, in order
-ddpm.h5 --timesteps 9;3|--timesteps '9;3': expected timesteps such as
+ddpm.h5 --timesteps 9;3|--timesteps '9;3': expected numbers from 0, such as
 ddpm.h5 --sampler dpm2m --eta 0.5|eta 0.5: only the sampler ddim has one
 ddpm.h5 --sampler euler|--sampler 'euler': expected ddpm, ddim, dpm2m, heun
 ddpm.h5 --class none --guidance-scale 2|--guidance-scale 2: there is no class to guide to
