@@ -133,12 +133,7 @@ bool strictly_ascending(std::span<const std::int64_t> list) {
 }  // namespace
 
 BetaSchedule parse_beta_schedule(std::string_view text) {
-  if (text == "linear") return BetaSchedule::linear;
-  if (text == "cosine") return BetaSchedule::cosine;
-  if (text == "sigmoid") return BetaSchedule::sigmoid;
-  if (text == "scaled-linear") return BetaSchedule::scaled_linear;
-  throw UsageError(
-      fmt::format("--beta-schedule '{}': expected linear, cosine, sigmoid, scaled-linear", text));
+  return chosen(kBetaSchedules, "--beta-schedule", text);
 }
 
 NoiseSchedule make_noise_schedule(const NoiseScheduleArgs& args) {
@@ -170,11 +165,7 @@ NoiseSchedule respace(const NoiseSchedule& schedule, std::span<const std::int64_
 }
 
 TimestepSpacing parse_timestep_spacing(std::string_view text) {
-  if (text == "leading") return TimestepSpacing::leading;
-  if (text == "linspace") return TimestepSpacing::linspace;
-  if (text == "trailing") return TimestepSpacing::trailing;
-  throw UsageError(
-      fmt::format("--timestep-spacing '{}': expected leading, linspace, trailing", text));
+  return chosen(kTimestepSpacings, "--timestep-spacing", text);
 }
 
 std::vector<std::int64_t> spaced_timesteps(std::int64_t num_timesteps, std::int64_t count,

@@ -10,11 +10,17 @@
 #include <string_view>
 #include <vector>
 
+#include "base/choices.h"
+
 namespace atelier {
 
 enum class BetaSchedule { linear, cosine, sigmoid, scaled_linear };
-// "linear", "cosine", "sigmoid", "scaled-linear"; UsageError naming them otherwise.
-BetaSchedule parse_beta_schedule(std::string_view text);
+inline constexpr Choice<BetaSchedule> kBetaSchedules[] = {
+    {"linear", BetaSchedule::linear},
+    {"cosine", BetaSchedule::cosine},
+    {"sigmoid", BetaSchedule::sigmoid},
+    {"scaled-linear", BetaSchedule::scaled_linear}};
+BetaSchedule parse_beta_schedule(std::string_view text);  // UsageError naming them all
 
 struct NoiseScheduleArgs {
   BetaSchedule beta_schedule = BetaSchedule::linear;
@@ -65,8 +71,11 @@ NoiseSchedule respace(const NoiseSchedule& schedule, std::span<const std::int64_
 //   linspace  round((n - 1) k / (count - 1)): both ends; of one timestep the noisy end
 //   trailing  round(n - n (count - 1 - k) / count) - 1: from the noisy end (Lin et al. 2023)
 enum class TimestepSpacing { leading, linspace, trailing };
-// "leading", "linspace", "trailing"; UsageError naming them otherwise.
-TimestepSpacing parse_timestep_spacing(std::string_view text);
+inline constexpr Choice<TimestepSpacing> kTimestepSpacings[] = {
+    {"leading", TimestepSpacing::leading},
+    {"linspace", TimestepSpacing::linspace},
+    {"trailing", TimestepSpacing::trailing}};
+TimestepSpacing parse_timestep_spacing(std::string_view text);  // UsageError naming them all
 
 // Ascending, without repetitions. Halves are rounded up. UsageError unless 1 <= count <= n.
 std::vector<std::int64_t> spaced_timesteps(std::int64_t num_timesteps, std::int64_t count,

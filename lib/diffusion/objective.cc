@@ -99,10 +99,7 @@ Graph& require_operands(Expr table, Expr x0, Expr index, Expr noise, Where where
 }  // namespace
 
 DiffusionLoss parse_diffusion_loss(std::string_view text) {
-  if (text == "simple") return DiffusionLoss::simple;
-  if (text == "hybrid") return DiffusionLoss::hybrid;
-  if (text == "vlb") return DiffusionLoss::vlb;
-  throw UsageError(fmt::format("--loss '{}': expected simple, hybrid, vlb", text));
+  return chosen(kDiffusionLosses, "--loss", text);
 }
 
 double min_snr_weight(PredictionType type, double snr, double gamma) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/choices.h"
 #include "diffusion/noise_schedule.h"
 #include "diffusion/prediction.h"
 
@@ -13,8 +14,10 @@ namespace atelier {
 // simple: the squared error of the prediction (Ho et al. 2020). vlb: the variational bound itself.
 // hybrid: simple, and the bound for the learned variance alone (Nichol and Dhariwal 2021).
 enum class DiffusionLoss { simple, hybrid, vlb };
-// "simple", "hybrid", "vlb"; UsageError naming them otherwise.
-DiffusionLoss parse_diffusion_loss(std::string_view text);
+inline constexpr Choice<DiffusionLoss> kDiffusionLosses[] = {{"simple", DiffusionLoss::simple},
+                                                             {"hybrid", DiffusionLoss::hybrid},
+                                                             {"vlb", DiffusionLoss::vlb}};
+DiffusionLoss parse_diffusion_loss(std::string_view text);  // UsageError naming them all
 
 struct DiffusionArgs {
   PredictionType prediction_type = PredictionType::epsilon;

@@ -27,10 +27,7 @@ Graph& graph_of_pictures(std::string_view what, std::initializer_list<Expr> pict
 }  // namespace
 
 PredictionType parse_prediction_type(std::string_view text) {
-  if (text == "epsilon") return PredictionType::epsilon;
-  if (text == "x0") return PredictionType::x0;
-  if (text == "v") return PredictionType::v;
-  throw UsageError(fmt::format("--prediction-type '{}': expected epsilon, x0, v", text));
+  return chosen(kPredictionTypes, "--prediction-type", text);
 }
 
 void require_prediction_type(const NoiseSchedule& schedule, PredictionType type) {
@@ -42,11 +39,7 @@ void require_prediction_type(const NoiseSchedule& schedule, PredictionType type)
 }
 
 VarianceType parse_variance_type(std::string_view text) {
-  if (text == "fixed-small") return VarianceType::fixed_small;
-  if (text == "fixed-large") return VarianceType::fixed_large;
-  if (text == "learned-range") return VarianceType::learned_range;
-  throw UsageError(
-      fmt::format("--variance-type '{}': expected fixed-small, fixed-large, learned-range", text));
+  return chosen(kVarianceTypes, "--variance-type", text);
 }
 
 std::vector<double> log_variances(const NoiseSchedule& schedule, VarianceType type) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/choices.h"
 #include "diffusion/noise_schedule.h"
 #include "graph/ops.h"
 
@@ -22,8 +23,9 @@ using Denoiser = std::function<Expr(Expr noised, Expr timestep)>;
 // epsilon: the noise (Ho et al. 2020); v: signal noise - sigma x0 (Salimans and Ho 2022,
 // arXiv:2202.00512).
 enum class PredictionType { epsilon, x0, v };
-// "epsilon", "x0", "v"; UsageError naming them otherwise.
-PredictionType parse_prediction_type(std::string_view text);
+inline constexpr Choice<PredictionType> kPredictionTypes[] = {
+    {"epsilon", PredictionType::epsilon}, {"x0", PredictionType::x0}, {"v", PredictionType::v}};
+PredictionType parse_prediction_type(std::string_view text);  // UsageError naming them all
 
 // UsageError for epsilon with a zero terminal SNR: noise alone does not tell x0 from it.
 void require_prediction_type(const NoiseSchedule& schedule, PredictionType type);
@@ -31,8 +33,11 @@ void require_prediction_type(const NoiseSchedule& schedule, PredictionType type)
 // Variance of p(x_(i-1) | x_i): that of the posterior given x0, beta, or between the two as the
 // network says in C channels of its own (Nichol and Dhariwal 2021, arXiv:2102.09672).
 enum class VarianceType { fixed_small, fixed_large, learned_range };
-// "fixed-small", "fixed-large", "learned-range"; UsageError naming them otherwise.
-VarianceType parse_variance_type(std::string_view text);
+inline constexpr Choice<VarianceType> kVarianceTypes[] = {
+    {"fixed-small", VarianceType::fixed_small},
+    {"fixed-large", VarianceType::fixed_large},
+    {"learned-range", VarianceType::learned_range}};
+VarianceType parse_variance_type(std::string_view text);  // UsageError naming them all
 
 // Log of the variance at each index, of the two fixed types. fixed_large has at index 0 the
 // posterior's of index 1, as Ho et al. have. UsageError for learned_range.

@@ -153,13 +153,7 @@ std::array<float, kStepCoefficients> step_coefficients(const SamplerStep& s) {
           float(s.log_beta),    float(s.guidance_scale), float(1 - s.guidance_scale)};
 }
 
-Sampler parse_sampler(std::string_view text) {
-  if (text == "ddpm") return Sampler::ddpm;
-  if (text == "ddim") return Sampler::ddim;
-  if (text == "dpm2m") return Sampler::dpm2m;
-  if (text == "heun") return Sampler::heun;
-  throw UsageError(fmt::format("--sampler '{}': expected ddpm, ddim, dpm2m, heun", text));
-}
+Sampler parse_sampler(std::string_view text) { return chosen(kSamplers, "--sampler", text); }
 
 NoiseSchedule visited_schedule(const NoiseSchedule& schedule, const VisitArgs& args) {
   require_prediction_type(schedule, args.prediction_type);

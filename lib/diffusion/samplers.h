@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/choices.h"
 #include "diffusion/noise_schedule.h"
 #include "diffusion/prediction.h"
 
@@ -39,8 +40,11 @@ inline constexpr std::int64_t kStepCoefficients = 18;
 std::array<float, kStepCoefficients> step_coefficients(const SamplerStep& step);
 
 enum class Sampler { ddpm, ddim, dpm2m, heun };
-// "ddpm", "ddim", "dpm2m", "heun"; UsageError naming them otherwise.
-Sampler parse_sampler(std::string_view text);
+inline constexpr Choice<Sampler> kSamplers[] = {{"ddpm", Sampler::ddpm},
+                                                {"ddim", Sampler::ddim},
+                                                {"dpm2m", Sampler::dpm2m},
+                                                {"heun", Sampler::heun}};
+Sampler parse_sampler(std::string_view text);  // UsageError naming them all
 
 // Which timesteps a sampler visits.
 struct VisitArgs {

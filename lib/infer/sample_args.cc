@@ -4,23 +4,22 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "diffusion/samplers.h"
 
 namespace atelier {
 
 Fields SampleArgs::diffusion_fields() {
   return {
-      bind(sampler, {"sampler",
-                     "ancestral, DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step",
-                     "Song et al. 2021",
-                     {"ddpm", "ddim", "dpm2m", "heun"}}),
+      bind(sampler,
+           {"sampler", "ancestral, DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step",
+            "Song et al. 2021", names_of(kSamplers)}),
       bind(sample_steps,
            {.name = "sample_steps",
             .help = "timesteps that are visited, 0: all; if not given 50, or all of fewer",
             .low = 0}),
-      bind(timestep_spacing, {"timestep_spacing",
-                              "which ones: from the clean end, both ends, or the noisy end",
-                              "Lin et al. 2023",
-                              {"leading", "linspace", "trailing"}}),
+      bind(timestep_spacing,
+           {"timestep_spacing", "which ones: from the clean end, both ends, or the noisy end",
+            "Lin et al. 2023", names_of(kTimestepSpacings)}),
       bind(timesteps, {"timesteps", "the timesteps themselves, as 999,666,333,0"}),
       bind(eta, {.name = "eta",
                  .help = "ddim: share of ddpm's noise that is added in each step",

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "models/gan.h"
+#include "nn/adversarial.h"
 #include "nn/layers.h"
 
 namespace atelier {
@@ -182,10 +183,7 @@ Fields GanConfig::fields() {
                                 {"auto", "batch", "layer", "none"}}),
       bind(class_conditional,
            {"class_conditional", "pictures by class: both networks see the labels"}),
-      bind(loss, {"loss",
-                  "what both networks minimise",
-                  dcgan,
-                  {"minimax", "non-saturating", "least-squares", "hinge", "wasserstein"}}),
+      bind(loss, {"loss", "what both networks minimise", dcgan, names_of(kAdversarialLosses)}),
       bind(penalty, {"penalty",
                      "on the discriminator's slopes: between real and made (WGAN-GP), around real "
                      "(DRAGAN), at real (R1)",

@@ -118,10 +118,9 @@ Fields UnetConfig::fields() {
                      .origin = "DDPM has 0.1 on CIFAR-10",
                      .low = 0,
                      .high = 0.9}),
-      bind(time_embedding, {"time_embedding",
-                            "unet: order and frequencies of the waves that tell the timestep",
-                            "DDPM (Ho et al. 2020)",
-                            {"ddpm", "openai"}}),
+      bind(time_embedding,
+           {"time_embedding", "unet: order and frequencies of the waves that tell the timestep",
+            "DDPM (Ho et al. 2020)", names_of(kTimestepEncodings)}),
   };
 }
 

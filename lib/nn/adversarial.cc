@@ -29,13 +29,7 @@ void require_rows(std::string_view what, Expr real, Expr fake, Where where) {
 }  // namespace
 
 AdversarialLoss parse_adversarial_loss(std::string_view text) {
-  if (text == "minimax") return AdversarialLoss::minimax;
-  if (text == "non-saturating") return AdversarialLoss::non_saturating;
-  if (text == "least-squares") return AdversarialLoss::least_squares;
-  if (text == "hinge") return AdversarialLoss::hinge;
-  if (text == "wasserstein") return AdversarialLoss::wasserstein;
-  throw UsageError(fmt::format(
-      "'{}': expected minimax, non-saturating, least-squares, hinge or wasserstein", text));
+  return chosen(kAdversarialLosses, "--loss", text);
 }
 
 std::string unit_of(AdversarialLoss loss) {

@@ -6,14 +6,19 @@
 #include <functional>
 #include <string>
 
+#include "base/choices.h"
 #include "nn/scope.h"
 
 namespace atelier {
 
 enum class AdversarialLoss { minimax, non_saturating, least_squares, hinge, wasserstein };
-
-// "minimax", "non-saturating", "least-squares", "hinge", "wasserstein"; UsageError naming them.
-AdversarialLoss parse_adversarial_loss(std::string_view text);
+inline constexpr Choice<AdversarialLoss> kAdversarialLosses[] = {
+    {"minimax", AdversarialLoss::minimax},
+    {"non-saturating", AdversarialLoss::non_saturating},
+    {"least-squares", AdversarialLoss::least_squares},
+    {"hinge", AdversarialLoss::hinge},
+    {"wasserstein", AdversarialLoss::wasserstein}};
+AdversarialLoss parse_adversarial_loss(std::string_view text);  // UsageError naming them all
 // What a loss is counted in: "nats", "logit^2", "logit".
 std::string unit_of(AdversarialLoss loss);
 

@@ -11,9 +11,7 @@
 namespace atelier {
 
 TimestepEncoding parse_timestep_encoding(std::string_view text) {
-  if (text == "ddpm") return TimestepEncoding::ddpm;
-  if (text == "openai") return TimestepEncoding::openai;
-  throw UsageError(fmt::format("'{}': expected ddpm or openai", text));
+  return chosen(kTimestepEncodings, "--time-embedding", text);
 }
 
 Expr timestep_encoding(Expr timestep, std::int64_t width, TimestepEncoding encoding, Where where) {

@@ -1,6 +1,7 @@
 // Timesteps as sines and cosines of many frequencies, and as vectors that blocks are steered by.
 #pragma once
 
+#include "base/choices.h"
 #include "nn/scope.h"
 
 namespace atelier {
@@ -11,7 +12,9 @@ namespace atelier {
 //   openai   cosines, then sines; frequencies 10000^(-i / half) (Nichol and Dhariwal 2021,
 //            arXiv:2102.09672, and DiT)
 enum class TimestepEncoding { ddpm, openai };
-TimestepEncoding parse_timestep_encoding(std::string_view text);  // UsageError naming both
+inline constexpr Choice<TimestepEncoding> kTimestepEncodings[] = {
+    {"ddpm", TimestepEncoding::ddpm}, {"openai", TimestepEncoding::openai}};
+TimestepEncoding parse_timestep_encoding(std::string_view text);  // UsageError naming them all
 
 // timestep f32 [N] -> [N, width], half = width / 2; of an odd width the last number is 0.
 // ShapeError for a width below 2.

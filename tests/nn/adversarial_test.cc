@@ -115,7 +115,8 @@ TEST_CASE("losses of both players are what their papers say") {
   }
   CHECK_THROWS_WITH_AS(
       parse_adversarial_loss("wgan"),
-      "'wgan': expected minimax, non-saturating, least-squares, hinge or wasserstein", UsageError);
+      "--loss 'wgan': expected minimax, non-saturating, least-squares, hinge, wasserstein",
+      UsageError);
 }
 
 // The label s of real rows: -s log D - (1 - s) log (1 - D); made ones keep the label 0.
@@ -237,8 +238,8 @@ struct Pair {
   }
   Expr discriminator_loss(const Scope& root, Expr x, Expr z) const {
     Expr made = fake(root, z);
-    Expr loss = mean_of_rows(atelier::discriminator_loss(AdversarialLoss::minimax, logits(root, x),
-                                                         logits(root, made)));
+    Expr loss = mean_of_rows(
+        atelier::discriminator_loss(AdversarialLoss::minimax, logits(root, x), logits(root, made)));
     if (penalty == "none") return loss;
     Expr slope = slopes([&](Expr at) { return logits(root, at); },
                         penalty == "real" ? x : 0.5 * (x + made), root.replaced());
