@@ -3,6 +3,7 @@
 #include <numeric>
 #include <optional>
 
+#include "adversaries.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "eval/sample_quality.h"
@@ -16,100 +17,6 @@ namespace {
 
 // There is no likelihood, and samples are judged instead of held-out pictures.
 const Names kUnused{"val_batches", "val_importance_samples", "val_importance_images"};
-
-// How the two networks are trained, each by an optimizer of its own.
-struct AdversaryConfig {
-  std::string optimizer = "adam", discriminator_optimizer = "auto";
-  double discriminator_learning_rate = 0;
-
-  Fields fields() {
-    return {
-        bind(optimizer, {"optimizer",
-                         "adam, or RMSProp with decay 0.99, as WGAN has it",
-                         {},
-                         {"adam", "rmsprop"}}),
-        bind(discriminator_optimizer, {"discriminator_optimizer",
-                                       "the same of the discriminator; auto: as the generator",
-                                       {},
-                                       {"auto", "adam", "rmsprop"}}),
-        bind(discriminator_learning_rate,
-             {.name = "discriminator_learning_rate",
-              .help = "peak of the discriminator's learning rate, on the same schedule",
-              .origin = "0: as the generator",
-              .low = 0}),
-    };
-  }
-
-  // UsageError for what cannot be meant, and for what was typed to no effect.
-  void check(const Model& model, const TrainConfig& config, const Tool& tool) const {
-    if (discriminator_learning_rate > 0 && !(config.learning_rate > 0))
-      throw UsageError("--discriminator-learning-rate: --learning-rate 0 has no schedule to share");
-    Attributes fields = to_attributes(model.fields);
-    const std::string& own =
-        discriminator_optimizer == "auto" ? optimizer : discriminator_optimizer;
-    for (const char* flag : {"--adam-beta1", "--adam-beta2"}) {
-      if (optimizer == "rmsprop" && own == "rmsprop" && tool.typed(flag))
-        throw UsageError(std::string(flag) + " has no effect with --optimizer rmsprop");
-    }
-    bool clips = std::get<double>(*find(fields, "weight_clip")) > 0;
-    if (clips && own == "adam" && config.adam_beta1 > 0)
-      throw UsageError(
-          "--weight-clip: momentum drives weights into the bound and keeps them there (Arjovsky et "
-          "al. 2017); expected --discriminator-optimizer rmsprop or --adam-beta1 0");
-  }
-
-  // Of what is allowed and has done harm: on the ring of eight Gaussians, where the recipe of the
-  // paper of unrolling does good, and in the long runs of others (StudioGAN's logs).
-  // `judges`: samples are validated, so that one model can be better than another.
-  void warn(const Model& fitted, const TrainConfig& config, bool judges) const {
-    Attributes fields = to_attributes(fitted.fields);
-    bool batch_norm = to_text(*find(fields, "discriminator_norm")) == "batch";
-    bool keeps = config.keep_best && !config.run_dir.empty() && judges;
-    if (batch_norm && !keeps) {
-      logging::warning(std::string(!config.keep_best        ? "--no-keep-best"
-                                   : config.run_dir.empty() ? "no --run-dir"
-                                                            : "--val-samples 0") +
-                       ": with --discriminator-norm batch networks collapse late, and the last "
-                       "ones are all that is kept");
-    }
-    bool bound = std::get<double>(*find(fields, "weight_clip")) > 0 ||
-                 (to_text(*find(fields, "penalty")) != "none" &&
-                  std::get<double>(*find(fields, "gradient_penalty_weight")) > 0);
-    if (to_text(*find(fields, "loss")) == "wasserstein" && !bound)
-      logging::warning(
-          "--loss wasserstein: nothing bounds the critic's slope, so that its loss is no distance "
-          "and grows without end; expected --penalty gradient or --weight-clip");
-    if (std::get<std::int64_t>(*find(fields, "unroll_steps")) == 0) return;
-    if (to_text(*find(fields, "loss")) == "non-saturating")
-      logging::warning(
-          "--unroll-steps: with --loss non-saturating looking ahead has done harm; the paper has "
-          "minimax");
-    if (discriminator_learning_rate == 0 || discriminator_learning_rate >= config.learning_rate)
-      logging::warning(
-          "--unroll-steps: looking ahead has done harm where the discriminator is as fast as the "
-          "generator; expected --discriminator-learning-rate of about a tenth of --learning-rate");
-    if (batch_norm)
-      logging::warning(
-          "--unroll-steps: through --discriminator-norm batch the generator learns what it makes "
-          "of the statistics of its own batch; expected layer or none");
-  }
-
-  TrainedPlayer player(const Player& of_model, const TrainConfig& config) const {
-    bool generator = of_model.name == "generator";
-    TrainedPlayer player{of_model};
-    player.adam = {config.adam_beta1, config.adam_beta2, config.adam_eps, config.weight_decay};
-    if (!generator && discriminator_learning_rate > 0)
-      player.rate_factor = discriminator_learning_rate / config.learning_rate;
-    const std::string& own =
-        generator || discriminator_optimizer == "auto" ? optimizer : discriminator_optimizer;
-    if (own == "rmsprop") {
-      player.adam.beta1 = 0;
-      player.adam.beta2 = 0.99;
-      player.bias_correction = false;
-    }
-    return player;
-  }
-};
 
 // How samples are judged while the networks are trained.
 struct AssessConfig {
@@ -196,7 +103,8 @@ int main(int argc, char** argv) {
   config.learning_rate = 2e-4;
   config.adam_beta1 = 0.5;
   config.lr_schedule = "constant";
-  Model model = make_model("gan");
+  auto gan = std::make_shared<GanConfig>();
+  Model model = make_gan(gan);
 
   Tool tool("gan-train", "Train a generative adversarial network on pictures or vectors.");
   declare_data_and_output(tool, sources, config, kUnused);
@@ -209,13 +117,13 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     auto started = std::chrono::steady_clock::now();
     install_signal_handlers();
-    adversaries.check(model, config, tool);
+    adversaries.check(*gan, config, tool);
     assessment.check(config);
     check_before_reading(tool, sources, reading, config);
     TrainSets sets;
     read_train_sets(sources, reading, config, sets);
     fit(model, shape_of(sets, config), tool, config);
-    adversaries.warn(model, config, assessment.val_samples > 0);
+    adversaries.warn(*gan, config, assessment.val_samples > 0);
 
     Task task = task_of(model, tool, "gan-train", sets.train);
     task.started = started;

@@ -158,9 +158,7 @@ void check(Options& o, const Tool& tool) {
   parse_shard(o.shard);
   check_sense(o, tool);
   if (o.wants_vectors()) format_of(sink_options(o), o.dtype);
-  bool on_stdin = std::ranges::count(o.sources, "-") > 0;
-  if (on_stdin + (o.files_from == "-") + (o.model == "-") > 1)
-    throw UsageError("'-' twice: standard input can be read once only");
+  require_one_stdin(paths_of(o.sources, o.files_from, o.model));
   if (!o.merge && o.model.empty()) throw UsageError("--model: expected a checkpoint");
   if (!o.files_from.empty()) {
     std::vector<std::string> names = read_names(o.files_from, o.zero_ended);

@@ -46,13 +46,7 @@ std::int64_t frames_of(const Options& o) {
   return grid.columns > 0 ? grid.columns * grid.rows : o.strip ? 9 : 60;
 }
 
-std::vector<std::int32_t> seeds_of(const Options& o) {
-  try {
-    return parse_seed_list(o.seeds);
-  } catch (const UsageError& error) {
-    throw UsageError(std::string("--seeds ") + error.what());
-  }
-}
+std::vector<std::int32_t> seeds_of(const Options& o) { return parse_seed_list(o.seeds, "--seeds"); }
 
 // The class of all frames: a way from one to another would leave what the model has seen. Of seeds
 // that of the first, as sample draws it.
@@ -128,8 +122,7 @@ void check_ends(const Options& o, const Tool& tool) {
   if (files && (o.from.empty() || o.to.empty())) throw UsageError("--from and --to: expected both");
   if (!o.seeds.empty() && seeds_of(o).size() < 2)
     throw UsageError("--seeds " + o.seeds + ": expected at least two to go between");
-  if (std::ranges::count(paths_of(o.model, o.from, o.to, o.vectors), "-") > 1)
-    throw UsageError("'-' twice: standard input can be read once only");
+  require_one_stdin(paths_of(o.model, o.from, o.to, o.vectors));
   if (files) return;
   for (const char* flag : {"--from-index", "--to-index"}) {
     if (tool.typed(flag)) throw UsageError(std::string(flag) + " goes with --from and --to");

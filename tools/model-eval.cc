@@ -239,8 +239,7 @@ void check(const Options& o, const Tool& tool) {
   auto inputs =
       paths_of(o.sources, o.reference, o.unseen, o.features, o.classifier, o.probe, o.retrieval,
                o.zero_shot, o.modes, o.reconstruct, o.likelihood, o.denoising, o.reading.labels);
-  if (std::count(inputs.begin(), inputs.end(), "-") > 1)
-    throw UsageError("'-' twice: standard input can be read once");
+  require_one_stdin(inputs);
   for (const std::string& output : {o.nearest, o.save_stats, o.plot}) {
     if (output == "-") throw UsageError("'-': figures go to standard output");
   }

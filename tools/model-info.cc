@@ -60,8 +60,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (json && tensors) throw UsageError("--json and --tensors exclude each other");
-    if (std::count(inputs.begin(), inputs.end(), "-") > 1)
-      throw UsageError("'-' twice: standard input can be read once");
+    require_one_stdin(inputs);
     for (const std::string& input : inputs) {
       Hdf5Reader file = open_hdf5(input);
       std::string kind = file.kind();

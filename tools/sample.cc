@@ -69,11 +69,7 @@ void require_cells(const Options& o, std::int64_t pictures) {
 std::vector<std::int32_t> listed_seeds(const Options& o, std::int64_t usual = 64) {
   if (!o.seeds.empty()) {
     if (o.num >= 0) throw UsageError("-n and --seeds exclude each other");
-    try {
-      return parse_seed_list(o.seeds);
-    } catch (const UsageError& error) {
-      throw UsageError(std::string("--seeds ") + error.what());
-    }
+    return parse_seed_list(o.seeds, "--seeds");
   }
   GridShape grid = parse_grid(o.grid);
   auto parts = std::int64_t(parts_of(o, "png").size());
@@ -242,8 +238,7 @@ void check(const Options& o, const Tool& tool) {
   refuse_overwriting(o.output, paths_of(o.model, o.reconstruct, o.inpaint, o.mask));
   if (tool.typed("split-by") && o.held_out == 0)
     throw UsageError("--split-by goes with --held-out");
-  if (std::ranges::count(paths_of(o.model, o.reconstruct, o.inpaint, o.mask), "-") > 1)
-    throw UsageError("'-' twice: standard input can be read once only");
+  require_one_stdin(paths_of(o.model, o.reconstruct, o.inpaint, o.mask));
   if (o.inpaint.empty() != o.mask.empty()) throw UsageError("--inpaint and --mask: expected both");
   if (tool.typed("inpaint-repeats") && o.inpaint.empty())
     throw UsageError("--inpaint-repeats goes with --inpaint");

@@ -29,8 +29,7 @@ void check(const Options& o) {
   for (const auto* files : {&from.lines, &from.captions})
     inputs.insert(inputs.end(), files->begin(), files->end());
   refuse_overwriting(o.sink.output, inputs);
-  if (std::ranges::count(inputs, "-") > 1)
-    throw UsageError("'-' twice: standard input can be read once");
+  require_one_stdin(inputs);
 }
 
 // Without any source, lines of standard input.

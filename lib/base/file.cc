@@ -279,6 +279,11 @@ void remove_stale_temporaries_of(const std::filesystem::path& file) {
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
+void require_one_stdin(std::span<const std::string> inputs) {
+  if (std::ranges::count(inputs, "-") > 1)
+    throw UsageError("'-' twice: standard input can be read once only");
+}
+
 void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
                         std::string_view option) {
   namespace fs = std::filesystem;

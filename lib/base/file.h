@@ -91,6 +91,9 @@ void unlink_temporaries_on_signals();
 void refuse_overwriting(const std::string& output, std::span<const std::string> inputs,
                         std::string_view option = "--output");
 
+// UsageError if more than one of the paths is "-".
+void require_one_stdin(std::span<const std::string> inputs);
+
 // The paths of all options that read, given as strings and as lists of strings:
 // paths_of(sources, reading.labels, config.init).
 template <class... Inputs>

@@ -94,24 +94,22 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-std::vector<std::int32_t> parse_seed_list(std::string_view text) {
-  const char* expected = "seeds such as 0,3-6,9";
+std::vector<std::int32_t> parse_seed_list(std::string_view text, std::string_view flag) {
+  auto refused = [&] {
+    return UsageError(fmt::format("{} '{}': expected seeds such as 0,3-6,9", flag, text));
+  };
   std::vector<std::int32_t> seeds;
   auto number = [&](std::string_view piece) {
     std::int32_t value = 0;
     auto [end, error] = std::from_chars(piece.data(), piece.data() + piece.size(), value);
-    if (error != std::errc{} || end != piece.data() + piece.size() || value < 0) {
-      refuse(text, expected);
-    }
+    if (error != std::errc{} || end != piece.data() + piece.size() || value < 0) throw refused();
     return value;
   };
   for (std::string_view piece : split(text, ',')) {
     auto dash = piece.find('-');
     std::int32_t first = number(piece.substr(0, dash));
     std::int32_t last = dash == piece.npos ? first : number(piece.substr(dash + 1));
-    if (last < first || seeds.size() + std::size_t(last - first) >= 10'000'000) {
-      refuse(text, expected);
-    }
+    if (last < first || seeds.size() + std::size_t(last - first) >= 10'000'000) throw refused();
     for (std::int64_t seed = first; seed <= last; ++seed) seeds.push_back(std::int32_t(seed));
   }
   return seeds;

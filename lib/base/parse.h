@@ -23,7 +23,8 @@ std::vector<std::int64_t> parse_counts(std::string_view text, const CountList& l
 // Pieces between separators, also empty ones; a text without separators is one piece, an empty text
 // an empty piece. They point into the text.
 std::vector<std::string_view> split(std::string_view text, char separator);
-std::vector<std::int32_t> parse_seed_list(std::string_view text);  // "0,3-6,9": ids of samples
+// "0,3-6,9": ids of samples, which `flag` was given.
+std::vector<std::int32_t> parse_seed_list(std::string_view text, std::string_view flag);
 
 std::string format_seconds(double seconds);  // "3.2 s", "4 min 10 s", "2 h 05 min"
 std::string format_bytes(double bytes);      // "3.4 MiB"

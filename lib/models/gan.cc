@@ -187,8 +187,9 @@ void GanConfig::check() const {
     throw UsageError("--instance-noise-steps: needs --instance-noise");
 }
 
-Model make_gan() {
-  Config c = std::make_shared<GanConfig>();
+Model make_gan() { return make_gan(std::make_shared<GanConfig>()); }
+
+Model make_gan(std::shared_ptr<GanConfig> c) {
   Model model;
   model.name = "gan";
   model.fields = c->fields();

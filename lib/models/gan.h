@@ -60,5 +60,6 @@ Expr gan_generate(const GanConfig& config, const Scope& scope, Expr latent, Expr
 Expr gan_discriminate(const GanConfig& config, const Scope& scope, Expr x, Expr label = {});
 
 Model make_gan();
+Model make_gan(std::shared_ptr<GanConfig> config);  // whose fields are the model's
 
 }  // namespace atelier

@@ -11,7 +11,7 @@ Expr norm_of(std::span<const Expr> grads) { return reshape(global_norm(grads), {
 
 OptimizerArgs optimizer_args(const TrainConfig& config, const TrainedPlayer* player) {
   OptimizerArgs args;
-  args.adam = {config.adam_beta1, config.adam_beta2, config.adam_eps, config.weight_decay};
+  args.adam = config.adam_args();
   args.max_grad_norm = config.max_grad_norm;
   args.report_norm = true;
   if (!player || player->averaged) args.emas = parse_decays(config.ema_decay);

@@ -32,6 +32,7 @@ struct TrainConfig {
   std::string lr_milestones;  // step: "200,350" in epochs; factor lr_gamma at each
   double lr_gamma = 0.1;
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_eps = 1e-8, weight_decay = 0;
+  AdamArgs adam_args() const { return {adam_beta1, adam_beta2, adam_eps, weight_decay}; }
   double max_grad_norm = 0;        // 0: no clipping
   std::string ema_decay;           // "0.999,0.9999": several averages; empty: none
   std::string precision = "auto";  // auto fp32

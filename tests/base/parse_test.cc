@@ -38,10 +38,10 @@ TEST_CASE("times and numbers") {
 }
 
 TEST_CASE("seed lists are ranges and numbers in order") {
-  CHECK(parse_seed_list("0,3-6,9") == std::vector<std::int32_t>{0, 3, 4, 5, 6, 9});
-  CHECK(parse_seed_list("7") == std::vector<std::int32_t>{7});
+  CHECK(parse_seed_list("0,3-6,9", "--seeds") == std::vector<std::int32_t>{0, 3, 4, 5, 6, 9});
+  CHECK(parse_seed_list("7", "--seeds") == std::vector<std::int32_t>{7});
   for (const char* bad : {"", ",", "3-", "6-3", "1,,2", "a", "-1", "3000000000"}) {
     INFO(std::string(bad));
-    CHECK_THROWS_AS(parse_seed_list(bad), UsageError);
+    CHECK_THROWS_AS(parse_seed_list(bad, "--seeds"), UsageError);
   }
 }
