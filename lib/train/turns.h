@@ -24,8 +24,8 @@ class Turns {
   // Step number `step`, from 0, with the next batches of the loader. False if a loss or a gradient
   // was not finite: the store is then as it was before, and non_finite() says where it began.
   bool run(Loader& loader, std::int64_t step, double rate);
-  // That the last step learned from; as GANs are compared, by what their discriminators read, without
-  // the batch of the last of several players.
+  // That the last step learned from; as GANs are compared, by what their discriminators read,
+  // without the batch of the last of several players.
   std::int64_t rows() const { return rows_; }
   const LoaderPosition& next() const { return next_; }  // where the step after it begins
   const std::string& non_finite() const { return non_finite_; }
