@@ -92,8 +92,8 @@ TEST_CASE("the noise expected of a toy is its score") {
   double worst = 0;
   for (double a : {0.9999, 0.9, 0.3, 0.0001}) {
     for (std::int32_t mode : {-1, 3}) {
-      for (auto [x, y] : {std::pair(0.9, 0.1), std::pair(-0.4, 0.6), std::pair(0.0, 0.02)}) {
-        const double h = 1e-6;
+      for (auto place : {std::pair(0.9, 0.1), std::pair(-0.4, 0.6), std::pair(0.0, 0.02)}) {
+        const double h = 1e-6, x = place.first, y = place.second;
         auto slope = [&](double dx, double dy) {
           return (log_density(toy, x + dx, y + dy, a, mode) -
                   log_density(toy, x - dx, y - dy, a, mode)) /

@@ -118,9 +118,9 @@ TEST_CASE("statistics of averages follow from the weights, not from when they we
   AverageStatistics(run.task, run.config, run.sets, run.store).estimate();
   CHECK(bytes_of(run.store, "ema") == once);
   Bytes after = bytes_of(run.store, "");
-  for (const auto& [name, bytes] : weights) {
-    INFO(name);
-    CHECK(after.at(name) == bytes);
+  for (const auto& weight : weights) {
+    INFO(weight.first);
+    CHECK(after.at(weight.first) == weight.second);
   }
 }
 
