@@ -16,7 +16,7 @@ printf '%-12s %-10s %11s %10s %7s %12s\n' tool preset parameters memory batch 's
 # timed TOOL PRESET DATA [OPTION...]
 timed() {
   local said
-  said=$("$1" "$3" --preset "$2" "${@:4}" --dry-run -j 2 -q)
+  said=$("$1" "$3" --preset "$2" "${@:4}" --steps 1000 --dry-run -j 2 -q)
   value() { sed -n "s/^$1: //p" <<<"$said"; }
   local batch
   batch=$("$1" "$3" --preset "$2" "${@:4}" --print-config | sed -n 's/^batch-size = //p')
