@@ -9,8 +9,8 @@ for part in train t10k; do
 done
 clip-train -q -c "$source_dir/share/recipes/classifier-28.toml" train.h5 --val-data t10k.h5 --epochs 6 --run-dir run-classifier --resume --save-every 2m -o classifier.h5
 [ -s real.json ] || { model-eval -q t10k.h5 --classifier classifier.h5 --json >part && mv part real.json; }
-# An hour at the preset's speed of 2026: as many updates whatever the machine.
-ddpm-train train.h5 --preset unet-32 --class-conditional --epochs "${ATELIER_CLASS_EPOCHS:-12}" --val-data t10k.h5 \
+# An hour of two cores, by the item presets: as many updates whatever the machine.
+ddpm-train train.h5 --preset unet-32 --class-conditional --epochs "${ATELIER_CLASS_EPOCHS:-6}" --val-data t10k.h5 \
   --run-dir run --resume --save-every 5m -o model.h5
 count=2000
 for scale in 1 2; do
