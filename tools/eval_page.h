@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/tool.h"
+#include "eval/baselines.h"
 #include "eval/comparison.h"
 #include "eval/sets.h"
 #include "infer/infer.h"
@@ -56,12 +56,6 @@ struct Report {
   }
   JudgedSet read(const EvalOptions& o) { return read_numbers(recognise(o.sources, o.reading)); }
 };
-
-inline std::vector<std::int64_t> all_rows(std::int64_t count) {
-  std::vector<std::int64_t> rows(std::size_t(count), 0);
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
 
 // Rows of DATA that are asked for.
 inline std::vector<std::int64_t> asked_rows(const EvalOptions& o, const Dataset& data) {

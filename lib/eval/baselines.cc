@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/error.h"
 #include "eval/covariance_baselines.h"
@@ -39,6 +40,12 @@ double log_sum_exp(std::span<const double> values) {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> all_rows(std::int64_t count) {
+  std::vector<std::int64_t> rows(std::size_t(count), 0);
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
 
 std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most) {
   std::int64_t size = std::int64_t(indices.size()), count = std::min(size, most);

@@ -16,6 +16,7 @@ namespace atelier {
 // Pictures of a data set as a table of rows; both must outlive it.
 Table table_of(PixelReader& pixels, std::span<const std::int64_t> indices);
 
+std::vector<std::int64_t> all_rows(std::int64_t count);  // 0 .. count - 1
 // At most so many of them, evenly spaced.
 std::vector<std::int64_t> evenly_spaced(std::span<const std::int64_t> indices, std::int64_t most);
 

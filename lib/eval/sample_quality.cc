@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <numeric>
 
 #include "data/pixels.h"
 #include "eval/baselines.h"
@@ -43,12 +42,6 @@ Dataset some_of(const Dataset& real, std::span<const std::int64_t> indices, std:
   return rows_in(std::move(bytes), real, real.dtype, real.source);
 }
 
-std::vector<std::int64_t> every(std::int64_t count) {
-  std::vector<std::int64_t> indices(std::size_t(count), 0);
-  std::iota(indices.begin(), indices.end(), 0);
-  return indices;
-}
-
 // How much of what is real samples reach; nothing of few rows.
 void add_coverage(const Table& real, Table drawn, std::vector<ReportedTerm>& terms) {
   if (std::min(real.rows, drawn.rows) < kLeastCovered) return;
@@ -71,7 +64,7 @@ SampleQuality::SampleQuality(const Dataset& real, std::span<const std::int64_t> 
   Dataset known = some_of(real, indices, plane ? std::min(most, kCovered) : most);
   if (plane) {
     points_.resize(std::size_t(2 * known.size));
-    PixelReader(known).read(every(known.size), points_);
+    PixelReader(known).read(all_rows(known.size), points_);
     return;
   }
   space_ = pca_features(known, kComponents);
