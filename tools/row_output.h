@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "base/error.h"
 #include "infer/infer.h"
@@ -11,6 +13,15 @@
 
 namespace atelier {
 
+// Nothing: the format or suffix is one of pictures, or of neither.
+inline std::optional<std::string> vector_format(const VectorSinkOptions& options) {
+  try {
+    return format_of(options);
+  } catch (const UsageError&) {
+    return {};
+  }
+}
+
 // Whether the format is one of vectors alone. Throws what format_of() does of pictures if it is
 // one of neither: which of both the model makes is not known before it is read.
 inline bool of_vectors_alone(const SinkOptions& pictures, const VectorSinkOptions& vectors) {
@@ -18,20 +29,8 @@ inline bool of_vectors_alone(const SinkOptions& pictures, const VectorSinkOption
     format_of(pictures);
     return false;
   } catch (const UsageError&) {
-    try {
-      format_of(vectors);
-      return true;
-    } catch (const UsageError&) {
-    }
+    if (vector_format(vectors)) return true;
     throw;
-  }
-}
-
-inline bool is_hdf5(const VectorSinkOptions& options) {
-  try {
-    return format_of(options) == "hdf5";
-  } catch (const UsageError&) {  // a format or suffix of pictures
-    return false;
   }
 }
 
@@ -43,7 +42,7 @@ inline void write_rows(const Loaded& loaded, const VectorSinkOptions& options, b
                        const std::function<void(const AddRow& add)>& draw) {
   DataShape shape = loaded.data_shape();
   if (auto space = loaded.latent_space()) {
-    if (!is_hdf5(options)) {
+    if (vector_format(options) != "hdf5") {
       throw Error(loaded.name() +
                   ": this model makes latents, which are no pictures: expected hdf5");
     }

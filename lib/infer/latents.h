@@ -21,11 +21,13 @@ bool latents_are_noise(const Loaded& model);
 // draws nothing, or its pictures have no one latent.
 std::vector<float> latents_of_seeds(const Loaded& model, std::span<const std::int32_t> seeds);
 
+// Asked for the latents one by one.
+using WriteLatent = std::function<void(std::int64_t index, std::span<float> latent)>;
+
 // Pictures u8 [H,W,C] of `count` latents, which `write` is asked for one by one; the same for any
 // batch size. All are of the class args.label, which is the first if it is -1. Errors as
 // latent_size(), and if what it makes is no pictures; UsageError for samplers that are not
 // deterministic, and what diffuse() refuses.
-using WriteLatent = std::function<void(std::int64_t index, std::span<float> latent)>;
 void decode_latents(const Loaded& model, std::int64_t count, const WriteLatent& write,
                     const std::function<void(std::span<const std::uint8_t> picture)>& give,
                     const SampleArgs& args = {});
