@@ -43,6 +43,32 @@ needs_data() {
   echo "skipped: no $1 in ATELIER_DATA"
   exit 77
 }
+# packed_padded NAME FOLDER: NAME-train.h5 and NAME-t10k.h5 of the idx files of FOLDER, two black pixels
+# on each side, which cost the best linear prediction nothing (as the bars of denoising are stated).
+packed_padded() {
+  local part
+  for part in train t10k; do
+    [ -e "$1-$part.h5" ] && continue
+    python3 - "$2/$part-images-idx3-ubyte.gz" "$1-$part-idx3" <<'P'
+import gzip, struct, sys
+raw = gzip.open(sys.argv[1]).read()
+count, height, width = struct.unpack(">III", raw[4:16])
+empty = bytes(2 * (width + 4))
+with open(sys.argv[2], "wb") as out:
+    out.write(raw[:4] + struct.pack(">III", count, height + 4, width + 4))
+    for at in range(16, len(raw), height * width):
+        rows = (raw[at + i * width:at + (i + 1) * width] for i in range(height))
+        out.write(empty + b"".join(bytes(2) + row + bytes(2) for row in rows) + empty)
+P
+    data-pack -q "$1-$part-idx3" --labels "$2/$part-labels-idx1-ubyte.gz" -o "$1-$part.h5"
+    rm "$1-$part-idx3"
+  done
+}
+# wiener NAME: the mean error of the best linear prediction of the noise in pictures of NAME-t10k.h5.
+wiener() {
+  [ -s "$1-wiener.json" ] || { model-eval -q --baselines "$1-train.h5" --unseen "$1-t10k.h5" --json >"$1-part" && mv "$1-part" "$1-wiener.json"; }
+  python3 -c 'import json, sys; print(round(json.load(open(sys.argv[1]))["wiener_linear_epsilon"], 4))' "$1-wiener.json"
+}
 # learn_sampled_digits OPTION...: the published VAE of 784-400-40, 500 epochs on digits binarised once by
 # sampling, in parts; says the likelihood of all test digits every 100 epochs, as in run/metrics.jsonl.
 learn_sampled_digits() {

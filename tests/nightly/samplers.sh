@@ -1,30 +1,30 @@
 #!/bin/bash
-# The samplers at 5 to 250 evaluations of one model, the one of the item classes if that has run: Frechet
-# distance of 2,048 samples in the classifier's features, and seconds.
+# The samplers at 5 to 250 evaluations of one model, that of the item classes: Frechet distance of 2,048
+# samples in the classifier's features, and seconds of one thread, counted as processor time since one
+# runs on each CPU.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
-for name in model classifier train; do
+model=../classes/model.h5
+for name in model classifier mnist-train; do
   [ -e ../classes/$name.h5 ] || { echo "skipped: no ../classes/$name.h5: run classes first"; exit 77; }
 done
-count=2048
+export model OMP_NUM_THREADS=1
 # drawn SAMPLER STEPS EVALUATIONS
 drawn() {
   local name=$1-$3
   [ -s "$name.json" ] && return
-  local start end
-  start=$(date +%s.%N)
-  sample -q ../classes/model.h5 -n $count --sampler "$1" --sample-steps "$2" --format hdf5 -o made.h5
-  end=$(date +%s.%N)
-  model-eval -q made.h5 --reference ../classes/train.h5 --features ../classes/classifier.h5 --bootstrap 0 --json >part
-  awk "BEGIN { print $end - $start }" >"$name.seconds"
-  mv part "$name.json"
-  sample -q ../classes/model.h5 -n 64 --sampler "$1" --sample-steps "$2" -o "$name.png"
+  (TIMEFORMAT=%U && time sample -q $model -n 2048 --sampler "$1" --sample-steps "$2" --format hdf5 -o "$name.h5") 2>"$name.seconds"
+  sample -q $model -n 64 --sampler "$1" --sample-steps "$2" -o "$name.png"
+  model-eval -q "$name.h5" --reference ../classes/mnist-train.h5 --features ../classes/classifier.h5 --bootstrap 0 --json >"$name.part"
+  mv "$name.part" "$name.json"
 }
-for evaluations in 5 10 15 20 50 250; do
-  for sampler in ddpm ddim dpm2m; do drawn $sampler $evaluations $evaluations; done
+export -f drawn
+# The longest first, so that the CPUs end together.
+for evaluations in 250 50 20 15 10 5; do
+  for sampler in ddpm ddim dpm2m; do echo $sampler $evaluations $evaluations; done
   # Two evaluations for each timestep but the last.
-  drawn heun $(((evaluations + 1) / 2)) $evaluations
-done
+  echo heun $(((evaluations + 1) / 2)) $evaluations
+done | xargs -P "$(nproc)" -L 1 bash -eu -c 'drawn "$@"' drawn
 frechet() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + ".json"))["frechet"])' "$1"; }
 printf '%-12s' evaluations
 for sampler in ddpm ddim dpm2m heun; do printf '%10s %8s' $sampler seconds; done
