@@ -2,15 +2,18 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <optional>
+#include <memory>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "data/pixels.h"
+#include "diffusion/samplers.h"
 #include "eval/baselines.h"
 #include "eval/covariance_baselines.h"
 #include "eval/remarks.h"
 #include "infer/denoising.h"
+#include "infer/sample_args.h"
+#include "models/ddpm.h"
 #include "train/signals.h"
 #include "training_page.h"
 
@@ -22,36 +25,60 @@ namespace {
 const Names kUnused{"val_importance_samples", "val_importance_images"};
 
 // The eigenvectors of a covariance of 3072 numbers (32x32 in colour) take half a minute.
-constexpr std::int64_t kMostWienerColumns = 3072, kMostWienerRows = 5000;
+constexpr std::int64_t kMostWienerRows = 5000;
 constexpr std::int64_t kMostScaleRows = 1000;
 constexpr double kLeastScaled = 0.5;
 
-// Mean square error of the best linear denoiser of the data, in units of the model's prediction:
-// fitted to what is trained on and judged on what is held out, if that is something.
-std::optional<double> wiener_mse(const Model& model, const TrainData& data, Binarize binarize) {
+// Mean square errors of the best linear denoiser of the data, in units of the model's prediction:
+// over all timesteps, and over each quarter of them. Fitted to what is trained on and judged on
+// what is held out, if that is something. None, with a remark, of data without a covariance.
+std::vector<ReportedTerm> wiener_errors(const DdpmConfig& ddpm, const TrainData& data,
+                                        Binarize binarize) {
   const Dataset& train = *data.train;
   bool holds_out = data.validation && data.validation_indices.size() >= 2;
   auto fitted = evenly_spaced(data.train_indices, kMostWienerRows);
   auto judged = holds_out ? evenly_spaced(data.validation_indices, kMostWienerRows) : fitted;
-  if (train.height * train.width * train.channels > kMostWienerColumns || fitted.size() < 2)
+  std::string reason =
+      no_covariance(std::int64_t(fitted.size()), train.height * train.width * train.channels);
+  if (!reason.empty()) {
+    logging::note("no linear denoiser to compare with: " + reason);
     return {};
-  DiffusionSpec spec = model.diffusion();
+  }
+  DiffusionSpec spec = ddpm.spec();
   WienerFilter filter = wiener_filter(train, fitted, holds_out ? *data.validation : train, judged,
                                       spec.scale, binarize);
-  return mean_errors(spec.schedule, [&](double a) { return filter.v_error(a); })
-      .of(spec.args.prediction_type);
+  std::int64_t count = spec.schedule.size();
+  auto between = [&](std::int64_t first, std::int64_t last) {
+    auto errors = mean_errors(
+        spec.schedule, [&](double a) { return filter.v_error(a); }, first, last);
+    return errors.of(spec.args.prediction_type);
+  };
+  std::vector<ReportedTerm> terms{{"wiener_mse", "mean square", between(0, count)}};
+  for (int quarter = 0; quarter < kTimestepQuarters; ++quarter) {
+    std::int64_t first = quarter_edge(count, quarter), last = quarter_edge(count, quarter + 1);
+    if (first < last)
+      terms.push_back(
+          {"wiener_mse_q" + std::to_string(quarter + 1), "mean square", between(first, last)});
+  }
+  return terms;
 }
 
-// The noise has as many directions as numbers: those beyond the width can be told of no layer.
-void warn_of_narrow_mlp(const Model& model) {
-  Attributes fields = to_attributes(model.fields);
-  if (to_text(*find(fields, "net")) != "mlp") return;
-  DataShape shape = model.data_shape();
-  std::int64_t numbers = shape.height * shape.width * shape.channels;
-  auto width = std::get<std::int64_t>(*find(fields, "embed_dim"));
-  if (numbers <= width) return;
-  logging::warning("--net mlp: noise of " + std::to_string(numbers) + " numbers goes through " +
-                   std::to_string(width) + "; expected --embed-dim of at least as many");
+void warn(const DdpmConfig& ddpm) {
+  // The noise has as many directions as numbers: those beyond the width can be told of no layer.
+  std::int64_t numbers = ddpm.image_height * ddpm.image_width * ddpm.in_channels;
+  std::int64_t width = ddpm.dit.embed_dim;
+  if (ddpm.net == "mlp" && numbers > width)
+    logging::warning("--net mlp: noise of " + std::to_string(numbers) + " numbers goes through " +
+                     std::to_string(width) + "; expected --embed-dim of at least as many");
+  // Almost nothing is left there of the data, and samples of numbers without bounds are not
+  // clipped.
+  DiffusionSpec spec = ddpm.spec();
+  if (starts_late(spec.schedule, {.sample_steps = std::min(kUsualSteps, spec.schedule.size()),
+                                  .prediction_type = spec.args.prediction_type,
+                                  .clipped = spec.bounded}))
+    logging::warning("--prediction-type epsilon: from the last timesteps of --beta-schedule " +
+                     ddpm.beta_schedule +
+                     " errors grow too much for samples to begin there; expected v");
 }
 
 // Of three digits or so.
@@ -86,7 +113,8 @@ int main(int argc, char** argv) {
   ReadOptions reading;
   TrainConfig config;
   reading.real = true;
-  Model model = make_model("ddpm");
+  auto ddpm = std::make_shared<DdpmConfig>();
+  Model model = make_ddpm(ddpm);
 
   Tool tool("ddpm-train", "Train a diffusion model on pictures, vectors or latents.");
   declare_data_and_output(tool, sources, config, kUnused);
@@ -102,19 +130,18 @@ int main(int argc, char** argv) {
     read_train_sets(sources, reading, config, sets);
     fit(model, shape_of(sets, config), tool, config);
     if (model.data_shape().num_classes > 0) require_labels(sets, "--class-conditional");
-    warn_of_narrow_mlp(model);
+    warn(*ddpm);
     warn_of_scale(sets.data);
 
     Task task = task_of(model, tool, "ddpm-train", sets.train);
     task.started = started;
     if (!sets.train.real) task.sample_grid = seed_grid_of(model, config);
-    std::optional<double> wiener;
-    if (!config.dry_run) wiener = wiener_mse(model, sets.data, parse_binarize(config.binarize));
-    if (wiener) {
-      task.baselines = {{"wiener_mse", "mean square", *wiener}};
-      task.judge = [&](std::span<const ReportedTerm> terms) {
+    if (!config.dry_run)
+      task.baselines = wiener_errors(*ddpm, sets.data, parse_binarize(config.binarize));
+    if (!task.baselines.empty()) {
+      task.judge = [wiener = task.baselines[0].value](std::span<const ReportedTerm> terms) {
         auto mse = std::ranges::find(terms, "mse", &ReportedTerm::name);
-        return Judgement{{}, judge_denoiser(mse->value, *wiener)};
+        return Judgement{{}, judge_denoiser(mse->value, wiener)};
       };
     }
     return run_task(task, config, sets);

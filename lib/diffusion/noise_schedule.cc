@@ -171,7 +171,7 @@ TimestepSpacing parse_timestep_spacing(std::string_view text) {
 std::vector<std::int64_t> spaced_timesteps(std::int64_t num_timesteps, std::int64_t count,
                                            TimestepSpacing spacing) {
   if (count < 1 || count > num_timesteps) {
-    throw UsageError(fmt::format("{} sampling steps: expected 1 to {}, the timesteps of the model",
+    throw UsageError(fmt::format("--sample-steps {}: expected 1 to {}, the timesteps of the model",
                                  count, num_timesteps));
   }
   // Rounding halves up, never to even, keeps neighbours apart that are one or more apart.
@@ -200,11 +200,11 @@ std::vector<std::int64_t> listed_timesteps(std::int64_t num_timesteps,
   std::vector<std::int64_t> kept(list.begin(), list.end());
   if (kept.size() > 1 && kept.front() > kept.back()) std::ranges::reverse(kept);
   if (kept.empty() || !strictly_ascending(kept)) {
-    throw UsageError("list of timesteps: expected at least one, each once, in order");
+    throw UsageError("--timesteps: expected at least one, each once, in order");
   }
   if (kept.front() < 0 || kept.back() >= num_timesteps) {
-    throw UsageError(fmt::format("list of timesteps from {} to {}: expected 0 to {}", kept.front(),
-                                 kept.back(), num_timesteps - 1));
+    throw UsageError(fmt::format("--timesteps {}: expected 0 to {}",
+                                 kept.front() < 0 ? kept.front() : kept.back(), num_timesteps - 1));
   }
   return kept;
 }

@@ -62,6 +62,13 @@ struct NoiseSchedule {
 // and for ends of beta outside 0 < start <= end < 1 once scaled.
 NoiseSchedule make_noise_schedule(const NoiseScheduleArgs& args);
 
+// Errors are told for each quarter of the timesteps, [edge(q), edge(q + 1)) for q = 0 .. 3; of
+// fewer than 4 timesteps some are empty.
+inline constexpr int kTimestepQuarters = 4;
+inline std::int64_t quarter_edge(std::int64_t num_timesteps, int quarter) {
+  return num_timesteps * quarter / kTimestepQuarters;
+}
+
 // The schedule that visits only the indices `kept`, ascending: betas are 1 - a_i / a_(the one kept
 // before). Throws UsageError unless they are strictly ascending within the schedule.
 NoiseSchedule respace(const NoiseSchedule& schedule, std::span<const std::int64_t> kept);

@@ -73,6 +73,13 @@ double WienerFilter::v_error(double a) const {
   return sum / double(fitted.size());
 }
 
+std::string no_covariance(std::int64_t rows, std::int64_t numbers) {
+  if (rows < 2) return "a covariance needs at least 2 rows";
+  if (numbers <= kMostCovarianceColumns) return "";
+  return fmt::format("{} numbers have too large a covariance, {} is the most", numbers,
+                     kMostCovarianceColumns);
+}
+
 WienerFilter wiener_filter(const Moments& data, double scale) {
   Eigen::SelfAdjointEigenSolver<Matrix> solver(square_of(data.sigma, data.dim()),
                                                Eigen::EigenvaluesOnly);

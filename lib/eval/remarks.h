@@ -16,6 +16,7 @@ struct ReportedTerm {
   std::string name, unit;
   double value = 0;
   TermRole role = TermRole::other;
+  double weight = 1;  // in a mean over several of it; 0: it was not to be measured
 };
 
 struct Remark {

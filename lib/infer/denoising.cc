@@ -217,12 +217,20 @@ PredictionErrors prediction_errors(PredictionType type, double mse, double a) {
 
 PredictionErrors mean_errors(const NoiseSchedule& schedule,
                              const std::function<double(double alphas_cumprod)>& v_error) {
+  return mean_errors(schedule, v_error, 0, schedule.size());
+}
+
+PredictionErrors mean_errors(const NoiseSchedule& schedule,
+                             const std::function<double(double alphas_cumprod)>& v_error,
+                             std::int64_t first, std::int64_t last) {
   PredictionErrors mean;
-  for (double a : schedule.alphas_cumprod) {
+  double count = double(last - first);
+  for (std::int64_t index = first; index < last; ++index) {
+    double a = schedule.alphas_cumprod[std::size_t(index)];
     PredictionErrors here = prediction_errors(PredictionType::v, v_error(a), a);
-    mean.epsilon += here.epsilon / double(schedule.size());
-    mean.x0 += here.x0 / double(schedule.size());
-    mean.v += here.v / double(schedule.size());
+    mean.epsilon += here.epsilon / count;
+    mean.x0 += here.x0 / count;
+    mean.v += here.v / count;
   }
   return mean;
 }

@@ -21,9 +21,13 @@ struct PredictionErrors {
 };
 // Of the mean square error `mse` of a prediction of this type; 0 < a < 1.
 PredictionErrors prediction_errors(PredictionType type, double mse, double alphas_cumprod);
-// The mean over the timesteps of a schedule, of what has this error in v at a level.
+// The mean over the timesteps [first, last) of a schedule, of what has this error in v at a level;
+// without ends over all.
 PredictionErrors mean_errors(const NoiseSchedule& schedule,
                              const std::function<double(double alphas_cumprod)>& v_error);
+PredictionErrors mean_errors(const NoiseSchedule& schedule,
+                             const std::function<double(double alphas_cumprod)>& v_error,
+                             std::int64_t first, std::int64_t last);
 
 // Edges 1 = e_0 < e_1 < .. < e_k = T of k = min(count, T - 1) ranges [e_j, e_j+1) of the timesteps
 // behind the first, as nearly as can be of equal ratios: terms of the bound fall about as the

@@ -55,17 +55,22 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
         std::vector<Expr> columns;
         result.clear();
         for (const Term& term : model.validation(scope, batch)) {
-          columns.push_back(reshape(broadcast(term.value, {rows}), {rows, 1}));
+          Expr weight = term.weight ? term.weight : scope.graph().constant(1);
+          for (Expr column : {term.weighed(), weight})
+            columns.push_back(reshape(broadcast(column, {rows}), {rows, 1}));
           result.push_back({term.name, term.unit, 0, term.role});
         }
         return concat(columns, 1);
       },
       [&](std::int64_t, std::span<const float> row) {
-        for (std::size_t t = 0; t < row.size(); ++t) result[t].value += double(row[t]);
+        for (std::size_t t = 0; t < result.size(); ++t) {
+          result[t].value += double(row[2 * t]);
+          result[t].weight += double(row[2 * t + 1]);
+        }
       },
       seed);
   for (ScoredTerm& term : result) {
-    term.value /= double(indices.size());
+    if (term.weight > 0) term.value /= term.weight;
     if (std::isfinite(term.value)) continue;
     throw Error(
         fmt::format("{}: its {} of {} is not finite", loaded.name(), term.name, data.source));

@@ -14,10 +14,8 @@
 namespace atelier {
 namespace {
 
-using Config = std::shared_ptr<DdpmConfig>;
-
-constexpr std::int64_t kLeastSide = 8;  // of pictures that auto halves
-constexpr int kQuarters = 4;            // of the timesteps, which the errors are told by
+constexpr std::int64_t kLeastSide = 8;         // of pictures that auto halves
+constexpr std::int64_t kToldTimesteps = 1000;  // with rescale_timesteps
 
 // Residual layers on vectors, each told the timestep.
 Expr mlp(const DdpmConfig& c, const Scope& scope, Expr x, Expr timestep, Expr condition,
@@ -104,21 +102,17 @@ Expr weighted(const Losses& losses, Expr rows) {
   return losses.weight ? rows * losses.weight : rows;
 }
 
-// Mean error in each quarter of the timesteps: of the rows there, over the share that they are on
-// average.
+// Mean error in each quarter of the timesteps, of the rows that have been noised to there.
 void add_quarters(const DdpmConfig& c, const Losses& losses, std::vector<Term>& terms) {
-  for (int quarter = 0; quarter < kQuarters; ++quarter) {
-    Expr at = losses.timestep;
-    auto edge = [&](int q) { return double(c.num_timesteps * q / kQuarters); };
-    Expr ones = broadcast(at.graph->constant(1), at.shape());
-    Expr low = where(less(at, edge(quarter)), 0.0, ones);
-    Expr inside = quarter + 1 == kQuarters ? low : where(less(at, edge(quarter + 1)), low, 0.0);
-    double share =
-        (quarter + 1 == kQuarters ? double(c.num_timesteps) : edge(quarter + 1)) - edge(quarter);
-    if (share == 0) continue;
-    Expr told = weighted(losses, inside * losses.of_rows.mse);
-    terms.push_back({fmt::format("mse_q{}", quarter + 1), "mean square",
-                     mean_of_rows(told) * (double(c.num_timesteps) / share)});
+  Expr at = losses.timestep;
+  Expr ones = broadcast(at.graph->constant(1), at.shape());
+  auto edge = [&](int quarter) { return quarter_edge(c.num_timesteps, quarter); };
+  for (int quarter = 0; quarter < kTimestepQuarters; ++quarter) {
+    if (edge(quarter) == edge(quarter + 1)) continue;
+    Expr inside = where(less(at, double(edge(quarter + 1))), ones, 0.0);
+    inside = where(less(at, double(edge(quarter))), 0.0, inside);
+    terms.push_back({fmt::format("mse_q{}", quarter + 1), "mean square", losses.of_rows.mse,
+                     TermRole::other, weighted(losses, inside)});
   }
 }
 
@@ -141,6 +135,7 @@ std::vector<Term> validation(const DdpmConfig& c, const Scope& scope, const Batc
                           {"mse", "mean square", losses.of_rows.mse}};
   if (tells_bound(c))
     terms.push_back({"vlb_timestep", "bits/dimension a timestep", losses.of_rows.vlb});
+  add_quarters(c, losses, terms);
   return terms;
 }
 
@@ -171,6 +166,8 @@ std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
     }
   }
   if (!c.class_conditional) result.emplace_back("class_dropout_prob", "no --class-conditional");
+  if (c.num_timesteps == kToldTimesteps)
+    result.emplace_back("rescale_timesteps", fmt::format("--num-timesteps {}", kToldTimesteps));
   return result;
 }
 
@@ -223,6 +220,9 @@ Fields DdpmConfig::fields() {
                            .origin = ho,
                            .low = 1,
                            .high = 100000}),
+      bind(rescale_timesteps,
+           {"rescale_timesteps", "the network is told timesteps as of 1000, however many there are",
+            "Nichol and Dhariwal 2021"}),
       bind(beta_start, {.name = "beta_start",
                         .help = "first beta of linear and scaled-linear, of 1000 timesteps; 0: the "
                                 "paper's",
@@ -329,13 +329,15 @@ Expr ddpm_predict(const DdpmConfig& c, const Scope& scope, Expr noised, Expr tim
     condition =
         embedding(scope / "class", label, c.num_classes + 1, condition_dim(c), normal(0.02));
   }
+  if (c.rescale_timesteps) timestep = timestep * (double(kToldTimesteps) / double(c.num_timesteps));
   if (c.net == "unet") return unet(c.unet, own, noised, timestep, condition, outputs);
   if (c.net == "dit") return dit(c.dit, own, noised, timestep, condition, outputs);
   return mlp(c, own, noised, timestep, condition, outputs);
 }
 
-Model make_ddpm() {
-  Config c = std::make_shared<DdpmConfig>();
+Model make_ddpm() { return make_ddpm(std::make_shared<DdpmConfig>()); }
+
+Model make_ddpm(std::shared_ptr<DdpmConfig> c) {
   Model model;
   model.name = "ddpm";
   model.fields = c->fields();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "models/dit.h"
@@ -17,6 +18,7 @@ struct DdpmConfig {
   DitConfig dit;  // embed_dim and depth are those of the mlp too
   std::string beta_schedule = "linear";
   std::int64_t num_timesteps = 1000;
+  bool rescale_timesteps = false;  // the network is told them as if there were 1000
   double beta_start = 0, beta_end = 0;
   bool zero_terminal_snr = false;
   std::string prediction_type = "epsilon";    // epsilon x0 v
@@ -44,5 +46,6 @@ Expr ddpm_predict(const DdpmConfig& config, const Scope& scope, Expr noised, Exp
                   Expr label);
 
 Model make_ddpm();
+Model make_ddpm(std::shared_ptr<DdpmConfig> config);  // whose fields are the model's
 
 }  // namespace atelier

@@ -64,14 +64,14 @@ Penalty penalty_of(const GanConfig& c, const Scope& root, Expr real, Expr fake, 
 // see each other, by batch norm, there is no slope of a row.
 void add_estimates(const GanConfig& c, const Scope& root, Expr real, Expr fake, Expr difference,
                    Expr label, std::vector<Term>& terms) {
-  terms.push_back({"wasserstein_estimate", "logit", difference});
+  terms.push_back({"wasserstein_estimate", "logit", difference, TermRole::distance});
   if (c.discriminator_norm == "batch") return;
   Scope scope = (root / kDiscriminator).frozen();
   Discriminator discriminate = [&](Expr x) { return gan_discriminate(c, scope, x, label); };
   Expr points = between_points(root / "penalty", real, fake);
   Expr slope = mean_of_rows(slopes(discriminate, points, scope.replaced()));
   terms.push_back({"distance_estimate", c.real ? "units of the vectors" : "pixels in -1..1",
-                   difference / max(slope, 1e-12)});
+                   difference / max(slope, 1e-12), TermRole::distance});
 }
 
 Objective discriminator_objective(const GanConfig& c, const Scope& root, const Batch& batch) {

@@ -211,13 +211,13 @@ Fields GanConfig::fields() {
                                   .low = 0}),
       bind(discriminator_steps, {.name = "discriminator_steps",
                                  .help = "updates of the discriminator to one of the generator",
-                                 .origin = "1; WGAN-GP has 5",
+                                 .origin = "WGAN-GP has 5",
                                  .low = 1,
                                  .high = 1000}),
       bind(unroll_steps,
            {.name = "unroll_steps",
             .help = "updates of the discriminator that the generator looks ahead through",
-            .origin = "0: none; Metz et al. 2016 have 5 or 10",
+            .origin = "none; Metz et al. 2016 have 5 or 10",
             .low = 0,
             .high = 100}),
   };
@@ -265,7 +265,8 @@ std::string GanConfig::no_slices() const {
 }
 
 void GanConfig::choose(const DataShape& shape) {
-  if (shape.real && !shape.vectors()) {
+  // Those without sides too, if of a factor: files of what is drawn would not have it.
+  if (shape.real && (!shape.vectors() || shape.scaling_factor != 1)) {
     throw Error(
         fmt::format("{}: holds latents of {}x{}x{}, but gan is a model of pictures and of "
                     "vectors",

@@ -24,6 +24,7 @@ enum class TermRole {
   squared_error,  // sum of squares between a picture and its reconstruction
   information,    // nats that the latent carries of a picture
   coverage,       // share of the real that samples come near to: it falls as modes are lost
+  distance,       // between what is drawn and the real: told where a loss alone says little
 };
 
 // A reported quantity: f32 [N] (one a row) or [] (already a mean). The unit is printed with it.
@@ -32,6 +33,11 @@ struct Term {
   std::string unit;  // "nats/image"
   Expr value;
   TermRole role = TermRole::other;
+  // Of the value's shape, 0 or more: the mean that is told is over what it weighs, as the rows of
+  // one kind; absent: over all rows alike.
+  Expr weight = {};
+
+  Expr weighed() const { return weight ? value * weight : value; }
 };
 
 struct Objective {

@@ -24,6 +24,7 @@ auto named(const char* flag, const Read& read) {
 }
 
 // As many as an option counts (base/parse.h): beyond that products overflow.
+constexpr std::int64_t kLeastAssessed = 200;  // updates, unless others are asked for
 constexpr std::int64_t kMostUpdates = 9'000'000'000'000'000;
 
 std::int64_t updates_in(std::int64_t epochs, EpochLength epoch) {
@@ -152,6 +153,8 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data, 
   if (c.epochs >= 0)
     pace.total_steps = named("--epochs", [&] { return updates_in(c.epochs, epoch); });
   pace.val_every = named("--val-every", [&] { return updates_of(c.val_every, epoch); });
+  // Drawing samples and judging them takes as long for few pictures as for many.
+  if (c.val_every.empty() && task.assess) pace.val_every = std::max(pace.val_every, kLeastAssessed);
   if (!c.max_time.empty()) {
     pace.max_seconds = named("--max-time", [&] { return parse_seconds(c.max_time); });
     if (pace.max_seconds <= 0)

@@ -15,6 +15,28 @@
 #include "base/parse.h"
 
 namespace atelier {
+namespace {
+
+std::string listed(std::span<const ReportedTerm> terms) {
+  std::string line;
+  for (const ReportedTerm& term : terms) {
+    line +=
+        fmt::format("{}{} {:.4f} {}", line.empty() ? "" : ", ", term.name, term.value, term.unit);
+  }
+  return line;
+}
+
+// What people follow: the losses of all that are trained, and how far apart critics say that they
+// still are.
+std::string headline(std::span<const ReportedTerm> terms) {
+  std::vector<ReportedTerm> told;
+  for (const ReportedTerm& term : terms) {
+    if (term.role == TermRole::loss || term.role == TermRole::distance) told.push_back(term);
+  }
+  return listed(told);
+}
+
+}  // namespace
 
 double peak_rss_mib() {
   struct rusage usage {};
@@ -30,8 +52,7 @@ void Reports::start(std::int64_t step, std::int64_t total_steps) {
   start_ = last_record_ = Clock::now();
   first_step_ = step;
   total_steps_ = total_steps;
-  for (const ReportedTerm& term : task_.baselines)
-    logging::note(fmt::format("to compare with: {} {:.4f} {}", term.name, term.value, term.unit));
+  if (!task_.baselines.empty()) logging::note("to compare with: " + listed(task_.baselines));
 }
 
 void Reports::open(const std::string& file) {
@@ -67,17 +88,25 @@ void Reports::record_baselines(Attributes record, std::span<const ReportedTerm> 
 void Reports::Sums::add(const Turns& turns) {
   if (terms.empty()) {
     terms.push_back({"loss", turns.unit(), 0, TermRole::loss});
-    for (const ReportedTerm& term : turns.terms())
-      terms.push_back({term.name, term.unit, 0, term.role});
+    terms.insert(terms.end(), turns.terms().begin(), turns.terms().end());
+    for (ReportedTerm& term : terms) term.value = term.weight = 0;
   }
   terms[0].value += turns.loss();
-  for (std::size_t i = 1; i < terms.size(); ++i) terms[i].value += turns.terms()[i - 1].value;
+  terms[0].weight += 1;
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    terms[i].value += turns.terms()[i - 1].value;
+    terms[i].weight += turns.terms()[i - 1].weight;
+  }
   ++updates;
 }
 
 std::vector<ReportedTerm> Reports::Sums::means() const {
-  std::vector<ReportedTerm> result = terms;
-  for (ReportedTerm& term : result) term.value /= double(updates);
+  std::vector<ReportedTerm> result;
+  for (ReportedTerm term : terms) {
+    if (term.weight == 0) continue;
+    term.value /= term.weight;
+    result.push_back(term);
+  }
   return result;
 }
 
@@ -108,8 +137,8 @@ void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, d
                                {"rss_mib", peak_rss_mib()}});
   metrics_.record(record);
   if (!is_terminal(STDERR_FILENO)) {
-    logging::note(fmt::format("step {}/{}: loss {:.4f} {}, {:.0f} pictures/s", step, total_steps_,
-                              means[0].value, turns_.unit(), speed_));
+    logging::note(fmt::format("step {}/{}: {}, {:.0f} pictures/s", step, total_steps_,
+                              headline(means), speed_));
   }
   recent_ = {};
   images_ = 0;
@@ -122,8 +151,10 @@ void Reports::progress(std::int64_t step) {
   if (std::chrono::duration<double>(Clock::now() - last_progress_).count() < 0.1) return;
   last_progress_ = Clock::now();
   double per_step = seconds() / double(std::max<std::int64_t>(1, step - first_step_));
-  logging::status_line(fmt::format("step {}/{}  loss {:.4f} {}  {:.0f} pictures/s  {} left", step,
-                                   total_steps_, turns_.loss(), turns_.unit(), speed_,
+  Sums now;
+  now.add(turns_);
+  logging::status_line(fmt::format("step {}/{}  {}  {:.0f} pictures/s  {} left", step, total_steps_,
+                                   headline(now.means()), speed_,
                                    format_seconds(per_step * double(total_steps_ - step))));
 }
 
@@ -131,17 +162,12 @@ void Reports::validation(std::int64_t step, std::int64_t epoch,
                          const std::vector<ReportedTerm>& terms) {
   write_units("val_", terms);
   Attributes record = {{"step", step}, {"epoch", epoch}};
-  std::string line;
-  for (const ReportedTerm& term : terms) {
-    record.emplace_back("val_" + term.name, term.value);
-    line +=
-        fmt::format("{}{} {:.4f} {}", line.empty() ? "" : ", ", term.name, term.value, term.unit);
-  }
+  for (const ReportedTerm& term : terms) record.emplace_back("val_" + term.name, term.value);
   record.emplace_back("seconds", seconds());
   metrics_.record(record);
   logging::status_line("");
   const char* what = task_.assess ? "samples" : "held out";
-  logging::note(fmt::format("step {}: {}: {}", step, what, line));
+  logging::note(fmt::format("step {}: {}: {}", step, what, listed(terms)));
   // An untrained model loses against every baseline: that is no news.
   if (2 * step >= total_steps_) judge(step, terms);
 }

@@ -51,12 +51,12 @@ class Reports {
   const TrainConfig& config_;
   const Turns& turns_;
   MetricsWriter metrics_;
-  // Sums of the loss and the terms over some updates.
+  // Sums of the loss and the terms over some updates, and of their weights.
   struct Sums {
     std::vector<ReportedTerm> terms;  // "loss" first
     std::int64_t updates = 0;
     void add(const Turns& turns);
-    std::vector<ReportedTerm> means() const;
+    std::vector<ReportedTerm> means() const;  // without what was never to be measured
   };
   std::int64_t first_step_ = 0, total_steps_ = 0, images_ = 0, intervals_ = 0;
   Sums recent_;  // since the last record

@@ -59,8 +59,10 @@ void TrainPlans::name_terms(const Objective& objective) {
 // What a graph reports of the objective.
 void TrainPlans::report(Graph& graph, const Objective& objective) {
   name_terms(objective);
-  for (const Term& term : objective.terms)
-    graph.output("term." + term.name, reshape(mean(term.value), {}));
+  for (const Term& term : objective.terms) {
+    graph.output("term." + term.name, reshape(mean(term.weighed()), {}));
+    if (term.weight) graph.output("weight." + term.name, reshape(mean(term.weight), {}));
+  }
   graph.output("loss", reshape(objective.loss, {}));
 }
 

@@ -169,7 +169,11 @@ void TrainPlans::feed(Plan& plan, const HostBatch& batch, std::int64_t first, st
 
 void TrainPlans::collect(const Plan& plan, double share) {
   loss_ += share * double(plan.scalar("loss"));
-  for (ReportedTerm& term : terms_) term.value += share * double(plan.scalar("term." + term.name));
+  for (ReportedTerm& term : terms_) {
+    term.value += share * double(plan.scalar("term." + term.name));
+    bool weighed = plan.has_output("weight." + term.name);
+    term.weight += share * (weighed ? double(plan.scalar("weight." + term.name)) : 1.0);
+  }
 }
 
 // Running statistics move with every micro-batch, the sums of gradients are zero between updates.
@@ -193,7 +197,7 @@ void TrainPlans::undo_slices() {
 
 bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) {
   loss_ = 0;
-  for (ReportedTerm& term : terms_) term.value = 0;
+  for (ReportedTerm& term : terms_) term.value = term.weight = 0;
   return cached() && batch.rows > feature_slice_rows() ? update_cached(batch, step, rate)
                                                        : update_in_slices(batch, step, rate);
 }

@@ -81,19 +81,21 @@ void Turns::begin_terms() {
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     if (i + 1 < plans_.size())
       terms_.push_back({task_.players[i].name + "_loss", plans_[i]->unit(), 0, TermRole::loss});
-    for (ReportedTerm term : plans_[i]->terms()) {
-      term.value = 0;
-      terms_.push_back(term);
-    }
+    terms_.insert(terms_.end(), plans_[i]->terms().begin(), plans_[i]->terms().end());
   }
+  for (ReportedTerm& term : terms_) term.value = term.weight = 0;
 }
 
 // Adds what an update of a player has said.
 void Turns::collect(std::size_t player, double share) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < player; ++i) at += plans_[i]->terms().size() + 1;
-  if (player + 1 < plans_.size()) terms_[at++].value += share * plans_[player]->loss();
-  for (const ReportedTerm& term : plans_[player]->terms()) terms_[at++].value += share * term.value;
+  auto add = [&](double value, double weight) {
+    terms_[at].value += share * value;
+    terms_[at++].weight += share * weight;
+  };
+  if (player + 1 < plans_.size()) add(plans_[player]->loss(), 1);
+  for (const ReportedTerm& term : plans_[player]->terms()) add(term.value, term.weight);
 }
 
 bool Turns::run(Loader& loader, std::int64_t step, double rate) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "eval/importance.h"
 #include "eval/latents.h"
@@ -44,8 +45,10 @@ Validator::Built& Validator::build(const std::string& prefix, std::int64_t rows)
   GraphInputs in = float_inputs(graph, data_, rows, captions_ ? captions_->context_length() : 0);
   Scope root = Scope(graph, store_, Mode::eval, in.noise).reading(prefix);
   for (const Term& term : task_.validation(root, in.batch)) {
-    graph.output("term." + term.name, reshape(broadcast(term.value, {rows}), {rows}));
-    slot->terms.push_back({term.name, term.unit, 0, term.role});
+    graph.output("term." + term.name, reshape(broadcast(term.weighed(), {rows}), {rows}));
+    if (term.weight)
+      graph.output("weight." + term.name, reshape(broadcast(term.weight, {rows}), {rows}));
+    slot->terms.push_back({term.name, term.unit, 0, term.role, 0});
   }
   if (task_.latent) {
     Expr latent = task_.latent(root, in.batch.image);
@@ -85,12 +88,18 @@ bool Validator::means(const std::string& prefix, std::span<const std::int64_t> i
     if (result.empty()) result = built.terms;
     for (ReportedTerm& term : result) {
       for (float v : plan.output<float>("term." + term.name)) term.value += double(v);
+      if (!plan.has_output("weight." + term.name)) {
+        term.weight += double(rows.size());
+        continue;
+      }
+      for (float v : plan.output<float>("weight." + term.name)) term.weight += double(v);
     }
     if (!plan.has_output("latent")) continue;
     auto latent = plan.output<float>("latent");
     latents.insert(latents.end(), latent.begin(), latent.end());
   }
-  for (ReportedTerm& term : result) term.value /= double(indices.size());
+  std::erase_if(result, [](const ReportedTerm& term) { return term.weight == 0; });
+  for (ReportedTerm& term : result) term.value /= std::exchange(term.weight, 1.0);
   return true;
 }
 

@@ -59,6 +59,18 @@ TEST_CASE("Adam with bias correction and decoupled decay follows its paper") {
   CHECK(step.slot("optimizer/exp_avg_sq/w") == doctest::Approx(v));
 }
 
+TEST_CASE("without a first moment and bias corrections Adam is RMSProp") {
+  Step step({1, 1}, {.adam = {.beta1 = 0, .beta2 = 0.99, .eps = 1e-8}, .bias_correction = false});
+  double w = 1, v = 0;
+  for (int t = 1; t <= 20; ++t) {
+    double g = std::sin(t) + 0.3;
+    step.run({g}, 0.01);
+    v = 0.99 * v + 0.01 * g * g;
+    w -= 0.01 * g / (std::sqrt(v) + 1e-8);
+    CHECK(step.slot("w") == doctest::Approx(w).epsilon(1e-7));
+  }
+}
+
 TEST_CASE("vectors are spared weight decay") {
   Step step({3}, {.adam = {.weight_decay = 0.5}});
   step.run({0, 0, 0}, 0.1);

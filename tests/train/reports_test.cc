@@ -79,3 +79,69 @@ TEST_CASE("coverage that falls below half of its best is remarked on once, best.
   CHECK(told.find("\"remark\"") == told.rfind("\"remark\""));
   std::filesystem::remove_all(directory);
 }
+
+namespace {
+
+// The values of a key in the records, in order.
+std::vector<double> values_of(const std::string& records, const std::string& key) {
+  std::vector<double> values;
+  std::string mark = "\"" + key + "\":";
+  for (std::size_t at = records.find(mark); at != std::string::npos;
+       at = records.find(mark, at + 1)) {
+    values.push_back(std::stod(records.substr(at + mark.size())));
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("a term with weights is the mean over what they weigh, and not told where that is none") {
+  std::string name = (std::filesystem::temp_directory_path() / "atelier-weights.XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  // Pictures 1 to 8: those above 4, and those above 8.
+  SmallSet set(8);
+  auto above = [](const Batch& batch, double edge) {
+    Expr level = sum_rows(batch.image) / 4.0;
+    Expr ones = broadcast(level.graph->constant(1), level.shape());
+    return std::pair(level, where(less(level, edge), 0.0, ones));
+  };
+  auto terms = [&](const Batch& batch) {
+    std::vector<Term> terms;
+    for (double edge : {4.5, 8.5}) {
+      auto [level, weight] = above(batch, edge);
+      terms.push_back({edge < 5 ? "high" : "none", "", level, TermRole::other, weight});
+    }
+    return terms;
+  };
+  for (std::int64_t slices : {1, 2}) {
+    Task task = small_task();
+    task.objective = [&](const Scope& scope, const Batch& batch) {
+      Objective objective = small_objective(scope, batch);
+      objective.terms = terms(batch);
+      return objective;
+    };
+    task.validation = [&](const Scope& scope, const Batch& batch) {
+      std::vector<Term> all{{"loss", "squares", small_objective(scope, batch).loss}};
+      for (const Term& term : terms(batch)) all.push_back(term);
+      return all;
+    };
+    TrainConfig config = small_config();
+    config.run_dir = name + "/" + std::to_string(slices);
+    config.batch_size = 4;
+    config.grad_accum_steps = slices;
+    config.steps = 4;
+    config.log_every = 4;
+    config.val_every = "4";
+    CHECK(train(task, config, {&set.set, first(8), &set.set, first(8)}) == 0);
+    std::ifstream file(config.run_dir + "/metrics.jsonl");
+    std::string records{std::istreambuf_iterator<char>(file), {}};
+    // Four batches of four: each picture twice.
+    REQUIRE(values_of(records, "high").size() == 1);
+    CHECK(values_of(records, "high")[0] == doctest::Approx(6.5));
+    REQUIRE(values_of(records, "val_high").size() == 1);
+    CHECK(values_of(records, "val_high")[0] == doctest::Approx(6.5));
+    CHECK(values_of(records, "none").empty());
+    CHECK(values_of(records, "val_none").empty());
+  }
+  std::filesystem::remove_all(name);
+}
