@@ -30,7 +30,7 @@ struct AdversaryConfig {
         bind(discriminator_learning_rate,
              {.name = "discriminator_learning_rate",
               .help = "peak of the discriminator's learning rate, on the same schedule",
-              .origin = "0: as the generator",
+              .origin = "as the generator",
               .low = 0}),
     };
   }
@@ -69,6 +69,10 @@ struct AdversaryConfig {
       logging::warning(
           "--loss wasserstein: nothing bounds the critic's slope, so that its loss is no distance "
           "and grows without end; expected --penalty gradient or --weight-clip");
+    if (gan.loss == "wasserstein" && batch_norm)
+      logging::warning(
+          "--loss wasserstein: with --discriminator-norm batch a row has no slope of its own, so "
+          "that there is no distance_estimate; expected layer or none");
     if (gan.unroll_steps == 0) return;
     if (gan.loss == "non-saturating")
       logging::warning(

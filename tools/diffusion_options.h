@@ -9,13 +9,10 @@
 
 namespace atelier {
 
-// Refuses choices that exclude each other, before the model is read.
-inline void check_diffusion(const Tool& tool) {
-  if (!tool.typed("timesteps")) return;
-  for (const char* flag : {"sample-steps", "timestep-spacing"}) {
-    if (tool.typed(flag))
-      throw UsageError(std::string("--timesteps and --") + flag + " exclude each other");
-  }
+// `fields`: of `args`, those that the tool has.
+inline void declare_diffusion(Tool& tool, SampleArgs& args, const Fields& fields) {
+  tool.fields(fields, "Diffusion");
+  tool.settle([&] { args.settle([&](std::string_view option) { return tool.source(option); }); });
 }
 
 // Refuses options that would have no effect: `fields` are those of diffusion models, which are

@@ -72,7 +72,7 @@ inline Figures term_figures(const Loaded& model, const Dataset& data,
                             std::int64_t seed) {
   Figures figures;
   for (const ScoredTerm& term : validation_terms(model, data, rows, batch_size, seed))
-    figures.push_back({term.name, term.value, term.unit});
+    if (term.weight > 0) figures.push_back({term.name, term.value, term.unit});
   return figures;
 }
 
@@ -80,8 +80,8 @@ inline void require_known_terms(const EvalOptions& o, const Loaded& model, const
                                 std::span<const std::int64_t> rows, std::span<const Bar> bars) {
   Figures figures = {{"rows", std::int64_t{0}}};
   if (o.draws > 0) figures.push_back({kImportance, 0.0});
-  for (const Figure& term : term_figures(model, data, rows.first(1), 1, o.seed))
-    figures.push_back(term);
+  for (const ScoredTerm& term : validation_terms(model, data, rows.first(1), 1, o.seed))
+    figures.push_back({term.name, 0.0});
   if (model.model().denoise) {
     for (const Figure& term : bound_figures(model, {})) figures.push_back(term);
   }
@@ -136,12 +136,8 @@ inline std::vector<std::int64_t> told_timesteps(const EvalOptions& o, std::int64
   if (o.timesteps.empty())
     return spaced_timesteps(num_timesteps, std::min(kTold, num_timesteps),
                             TimestepSpacing::linspace);
-  std::vector<std::int64_t> list = parse_counts(o.timesteps, {"--timesteps", "0,100,900", 0});
-  try {
-    return listed_timesteps(num_timesteps, list);
-  } catch (const UsageError& error) {
-    throw UsageError("--timesteps " + o.timesteps + ": " + error.what());
-  }
+  return listed_timesteps(num_timesteps,
+                          parse_counts(o.timesteps, {"--timesteps", "0,100,900", 0}));
 }
 
 // The toy whose points these are, as wide as the model noises them; without modes if they are none.
@@ -159,13 +155,9 @@ inline Toy toy_of(const JudgedSet& set, const DiffusionSpec& spec) {
 inline std::optional<WienerFilter> wiener_of(const FittedAndJudged& sets, const Loaded& model,
                                              Report& report) {
   const Dataset &data = sets.data.pictures, &judged = sets.judged().pictures;
-  std::int64_t numbers = data.height * data.width * data.channels;
-  std::string reason;
-  if (numbers > kMostCovarianceColumns)
-    reason = std::to_string(numbers) + " numbers have too large a covariance, " +
-             std::to_string(kMostCovarianceColumns) + " is the most";
-  if (sets.fitted_rows.size() < 2 || sets.judged_rows.size() < 2)
-    reason = "a covariance needs at least 2 rows";
+  std::string reason =
+      no_covariance(std::int64_t(std::min(sets.fitted_rows.size(), sets.judged_rows.size())),
+                    data.height * data.width * data.channels);
   if (!reason.empty()) {
     report.add(Comparison{{}, {"no linear denoiser to compare with: " + reason}});
     return {};
@@ -237,6 +229,9 @@ inline void judge_denoising(EvalOptions& o, const Tool& tool, std::span<const Ba
   std::int64_t steps = tool.given("--inversion-steps")
                            ? o.inversion_steps
                            : std::min(o.inversion_steps, spec.schedule.size());
+  if (steps > spec.schedule.size())
+    throw UsageError("--inversion-steps " + std::to_string(steps) + ": expected at most " +
+                     std::to_string(spec.schedule.size()) + ", the timesteps of the model");
   double inversion = 0;
   auto figures = [&] {
     Figures all{{"train_rows", std::int64_t(sets.fitted_rows.size())},

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "cli/tool.h"
 #include "diffusion_options.h"
@@ -16,28 +17,14 @@ using namespace atelier;
 
 namespace {
 
-struct Options {
-  std::string model = "-", output, format, grid, from, to, vectors, seeds, mode, label,
-              average = "auto";
-  std::int64_t from_index = 0, to_index = 0, frames = -1, batch_size = 64;
+struct Options : DrawnOutput {
+  std::string model = "-", from, to, through, seeds, mode, label;
+  std::int64_t from_index = 0, to_index = 0, frames = -1;
   double extrapolate = 0;
-  bool strip = false, loop = false, force = false;
+  bool strip = false, loop = false;
   SampleArgs diffusion;
   ReadOptions reading;
 };
-
-SinkOptions sink_options(const Options& o, const std::string& name, const std::string& grid) {
-  return {.output = o.output.empty() ? "-" : o.output,
-          .format = o.format,
-          .grid = grid,
-          .force = o.force,
-          .text = {{"Software", version_line("interpolate")}, {"Model", name}},
-          .provenance = {{"model", name}}};
-}
-
-VectorSinkOptions vector_sink_options(const Options& o) {
-  return {.output = o.output.empty() ? "-" : o.output, .format = o.format, .force = o.force};
-}
 
 // As many as a grid holds; of a strip few enough to look at; of a film two or three seconds.
 std::int64_t frames_of(const Options& o) {
@@ -62,16 +49,26 @@ std::int64_t class_of_frames(const Loaded& loaded, const Options& o) {
 std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadOptions& reading,
                              const SampleArgs& args) {
   if (!o.seeds.empty()) return latents_of_seeds(loaded, seeds_of(o));
-  if (!o.vectors.empty()) {
-    std::vector<float> points = latents_of_vectors(loaded, o.vectors);
+  if (!o.through.empty()) {
+    std::vector<float> points = latents_of_vectors(loaded, o.through);
     if (std::int64_t(points.size()) < 2 * latent_size(loaded))
-      throw Error(o.vectors + ": expected at least two vectors to go between");
+      throw Error(o.through + ": expected at least two vectors to go between");
     return points;
   }
   std::vector<float> points = latent_of_file(loaded, o.from, o.from_index, reading, args);
   std::vector<float> end = latent_of_file(loaded, o.to, o.to_index, reading, args);
   points.insert(points.end(), end.begin(), end.end());
   return points;
+}
+
+// The way to the noise and back is not the same with guidance: each prediction is moved on from
+// where it was made.
+void warn_of_guidance(const Options& o, const Loaded& loaded) {
+  bool found = latents_are_noise(loaded) && !o.from.empty();
+  if (!found || o.diffusion.guidance_scale == 1) return;
+  logging::warning(
+      "--guidance-scale: the ends are found by going to the noise and back, which "
+      "with guidance do not meet; expected 1");
 }
 
 int draw(const Options& o, const Tool& tool) {
@@ -83,6 +80,7 @@ int draw(const Options& o, const Tool& tool) {
   args.label = class_of_frames(loaded, o);
   ReadOptions reading = o.reading;
   loaded.prepare(reading, [&](std::string_view flag) { return tool.given(flag); });
+  warn_of_guidance(o, loaded);
   std::vector<float> points = points_of(loaded, o, reading, args);
   // Draws of a prior lie on a shell; what encoders give may lie anywhere.
   bool on_shell = !o.seeds.empty() || latents_are_noise(loaded);
@@ -97,7 +95,7 @@ int draw(const Options& o, const Tool& tool) {
     if (o.strip || !o.grid.empty())
       throw UsageError(std::string(o.strip ? "--strip: " : "--grid: ") + loaded.name() +
                        " makes no pictures");
-    write_rows(loaded, vector_sink_options(o), false, [&](const AddRow& add) {
+    write_rows(loaded, o.vectors(), false, [&](const AddRow& add) {
       auto give = [&](std::span<const float> row) {
         std::string id = std::to_string(frame++);
         add({.values = row, .id = id, .label = -1});
@@ -106,9 +104,9 @@ int draw(const Options& o, const Tool& tool) {
     });
     return kExitDone;
   }
-  std::string grid = o.strip ? std::to_string(frames) + "x1" : o.grid;
-  PictureSink sink(sink_options(o, loaded.model().name, grid), shape.height, shape.width,
-                   shape.channels);
+  SinkOptions pictures = o.pictures("interpolate", loaded.model().name);
+  if (o.strip) pictures.grid = std::to_string(frames) + "x1";
+  PictureSink sink(pictures, shape.height, shape.width, shape.channels);
   auto give = [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); };
   decode_latents(loaded, frames, write, give, args);
   sink.finish();
@@ -117,12 +115,12 @@ int draw(const Options& o, const Tool& tool) {
 
 void check_ends(const Options& o, const Tool& tool) {
   bool files = !o.from.empty() || !o.to.empty();
-  if (files + !o.vectors.empty() + !o.seeds.empty() != 1)
+  if (files + !o.through.empty() + !o.seeds.empty() != 1)
     throw UsageError("expected --from and --to, --vectors, or --seeds, and only one of these");
   if (files && (o.from.empty() || o.to.empty())) throw UsageError("--from and --to: expected both");
   if (!o.seeds.empty() && seeds_of(o).size() < 2)
     throw UsageError("--seeds " + o.seeds + ": expected at least two to go between");
-  require_one_stdin(paths_of(o.model, o.from, o.to, o.vectors));
+  require_one_stdin(paths_of(o.model, o.from, o.to, o.through));
   if (files) return;
   for (const char* flag : {"--from-index", "--to-index"}) {
     if (tool.typed(flag)) throw UsageError(std::string(flag) + " goes with --from and --to");
@@ -140,8 +138,8 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--extrapolate: expected a factor from 0 to 1000");
   if (o.extrapolate > 0 && o.loop) throw UsageError("--extrapolate and --loop exclude each other");
   if (o.strip && !o.grid.empty()) throw UsageError("--strip and --grid exclude each other");
-  SinkOptions pictures = sink_options(o, "", o.grid);
-  VectorSinkOptions vectors = vector_sink_options(o);
+  SinkOptions pictures = o.pictures("", "");
+  VectorSinkOptions vectors = o.vectors();
   std::string format =
       of_vectors_alone(pictures, vectors) ? format_of(vectors) : format_of(pictures);
   if (o.strip && format != "png") throw UsageError("--strip goes with png, not with " + format);
@@ -153,9 +151,8 @@ void check(const Options& o, const Tool& tool) {
     throw UsageError("--grid " + o.grid + ": has " + std::to_string(grid.columns * grid.rows) +
                      " cells for " + std::to_string(frames) + " frames");
   }
-  check_diffusion(tool);
   check_ends(o, tool);
-  refuse_overwriting(o.output, paths_of(o.model, o.from, o.to, o.vectors));
+  refuse_overwriting(o.output, paths_of(o.model, o.from, o.to, o.through));
 }
 
 }  // namespace
@@ -168,7 +165,7 @@ int main(int argc, char** argv) {
   tool.option("--to", o.to, "FILE", "the same to end with");
   tool.option("--from-index", o.from_index, "N", "which picture or vector of it, from 0");
   tool.option("--to-index", o.to_index, "N", "the same of --to");
-  tool.option("--vectors", o.vectors, "FILE", "go through all vectors of a file, - for stdin");
+  tool.option("--vectors", o.through, "FILE", "go through all vectors of a file, - for stdin");
   tool.option("--seeds", o.seeds, "LIST", "go through the pictures of these seeds, as 1,7,9");
   tool.choice("--mode", o.mode, {"lerp", "slerp"},
               "straight or in arcs; slerp between seeds and noises, lerp between others");
@@ -178,17 +175,9 @@ int main(int argc, char** argv) {
   tool.flag("--loop", o.loop, "come back to the beginning, which is not repeated");
   tool.option("--extrapolate", o.extrapolate, "X",
               "go on beyond both ends by so many times the distance");
-  tool.option("-o,--output", o.output, "FILE",
-              "file to write, - for standard output (also if not given)");
-  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
-              "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
   tool.flag("--strip", o.strip, "png: all frames in one row");
-  tool.option("--grid", o.grid, "WxH", "png: columns and rows; nearly square");
-  tool.option("--average", o.average, "NAME",
-              "weights: auto (the first average if there is one), none, or its number");
-  tool.option("-b,--batch-size", o.batch_size, "N", "pictures at once; does not change them");
-  tool.flag("--force", o.force, "write to a terminal all the same");
-  tool.fields(o.diffusion.deterministic_fields(), "Diffusion");
+  o.declare(tool);
+  declare_diffusion(tool, o.diffusion, o.diffusion.deterministic_fields());
   tool.fields(except(o.reading.fields(), {"on_error"}), "Reading");  // an end is not skipped
   tool.config_file();
 

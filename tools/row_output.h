@@ -1,4 +1,5 @@
-// What sample and interpolate write of models that make no pictures: vectors, and latents.
+// What sample and interpolate write: options that both have, pictures, and of models that make none
+// vectors and latents.
 #pragma once
 
 #include <functional>
@@ -6,12 +7,44 @@
 #include <string>
 
 #include "base/error.h"
+#include "cli/tool.h"
 #include "infer/infer.h"
 #include "io/latents.h"
 #include "io/picture_sink.h"
 #include "io/vector_sink.h"
 
 namespace atelier {
+
+// What is written, where to, and with which weights of the model.
+struct DrawnOutput {
+  std::string output, format, grid, average = "auto";
+  std::int64_t batch_size = 64;
+  bool force = false;
+
+  void declare(Tool& tool) {
+    tool.option("-o,--output", output, "FILE",
+                "file to write, - for standard output (also if not given)");
+    tool.choice("--format", format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
+                "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
+    tool.option("--grid", grid, "WxH", "columns and rows of a png grid; nearly square");
+    tool.flag("--force", force, "write to a terminal all the same");
+    tool.option("--average", average, "NAME",
+                "weights: auto (the first average if there is one), none, or its number");
+    tool.option("-b,--batch-size", batch_size, "N", "pictures at once; does not change them");
+  }
+
+  SinkOptions pictures(const std::string& program, const std::string& model) const {
+    return {.output = output.empty() ? "-" : output,
+            .format = format,
+            .grid = grid,
+            .force = force,
+            .text = {{"Software", version_line(program)}, {"Model", model}},
+            .provenance = {{"model", model}}};
+  }
+  VectorSinkOptions vectors() const {
+    return {.output = output.empty() ? "-" : output, .format = format, .force = force};
+  }
+};
 
 // Nothing: the format or suffix is one of pictures, or of neither.
 inline std::optional<std::string> vector_format(const VectorSinkOptions& options) {

@@ -21,13 +21,11 @@ using namespace atelier;
 
 namespace {
 
-struct Options {
-  std::string model = "-", output, format, grid, seeds, label, reconstruct, inpaint, mask,
-              average = "auto", split_by = "name";
-  std::int64_t num = -1, batch_size = 64, inpaint_repeats = 1;
+struct Options : DrawnOutput {
+  std::string model = "-", seeds, label, reconstruct, inpaint, mask, split_by = "name";
+  std::int64_t num = -1, inpaint_repeats = 1;
   double held_out = 0, truncation = 1;
   SampleArgs diffusion;
-  bool force = false;
   ReadOptions reading;
 };
 
@@ -44,12 +42,7 @@ std::vector<std::string> parts_of(const Options& o, const std::string& format) {
 }
 
 SinkOptions sink_options(const Options& o, const std::string& name) {
-  SinkOptions options{.output = o.output.empty() ? "-" : o.output,
-                      .format = o.format,
-                      .grid = o.grid,
-                      .force = o.force,
-                      .text = {{"Software", version_line("sample")}, {"Model", name}},
-                      .provenance = {{"model", name}}};
+  SinkOptions options = o.pictures("sample", name);
   options.parts = parts_of(o, format_of(options));
   return options;
 }
@@ -86,10 +79,6 @@ std::vector<std::int32_t> seeds_of(const Options& o, std::int64_t usual) {
   std::vector<std::int32_t> seeds = listed_seeds(o, usual);
   require_cells(o, std::int64_t(seeds.size() * sink_options(o, "").parts.size()));
   return seeds;
-}
-
-VectorSinkOptions vector_sink_options(const Options& o) {
-  return {.output = o.output.empty() ? "-" : o.output, .format = o.format, .force = o.force};
 }
 
 SampleArgs sample_args(const Options& o) {
@@ -149,7 +138,7 @@ void draw(Loaded& loaded, const Options& o) {
       throw UsageError("--trajectory: " + loaded.name() + " draws " +
                        (loaded.latent_space() ? "latents" : "vectors") + ", which are no pictures");
     std::vector<std::int32_t> seeds = listed_seeds(o);
-    return write_rows(loaded, vector_sink_options(o), labelled(loaded, o),
+    return write_rows(loaded, o.vectors(), labelled(loaded, o),
                       [&](const AddRow& add) { draw_rows(loaded, o, seeds, add); });
   }
   // Trajectories are rows of a picture to look at.
@@ -229,12 +218,7 @@ void check(const Options& o, const Tool& tool) {
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);
-  SinkOptions pictures;
-  pictures.output = o.output.empty() ? "-" : o.output;
-  pictures.format = o.format;
-  pictures.grid = o.grid;
-  of_vectors_alone(pictures, vector_sink_options(o));
-  check_diffusion(tool);
+  of_vectors_alone(o.pictures("", ""), o.vectors());
   refuse_overwriting(o.output, paths_of(o.model, o.reconstruct, o.inpaint, o.mask));
   if (tool.typed("split-by") && o.held_out == 0)
     throw UsageError("--split-by goes with --held-out");
@@ -276,11 +260,7 @@ int main(int argc, char** argv) {
               "class of all pictures: its name, its number from 0, or none; else they go round");
   tool.option("--truncation", o.truncation, "X",
               "factor of the latents; below 1: nearer to the middle, and more alike");
-  tool.option("-o,--output", o.output, "FILE",
-              "file to write, - for standard output (also if not given)");
-  tool.choice("--format", o.format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
-              "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
-  tool.option("--grid", o.grid, "WxH", "columns and rows of a png grid; nearly square");
+  o.declare(tool);
   tool.option("--reconstruct", o.reconstruct, "DATA",
               "pairs of these pictures and what the model makes of them");
   tool.option("--inpaint", o.inpaint, "DATA",
@@ -293,11 +273,7 @@ int main(int argc, char** argv) {
               "with --reconstruct: only the share that --val-split X holds out");
   tool.choice("--split-by", o.split_by, {"name", "caption"},
               "with --held-out: what is hashed, as in training");
-  tool.option("--average", o.average, "NAME",
-              "weights: auto (the first average if there is one), none, or its number");
-  tool.option("--batch-size", o.batch_size, "N", "pictures at once; does not change them");
-  tool.flag("--force", o.force, "write to a terminal all the same");
-  tool.fields(o.diffusion.diffusion_fields(), "Diffusion");
+  declare_diffusion(tool, o.diffusion, o.diffusion.diffusion_fields());
   tool.fields(o.reading.fields(), "Reading");
   tool.config_file();
 

@@ -115,16 +115,21 @@ void add_heun_steps(const NoiseSchedule& s, std::int64_t index, std::vector<Samp
 
 void check(const SamplerArgs& args) {
   if (!(args.eta >= 0 && args.eta <= 1)) {
-    throw UsageError(fmt::format("eta {}: expected 0 to 1", args.eta));
+    throw UsageError(fmt::format("--eta {}: expected 0 to 1", args.eta));
   }
   if (args.eta != 0 && args.sampler != Sampler::ddim) {
-    throw UsageError(fmt::format("eta {}: only the sampler ddim has one", args.eta));
+    throw UsageError(fmt::format("--eta {}: only the sampler ddim has one", args.eta));
   }
   if (!(args.temperature >= 0) || !std::isfinite(args.temperature)) {
-    throw UsageError(fmt::format("temperature {}: expected 0 or more", args.temperature));
+    throw UsageError(fmt::format("--temperature {}: expected 0 or more", args.temperature));
+  }
+  if (args.temperature != 1 && args.sampler != Sampler::ddpm && args.eta == 0) {
+    throw UsageError(fmt::format(
+        "--temperature {}: there is no noise to scale; expected --sampler ddpm, or ddim with --eta",
+        args.temperature));
   }
   if (!std::isfinite(args.guidance_scale)) {
-    throw UsageError(fmt::format("guidance_scale {}: expected a number", args.guidance_scale));
+    throw UsageError(fmt::format("--guidance-scale {}: expected a number", args.guidance_scale));
   }
 }
 
@@ -155,22 +160,24 @@ std::array<float, kStepCoefficients> step_coefficients(const SamplerStep& s) {
 
 Sampler parse_sampler(std::string_view text) { return chosen(kSamplers, "--sampler", text); }
 
+bool starts_late(const NoiseSchedule& schedule, const VisitArgs& args) {
+  if (args.prediction_type != PredictionType::epsilon || args.clipped) return false;
+  return first_gain(respace(schedule, chosen_timesteps(schedule.size(), args))) > kLargestGain;
+}
+
 NoiseSchedule visited_schedule(const NoiseSchedule& schedule, const VisitArgs& args) {
   require_prediction_type(schedule, args.prediction_type);
   NoiseSchedule visited = respace(schedule, chosen_timesteps(schedule.size(), args));
-  if (args.prediction_type != PredictionType::epsilon || args.clipped ||
-      first_gain(visited) <= kLargestGain) {
-    return visited;
-  }
+  if (!starts_late(schedule, args)) return visited;
   VisitArgs within = args;
   std::int64_t limit = std::max<std::int64_t>(well_conditioned(schedule), 1);
   within.sample_steps = std::min(args.sample_steps, limit);
   if (!args.timesteps.empty() &&
       visited.timesteps.back() > schedule.timesteps[std::size_t(limit - 1)]) {
     throw UsageError(fmt::format(
-        "list of timesteps from {}: its first step multiplies errors in epsilon by {:.0f}; "
-        "expected "
-        "at most {} without clipping",
+        "--timesteps {}: the first step multiplies errors in epsilon by {:.0f}; expected at most "
+        "{} "
+        "without clipping",
         visited.timesteps.back(), first_gain(visited), schedule.timesteps[std::size_t(limit - 1)]));
   }
   return respace(schedule, chosen_timesteps(limit, within));

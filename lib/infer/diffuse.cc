@@ -83,6 +83,7 @@ std::vector<SamplerStep> steps_of(const Course& course, const SampleArgs& args,
       sampler_steps(course.visited, {.sampler = parse_sampler(args.sampler),
                                      .variance_type = course.spec.args.variance_type,
                                      .eta = args.eta,
+                                     .temperature = args.temperature,
                                      .guidance_scale = args.guidance_scale});
   if (options.repeats == 1 || !needs_memo(steps)) return steps;
   throw UsageError(fmt::format(

@@ -25,6 +25,11 @@ Fields SampleArgs::diffusion_fields() {
                  .help = "ddim: share of ddpm's noise that is added in each step",
                  .low = 0,
                  .high = 1}),
+      bind(temperature, {.name = "temperature",
+                         .help = "factor of the noise that ddpm, and ddim with eta, add in each "
+                                 "step; below 1: more alike",
+                         .low = 0,
+                         .high = 100}),
       bind(guidance_scale,
            {.name = "guidance_scale",
             .help = "how far predictions are moved on from no class through the class; 1: not",
@@ -51,7 +56,8 @@ Fields SampleArgs::diffusion_fields() {
 Fields SampleArgs::deterministic_fields() {
   Fields fields;
   for (BoundField field : diffusion_fields()) {
-    if (field.name == "eta" || field.name.starts_with("trajectory")) continue;
+    bool random = field.name == "eta" || field.name == "temperature";
+    if (random || field.name.starts_with("trajectory")) continue;
     if (field.name == "sampler") {
       field.help = "DDIM, DPM-Solver++ 2M, or Heun, which evaluates twice a step";
       std::erase(field.choices, "ddpm");
@@ -59,6 +65,18 @@ Fields SampleArgs::deterministic_fields() {
     fields.push_back(field);
   }
   return fields;
+}
+
+void SampleArgs::settle(const std::function<int(std::string_view option)>& source) {
+  if (timesteps.empty()) return;
+  for (const char* other : {"sample-steps", "timestep-spacing"}) {
+    int listed = source("timesteps"), counted = source(other);
+    if (counted == 0 || listed > counted) continue;
+    if (listed == counted)
+      throw UsageError(fmt::format("--timesteps and --{} exclude each other", other));
+    timesteps.clear();
+    return;
+  }
 }
 
 void require_deterministic(const SampleArgs& args) {

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/fields.h"
 
 namespace atelier {
 
-inline constexpr std::int64_t kNoClass = -2;  // of SampleArgs::label: pictures of no class
+inline constexpr std::int64_t kUsualSteps = 50;  // or all timesteps of fewer
+inline constexpr std::int64_t kNoClass = -2;     // of SampleArgs::label: pictures of no class
 
 struct SampleArgs {
   std::int64_t batch_size = 64;
@@ -20,7 +23,7 @@ struct SampleArgs {
   std::int64_t sample_steps = -1;  // 0: all; -1: 50, or all of fewer
   std::string timestep_spacing = "trailing";
   std::string timesteps = {};  // "999,666,333,0", instead of steps and spacing
-  double eta = 0, guidance_scale = 1;
+  double eta = 0, temperature = 1, guidance_scale = 1;
   bool clip = true;  // of predicted pictures; vectors are never clipped
   double threshold_quantile = 0;
   // Instead of each sample so many pictures of the way to it, the last being the sample: what x was
@@ -32,6 +35,9 @@ struct SampleArgs {
   // deterministic, and without trajectories.
   Fields diffusion_fields();
   Fields deterministic_fields();
+  // Of timesteps on the one hand, and their number and spacing on the other, what comes from nearer
+  // by stays (Tool::source). UsageError if both do from the same place.
+  void settle(const std::function<int(std::string_view option)>& source);
 };
 
 // UsageError for samplers that draw noise after the start, so that it does not say how they end.

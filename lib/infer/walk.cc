@@ -7,14 +7,13 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "infer/classes.h"
 #include "infer/rows.h"
 
 namespace atelier {
 namespace {
-
-constexpr std::int64_t kUsualSteps = 50;
 
 std::vector<std::int64_t> parse_timesteps(const std::string& text) {
   if (text.empty()) return {};
@@ -51,12 +50,17 @@ Course course_of(const Loaded& model, const SampleArgs& args) {
         spec.bounded ? "--no-clip-x0 clips nothing" : "what is no picture is never clipped"));
   }
   std::int64_t usual = std::min(kUsualSteps, spec.schedule.size());
-  course.visited = visited_schedule(
-      spec.schedule, {.sample_steps = args.sample_steps < 0 ? usual : args.sample_steps,
-                      .spacing = parse_timestep_spacing(args.timestep_spacing),
-                      .timesteps = parse_timesteps(args.timesteps),
-                      .prediction_type = spec.args.prediction_type,
-                      .clipped = clips});
+  VisitArgs visit{.sample_steps = args.sample_steps < 0 ? usual : args.sample_steps,
+                  .spacing = parse_timestep_spacing(args.timestep_spacing),
+                  .timesteps = parse_timesteps(args.timesteps),
+                  .prediction_type = spec.args.prediction_type,
+                  .clipped = clips};
+  course.visited = visited_schedule(spec.schedule, visit);
+  if (starts_late(spec.schedule, visit)) {
+    logging::info(fmt::format(
+        "{}: samples begin at timestep {}, of {}: from beyond it errors in epsilon grow too much",
+        model.name(), course.visited.timesteps.back(), spec.schedule.size()));
+  }
   course.step = {.prediction_type = spec.args.prediction_type,
                  .variance_type = spec.args.variance_type,
                  .clip_x0 = clips ? 1.0 : 0.0,

@@ -409,10 +409,9 @@ TEST_CASE("what does not suit the model or itself is refused in one line") {
   CHECK(drawing(plain, {.label = 0}) == "ddpm: this model draws no classes");
   CHECK(drawing(plain, {.timesteps = "1,x"}) ==
         "--timesteps '1,x': expected numbers from 0, such as 999,666,333,0");
-  CHECK(drawing(plain, {.timesteps = "1000,0"}) ==
-        "list of timesteps from 0 to 1000: expected 0 to 999");
+  CHECK(drawing(plain, {.timesteps = "1000,0"}) == "--timesteps 1000: expected 0 to 999");
   CHECK(drawing(plain, {.timesteps = "5,5"}) ==
-        "list of timesteps: expected at least one, each once, in order");
+        "--timesteps: expected at least one, each once, in order");
   auto inverting = [&](SampleArgs args) {
     return message_of([&] { invert(plain, data, first, args); });
   };

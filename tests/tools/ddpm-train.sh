@@ -73,9 +73,44 @@ status 0 sample -q classes.h5 -n 2 --sampler ddim --eta 1 --sample-steps 4 --tim
 status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 3 -o points.h5
 status 0 sample -q points.h5 -n 40 --sample-steps 5 -o drawn.h5
 status 0 model-eval drawn.h5 --modes ring.h5
+# ---- what is typed is stronger than a variable, and a file that holds both lists and counts is refused
+status 0 sample -q points.h5 -n 4 --sample-steps 3 -o three.h5
+ATELIER_TIMESTEPS=900,500,0 status 0 sample -q points.h5 -n 4 --sample-steps 3 -o typed.h5
+status 0 h5diff three.h5 typed.h5 /vectors
+ATELIER_SAMPLE_STEPS=3 status 0 sample -q points.h5 -n 4 --timesteps 900,500,0 -o listed.h5
+status 1 h5diff three.h5 listed.h5 /vectors
+printf 'timesteps = "900,500,0"\nsample-steps = 3\n' >both.toml
+status 2 sample -c both.toml points.h5 -o x.h5
+stderr_has '--timesteps and --sample-steps exclude each other'
+# ---- temperature
+status 0 sample -q points.h5 -n 4 --sampler ddpm --sample-steps 5 --temperature 0 -o cold.h5
+status 0 sample -q points.h5 -n 4 --sampler ddpm --sample-steps 5 -o warm.h5
+status 1 h5diff warm.h5 cold.h5 /vectors
 status 0 ddpm-train shapes.h5 --net mlp --embed-dim 191 --depth 1 --steps 1 -o x.h5
 stderr_has 'net mlp: noise of 192 numbers goes through 191; expected --embed-dim of at least as many'
 rm x.h5
+# ---- what is told by quarters of the timesteps is a mean over the rows there, held out or not
+status 0 ddpm-train shapes.h5 --net mlp --embed-dim 192 --depth 1 --val-split 0.5 --batch-size 4 --steps 4 --log-every 1 --run-dir quarters -o x.h5
+stderr_has 'wiener_mse_q4'
+check 'an untrained network is off by 1 in each' python3 -c 'import json, sys
+first = [r for r in map(json.loads, open("quarters/metrics.jsonl")) if r.get("step") == 1 and "mse" in r][0]
+told = [first[f"mse_q{q}"] for q in (1, 2, 3, 4) if f"mse_q{q}" in first]
+print(told, file=sys.stderr)
+sys.exit(not told or max(abs(v - 1) for v in told) > 0.2)'
+check 'held out too' grep -q val_mse_q4 quarters/metrics.jsonl
+rm x.h5
+# ---- a network of few timesteps can be told them as of 1000
+few=(--net mlp --embed-dim 192 --depth 1 --num-timesteps 100 --seed 1)
+status 0 ddpm-train -q shapes.h5 "${few[@]}" --steps 30 -o raw.h5
+status 0 ddpm-train -q shapes.h5 "${few[@]}" --steps 30 --rescale-timesteps -o rescaled.h5
+status 1 h5diff raw.h5 rescaled.h5 /model
+status 2 ddpm-train shapes.h5 --net mlp --embed-dim 192 --depth 1 --rescale-timesteps --steps 1 -o x.h5
+stderr_has '--rescale-timesteps has no effect with --num-timesteps 1000'
+# ---- what cannot be clipped is not begun where errors grow without end
+status 0 ddpm-train ring.h5 --embed-dim 8 --depth 1 --beta-schedule cosine --steps 3 -o late.h5
+stderr_has '--prediction-type epsilon: from the last timesteps of --beta-schedule cosine errors grow'
+status 0 sample -v late.h5 -n 2 -o drawn.h5
+stderr_has 'samples begin at timestep'
 # ---- models of fewer timesteps than samples usually take: all of them
 few=(--num-timesteps 20 --beta-schedule cosine)
 status 0 ddpm-train -q shapes.h5 --net mlp --embed-dim 192 --depth 1 "${few[@]}" --steps 2 --sample-every 2 --sample-grid 2x2 --run-dir few -o few.h5
@@ -85,7 +120,7 @@ status 0 sample -q few.h5 -n 2 --sample-steps 20 --format hdf5 -o all.h5
 status 0 h5diff usual.h5 all.h5 /images
 status 0 interpolate -q few.h5 --seeds 1,2 --frames 3 -o t.png
 status 2 sample few.h5 --sample-steps 21 -o x.png
-stderr_has '21 sampling steps: expected 1 to 20'
+stderr_has '--sample-steps 21: expected 1 to 20'
 # ---- Heun does not multiply errors from the cold end of a cosine schedule
 status 0 ddpm-train -q shapes.h5 --net mlp --embed-dim 256 --depth 2 --beta-schedule cosine --prediction-type v --steps 300 -o cosine.h5
 for sampler in ddim heun; do status 0 sample -q cosine.h5 -n 64 --sampler $sampler --sample-steps 10 --format hdf5 -o $sampler.h5; done

@@ -41,6 +41,11 @@ status 0 gan-train shapes.h5 "${net[@]}" --val-samples 16 --run-dir kept --steps
 check 'who keeps the best is not warned' test "$(grep -c 'collapse late' stderr)" = 0
 status 0 gan-train shapes.h5 "${small[@]}" --loss wasserstein --discriminator-norm none --steps 1 -o free.h5
 stderr_has "--loss wasserstein: nothing bounds the critic's slope"
+stderr_has 'discriminator_loss'
+stderr_has 'distance_estimate'
+status 0 gan-train shapes.h5 "${small[@]}" --loss wasserstein --weight-clip 0.01 --discriminator-optimizer rmsprop --steps 1 -o rows.h5
+stderr_has 'a row has no slope of its own, so that there is no distance_estimate'
+check 'nor is there one' test "$(grep -c 'distance_estimate [-0-9]' stderr)" = 0
 status 0 gan-train shapes.h5 "${small[@]}" --loss wasserstein --penalty gradient --steps 1 -o bound.h5
 check 'who bounds slopes is not warned' test "$(grep -c 'bounds the critic' stderr)" = 0
 status 0 gan-train shapes.h5 "${small[@]}" --loss minimax --discriminator-norm none --discriminator-learning-rate 1e-4 --unroll-steps 1 --steps 1 -o good.h5
@@ -135,6 +140,9 @@ while IFS='|' read -r options text; do
   status 2 gan-train shapes.h5 $options --steps 1 -o x.h5
   stderr_has "$text"
 done <<'T'
+--weight-clip 0.01|--weight-clip: momentum drives weights into the bound and keeps them there
+--weight-clip 0.01 --optimizer rmsprop --discriminator-optimizer adam|--weight-clip: momentum drives
+--learning-rate 0 --discriminator-learning-rate 1e-4|--learning-rate 0 has no schedule to share
 --penalty gradient --discriminator-norm batch|with --discriminator-norm batch a row's slope depends on the others
 --label-smoothing 0.1 --loss hinge|--loss hinge has no labels
 --weight-clip 0.01 --optimizer rmsprop --penalty r1|--penalty r1 bounds the slopes already

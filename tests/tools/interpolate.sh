@@ -135,6 +135,8 @@ for i in 0 1; do status 0 cmp <(small ends.ppm $i) <(small of-first.ppm $((2 * i
 status 0 sample classes.h5 --seeds 1,7 --sample-steps 4 --class square --guidance-scale 2 --format ppm -o ends.ppm
 status 0 interpolate classes.h5 --seeds 1,7 --sample-steps 4 --class square --guidance-scale 2 --frames 3 -o guided.ppm
 for i in 0 1; do status 0 cmp <(small ends.ppm $i) <(small guided.ppm $((2 * i))); done
+status 0 interpolate classes.h5 --from few.h5 --to few.h5 --to-index 1 --sample-steps 4 --frames 3 --class square --guidance-scale 2 -o none.ppm
+stderr_has '--guidance-scale: the ends are found by going to the noise and back'
 status 0 interpolate classes.h5 --from few.h5 --to few.h5 --to-index 1 --sample-steps 4 --frames 3 -o none.ppm
 status 0 interpolate classes.h5 --from few.h5 --to few.h5 --to-index 1 --sample-steps 4 --frames 3 --class none -o again.ppm
 status 0 cmp none.ppm again.ppm

@@ -77,6 +77,11 @@ status 0 test "$attempt" -ge 5
 status 0 cmp straight.h5 broken.h5
 status 0 cmp straight/step-00000005.h5 broken/step-00000005.h5
 
+# ---- a network without a factor does not draw them, with sides or without
+for name in l flat; do
+  status 1 gan-train -q $name.h5 --net mlp --val-samples 0 --steps 1 -o x.h5
+  stderr_has "$name.h5: holds latents of"
+done
 # ---- samples are latents in the units of the file
 status 0 sample one.h5 -n 5 --sample-steps 5 -o five.h5
 status 0 sample one.h5 --seeds 3 --sample-steps 5 -o third.h5

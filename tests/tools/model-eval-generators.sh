@@ -92,8 +92,8 @@ while IFS='|' read -r words message; do
   status 2 model-eval unseen.h5 $words
   stderr_has "$message"
 done <<'T'
---denoising ddpm.h5 --timesteps 20|--timesteps 20: list of timesteps from 20 to 20: expected 0 to 19
---denoising ddpm.h5 --timesteps 3,1,2|--timesteps 3,1,2: list of timesteps
+--denoising ddpm.h5 --timesteps 20|--timesteps 20: expected 0 to 19
+--denoising ddpm.h5 --timesteps 3,1,2|--timesteps: expected at least one, each once, in order
 --denoising ddpm.h5 --timesteps 3,x|--timesteps '3,x': expected
 --denoising ddpm.h5 --visited-timesteps -1|--visited-timesteps
 --denoising ddpm.h5 --inversion-steps 21|21

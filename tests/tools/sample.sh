@@ -237,15 +237,16 @@ while IFS='|' read -r words message; do
   status 2 sample $words -o x.png
   stderr_has "$message"
 done <<'T'
-ddpm.h5 --timesteps 1000,0|list of timesteps from 0 to 1000: expected 0 to 999
-ddpm.h5 --timesteps 5,5|list of timesteps: expected at least one, each once, in order
+ddpm.h5 --temperature 0.5|--temperature 0.5: there is no noise to scale
+ddpm.h5 --timesteps 1000,0|--timesteps 1000: expected 0 to 999
+ddpm.h5 --timesteps 5,5|--timesteps: expected at least one, each once, in order
 ddpm.h5 --timesteps 9;3|--timesteps '9;3': expected numbers from 0, such as
-ddpm.h5 --sampler dpm2m --eta 0.5|eta 0.5: only the sampler ddim has one
+ddpm.h5 --sampler dpm2m --eta 0.5|--eta 0.5: only the sampler ddim has one
 ddpm.h5 --sampler euler|--sampler 'euler': expected ddpm, ddim, dpm2m, heun
 ddpm.h5 --class none --guidance-scale 2|--guidance-scale 2: there is no class to guide to
 ddpm.h5 --trajectory 7 --sample-steps 5|--trajectory 7: expected 2 to 6 pictures of 5 steps
 ddpm.h5 --inpaint given.h5 --mask half.pgm --inpaint-repeats 2 --sampler heun|--sampler heun: steps that remember cannot be repeated
-cosine.h5 --no-clip-x0 --timesteps 999,500,0|its first step multiplies errors in epsilon by
+cosine.h5 --no-clip-x0 --timesteps 999,500,0|--timesteps 999: the first step multiplies errors in epsilon by
 T
 status 0 test ! -e x.png
 status 1 bash -c 'sample ddpm.h5 -n 2 --sample-steps 2 --trajectory 3 >/dev/full'
