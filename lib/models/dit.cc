@@ -92,14 +92,11 @@ Expr unpatchify(Expr patches, std::int64_t p, Where where) {
 Expr dit_block(const DitConfig& c, const Scope& scope, Expr x, Expr steer, Where where) {
   Within within(scope, where);
   const Shape shape = x.shape();
-  std::int64_t rows = shape[0], tokens = shape[1], width = shape[2];
+  std::int64_t width = shape[2];
   std::vector<Expr> m = split(linear(scope / "modulation", steer, 6 * width, kZero), 6, 1);
   Expr qkv = linear(scope / "attn" / "qkv", modulated(x, m[0], m[1]), 3 * width, kLinear);
-  auto part = [&](std::int64_t i) {
-    return reshape(slice(qkv, 2, i * width, (i + 1) * width),
-                   {rows, tokens, c.num_heads, width / c.num_heads});
-  };
-  Expr seen = reshape(attention(part(0), part(1), part(2)), shape);
+  Heads heads = heads_of(qkv, c.num_heads);
+  Expr seen = reshape(attention(heads.q, heads.k, heads.v), shape);
   x = gated(x, m[2], linear(scope / "attn" / "proj", seen, width, kLinear));
   auto inner = std::int64_t(std::llround(c.mlp_ratio * double(width)));
   Expr hidden = gelu_tanh(linear(scope / "mlp" / "fc1", modulated(x, m[3], m[4]), inner, kLinear));

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "nn/layers.h"
+#include "nn/transformer.h"
 
 namespace atelier {
 namespace {
@@ -58,11 +59,8 @@ struct Net {
     std::int64_t rows = shape[0], tokens = shape[1] * shape[2], channels = shape[3];
     Expr h = reshape(norm(scope / "norm", x), {rows, tokens, channels});
     Expr qkv = linear(scope / "qkv", h, 3 * channels, kLinear);
-    auto part = [&](std::int64_t i) {
-      return reshape(slice(qkv, 2, i * channels, (i + 1) * channels),
-                     {rows, tokens, config.num_heads, channels / config.num_heads});
-    };
-    Expr seen = reshape(attention(part(0), part(1), part(2)), {rows, tokens, channels});
+    Heads heads = heads_of(qkv, config.num_heads);
+    Expr seen = reshape(attention(heads.q, heads.k, heads.v), {rows, tokens, channels});
     LinearArgs zero{.weight_init = zeros(), .bias_init = zeros()};
     return x + reshape(linear(scope / "proj", seen, channels, zero), shape);
   }

@@ -13,20 +13,12 @@ namespace {
 LinearArgs started(double std) { return {.weight_init = normal(std), .bias_init = zeros()}; }
 
 // Queries, keys and values of each head, [N, tokens, heads, head_dim].
-struct Heads {
-  Expr q, k, v;
-};
-Heads heads_of(const Scope& scope, Expr x, const TransformerArgs& args, Where where) {
-  const Shape shape = x.shape();
-  std::int64_t rows = shape[0], tokens = shape[1], width = shape[2];
+Heads normed_heads(const Scope& scope, Expr x, const TransformerArgs& args, Where where) {
+  std::int64_t width = x.shape()[2];
   Expr normed = layer_norm(scope / "norm1", x, args.norm_eps, where);
   Expr qkv = linear(scope / "attn" / "qkv", normed, 3 * width,
                     started(1 / std::sqrt(double(width))), where);
-  auto part = [&](std::int64_t i) {
-    Expr third = slice(qkv, 2, i * width, (i + 1) * width, 1, where);
-    return reshape(third, {rows, tokens, args.num_heads, width / args.num_heads}, where);
-  };
-  return {part(0), part(1), part(2)};
+  return heads_of(qkv, args.num_heads, where);
 }
 
 void require_tokens(const Scope& scope, std::string_view what, Expr x, const TransformerArgs& args,
@@ -41,6 +33,16 @@ void require_tokens(const Scope& scope, std::string_view what, Expr x, const Tra
 
 }  // namespace
 
+Heads heads_of(Expr qkv, std::int64_t num_heads, Where where) {
+  const Shape shape = qkv.shape();
+  std::int64_t width = shape[2] / 3;
+  auto part = [&](std::int64_t i) {
+    Expr third = slice(qkv, 2, i * width, (i + 1) * width, 1, where);
+    return reshape(third, {shape[0], shape[1], num_heads, width / num_heads}, where);
+  };
+  return {part(0), part(1), part(2)};
+}
+
 Expr transformer_block(const Scope& scope, Expr x, const TransformerArgs& args, Where where) {
   Within within(scope, where);
   require_tokens(scope, "transformer_block", x, args, where);
@@ -48,7 +50,7 @@ Expr transformer_block(const Scope& scope, Expr x, const TransformerArgs& args, 
   std::int64_t width = shape[2];
   double added = 1 / std::sqrt(2.0 * double(args.depth) * double(width));
 
-  Heads heads = heads_of(scope, x, args, where);
+  Heads heads = normed_heads(scope, x, args, where);
   Expr seen = attention(heads.q, heads.k, heads.v, {.causal = args.causal}, where);
   Expr told =
       linear(scope / "attn" / "proj", reshape(seen, shape, where), width, started(added), where);
@@ -66,7 +68,7 @@ Expr transformer_block(const Scope& scope, Expr x, const TransformerArgs& args, 
 Expr attention_weights(const Scope& scope, Expr x, const TransformerArgs& args, Where where) {
   Within within(scope, where);
   require_tokens(scope, "attention_weights", x, args, where);
-  Heads heads = heads_of(scope, x, args, where);
+  Heads heads = normed_heads(scope, x, args, where);
   Expr q = transpose(heads.q, {0, 2, 1, 3}, where), k = transpose(heads.k, {0, 2, 1, 3}, where);
   std::int64_t tokens = x.shape()[1], head_dim = x.shape()[2] / args.num_heads;
   Expr scores =

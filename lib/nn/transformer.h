@@ -15,6 +15,13 @@ struct TransformerArgs {
   double norm_eps = 1e-5;
 };
 
+// Queries, keys and values of attention(), each [N, tokens, heads, width / heads].
+struct Heads {
+  Expr q, k, v;
+};
+// Of [N, tokens, 3 width], as one linear layer makes them; num_heads divides the width.
+Heads heads_of(Expr qkv, std::int64_t num_heads, Where = Where::here());
+
 // Weights start normal, with CLIP's standard deviations (Radford et al. 2021, arXiv:2103.00020; its
 // released code), which are nearly those of Glorot's: width^-1/2 for queries, keys and values,
 // (2 width)^-1/2 for fc1, and (2 depth width)^-1/2 for what is added to x; biases zero.
