@@ -16,23 +16,23 @@ for record in map(json.loads, open(sys.argv[1])) if os.path.exists(sys.argv[1]) 
 print(int(sum(parts)))
 P
 }
-# trained NAME COMMAND...: until that time is spent; the newest checkpoint is the model.
+# trained NAME KEPT COMMAND...: until that time is spent; the model is the last checkpoint called so.
 trained() {
-  local name=$1 left status=0
-  shift
+  local name=$1 kept=$2 left status=0
+  shift 2
   left=$((seconds - $(spent "run-$name/metrics.jsonl")))
   if [ $left -gt 5 ]; then
     "$@" --steps 1M --run-dir "run-$name" --resume --save-every 2m --log-every 100 --max-time ${left}s || status=$?
     [ $status = 75 ]
   fi
-  cp "$(find "run-$name" -name 'step-*.h5' | sort | tail -n 1)" "$name.h5"
+  cp "$(find "run-$name" -name "$kept" | sort | tail -n 1)" "$name.h5"
   sample -q "$name.h5" -n 64 --grid 8x8 -o "$name.png"
   sample -q "$name.h5" -n 2000 --format hdf5 -o made.h5
   model-eval -q made.h5 --reference train.h5 --features pca:64 --bootstrap 0 --nearest "$name-nearest.png" --json >"$name.json"
-  echo "$name: $(basename "$(find "run-$name" -name 'step-*.h5' | sort | tail -n 1)" .h5), $(spent "run-$name/metrics.jsonl") s"
+  echo "$name: $(model-info "$name.h5" | sed -n 's/^state.step: //p') steps, $(spent "run-$name/metrics.jsonl") s"
   python3 -c 'import json, sys
 for key in "frechet", "kernel", "precision", "recall", "nearer_prob":
     print(f"  {key}: {json.load(open(sys.argv[1])).get(key)}")' "$name.json"
 }
-trained gan gan-train -q train.h5 --preset dcgan-32 --hflip --val-every 1000
-trained unet ddpm-train -q train.h5 --preset unet-32 --hflip --val-every 1000
+trained gan best.h5 gan-train -q train.h5 --preset dcgan-32 --hflip --val-every 1000
+trained unet 'step-*.h5' ddpm-train -q train.h5 --preset unet-32 --hflip --val-every 1000
