@@ -73,6 +73,6 @@ for name in names:
 P
 frechet() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + "-classifier.h5.json"))[sys.argv[2]])' "$@"; }
 for name in "${beat[@]}"; do
-  at_most "$name: Frechet distance in the classifier's features, below that of the Gaussian" "$(frechet $name frechet)" "$(frechet "${names[0]}" control_frechet)"
+  at_most "$name: Frechet distance in the classifier's features, below that of the Gaussian" "$(frechet "$name" frechet)" "$(frechet "${names[0]}" control_frechet)"
 done
 [ "$misses" = 0 ]
