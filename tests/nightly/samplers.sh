@@ -24,7 +24,7 @@ for evaluations in 250 50 20 15 10 5; do
   for sampler in ddpm ddim dpm2m; do echo $sampler $evaluations $evaluations; done
   # Two evaluations for each timestep but the last.
   echo heun $(((evaluations + 1) / 2)) $evaluations
-done | xargs -P "$(nproc)" -L 1 bash -eu -c 'drawn "$@"' drawn
+done | xargs -P "$(nproc --all)" -L 1 bash -eu -c 'drawn "$@"' drawn
 frechet() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + ".json"))["frechet"])' "$1"; }
 printf '%-12s' evaluations
 for sampler in ddpm ddim dpm2m heun; do printf '%10s %8s' $sampler seconds; done
