@@ -25,21 +25,22 @@ namespace {
 const Names kUnused{"val_importance_samples", "val_importance_images"};
 
 // The eigenvectors of a covariance of 3072 numbers (32x32 in colour) take half a minute.
-constexpr std::int64_t kMostWienerRows = 5000;
+constexpr std::int64_t kMostWienerColumns = 3072, kMostWienerRows = 5000;
 constexpr std::int64_t kMostScaleRows = 1000;
 constexpr double kLeastScaled = 0.5;
 
 // Mean square errors of the best linear denoiser of the data, in units of the model's prediction:
 // over all timesteps, and over each quarter of them. Fitted to what is trained on and judged on
-// what is held out, if that is something. None, with a remark, of data without a covariance.
+// what is held out, if that is something. None, which is noted, where a covariance cannot be or
+// would take too long.
 std::vector<ReportedTerm> wiener_errors(const DdpmConfig& ddpm, const TrainData& data,
                                         Binarize binarize) {
   const Dataset& train = *data.train;
   bool holds_out = data.validation && data.validation_indices.size() >= 2;
   auto fitted = evenly_spaced(data.train_indices, kMostWienerRows);
   auto judged = holds_out ? evenly_spaced(data.validation_indices, kMostWienerRows) : fitted;
-  std::string reason =
-      no_covariance(std::int64_t(fitted.size()), train.height * train.width * train.channels);
+  std::string reason = no_covariance(
+      std::int64_t(fitted.size()), train.height * train.width * train.channels, kMostWienerColumns);
   if (!reason.empty()) {
     logging::note("no linear denoiser to compare with: " + reason);
     return {};

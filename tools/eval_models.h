@@ -72,7 +72,7 @@ inline Figures term_figures(const Loaded& model, const Dataset& data,
                             std::int64_t seed) {
   Figures figures;
   for (const ScoredTerm& term : validation_terms(model, data, rows, batch_size, seed))
-    if (term.weight > 0) figures.push_back({term.name, term.value, term.unit});
+    figures.push_back({term.name, term.value, term.unit});
   return figures;
 }
 
@@ -80,8 +80,8 @@ inline void require_known_terms(const EvalOptions& o, const Loaded& model, const
                                 std::span<const std::int64_t> rows, std::span<const Bar> bars) {
   Figures figures = {{"rows", std::int64_t{0}}};
   if (o.draws > 0) figures.push_back({kImportance, 0.0});
-  for (const ScoredTerm& term : validation_terms(model, data, rows.first(1), 1, o.seed))
-    figures.push_back({term.name, 0.0});
+  for (const Figure& term : term_figures(model, data, rows.first(1), 1, o.seed))
+    figures.push_back(term);
   if (model.model().denoise) {
     for (const Figure& term : bound_figures(model, {})) figures.push_back(term);
   }

@@ -16,7 +16,7 @@ using namespace atelier;
 namespace {
 
 // There is no likelihood, and samples are judged instead of held-out pictures.
-const Names kUnused{"val_batches", "val_importance_samples", "val_importance_images"};
+const Names kUnused{"val_every", "val_batches", "val_importance_samples", "val_importance_images"};
 
 // How samples are judged while the networks are trained.
 struct AssessConfig {
@@ -111,6 +111,11 @@ int main(int argc, char** argv) {
   tool.fields(model.fields, "Model");
   tool.fields(adversaries.fields(), "Training");
   tool.fields(assessment.fields(), "Training");
+  tool.fields({bind(config.val_every,
+                    {"val_every",
+                     "judge samples every so many updates, or epochs as 2epochs; empty: each "
+                     "epoch, or 200 updates where that is more"})},
+              "Training");
   declare_presets(tool, model);
   declare_training_and_reading(tool, config, reading, kUnused);
 

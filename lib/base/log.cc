@@ -1,6 +1,7 @@
 // Messages go out in one write each, so that lines of concurrent processes do not mix.
 #include "base/log.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -60,6 +61,10 @@ void status_line(std::string_view text) {
   std::lock_guard lock(s.mutex);
   if (text.empty() && !s.status_shown) return;
   s.status_shown = !text.empty();
+  // A line that wraps could not be taken back.
+  struct winsize window {};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1)
+    text = text.substr(0, window.ws_col - 1);
   put(std::string("\r\033[K").append(text));
 }
 

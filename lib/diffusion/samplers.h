@@ -62,7 +62,7 @@ struct VisitArgs {
 // Throws UsageError for what spaced_timesteps(), listed_timesteps() and require_prediction_type()
 // refuse, and for a list that starts beyond that.
 NoiseSchedule visited_schedule(const NoiseSchedule& schedule, const VisitArgs& args);
-// Whether it starts at that later timestep, or refuses a list that begins before it.
+// Whether the first step would do that, so that it starts later or a list may be refused.
 bool starts_late(const NoiseSchedule& schedule, const VisitArgs& args);
 
 struct SamplerArgs {

@@ -73,11 +73,11 @@ double WienerFilter::v_error(double a) const {
   return sum / double(fitted.size());
 }
 
-std::string no_covariance(std::int64_t rows, std::int64_t numbers) {
+std::string no_covariance(std::int64_t rows, std::int64_t numbers, std::int64_t most_numbers) {
   if (rows < 2) return "a covariance needs at least 2 rows";
-  if (numbers <= kMostCovarianceColumns) return "";
+  if (numbers <= most_numbers) return "";
   return fmt::format("{} numbers have too large a covariance, {} is the most", numbers,
-                     kMostCovarianceColumns);
+                     most_numbers);
 }
 
 WienerFilter wiener_filter(const Moments& data, double scale) {

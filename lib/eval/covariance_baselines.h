@@ -15,7 +15,8 @@ namespace atelier {
 // Beyond so many numbers a covariance takes too much memory, and its eigenvectors too long.
 inline constexpr std::int64_t kMostCovarianceColumns = 4096;
 // Why there is none of so many rows of so many numbers; empty: there is one.
-std::string no_covariance(std::int64_t rows, std::int64_t numbers);
+std::string no_covariance(std::int64_t rows, std::int64_t numbers,
+                          std::int64_t most_numbers = kMostCovarianceColumns);
 
 // The best linear denoiser (Wiener filter) fitted to some data, by what its errors on others depend
 // on.

@@ -16,7 +16,9 @@ struct ReportedTerm {
   std::string name, unit;
   double value = 0;
   TermRole role = TermRole::other;
-  double weight = 1;  // in a mean over several of it; 0: it was not to be measured
+  // In a mean over several of it, or of a sum what it is to be divided by; 0: it was not to be
+  // measured.
+  double weight = 1;
 };
 
 struct Remark {

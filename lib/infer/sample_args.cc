@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "diffusion/samplers.h"
 
@@ -69,14 +71,27 @@ Fields SampleArgs::deterministic_fields() {
 
 void SampleArgs::settle(const std::function<int(std::string_view option)>& source) {
   if (timesteps.empty()) return;
-  for (const char* other : {"sample-steps", "timestep-spacing"}) {
-    int listed = source("timesteps"), counted = source(other);
-    if (counted == 0 || listed > counted) continue;
-    if (listed == counted)
-      throw UsageError(fmt::format("--timesteps and --{} exclude each other", other));
+  const SampleArgs usual;
+  constexpr int kVariable = 3, kTyped = 4;
+  // Files that repeat a run hold every option, most of them as they are anyway.
+  auto strength = [&](const char* option, bool is_usual) {
+    int found = source(option);
+    return is_usual && found != kTyped ? 0 : found;
+  };
+  int listed = source("timesteps");
+  int counted = strength("sample-steps", sample_steps == usual.sample_steps);
+  int spaced = strength("timestep-spacing", timestep_spacing == usual.timestep_spacing);
+  int other = std::max(counted, spaced);
+  if (other > listed) {
     timesteps.clear();
     return;
   }
+  // Variables may be meant for several calls; a file or a command is one.
+  if (other == listed && listed != kVariable)
+    throw UsageError(fmt::format("--timesteps and --{} exclude each other",
+                                 counted == other ? "sample-steps" : "timestep-spacing"));
+  sample_steps = usual.sample_steps;
+  timestep_spacing = usual.timestep_spacing;
 }
 
 void require_deterministic(const SampleArgs& args) {

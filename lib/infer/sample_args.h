@@ -36,7 +36,8 @@ struct SampleArgs {
   Fields diffusion_fields();
   Fields deterministic_fields();
   // Of timesteps on the one hand, and their number and spacing on the other, what comes from nearer
-  // by stays (Tool::source). UsageError if both do from the same place.
+  // by stays (Tool::source); of two variables the timesteps. UsageError if both are typed, or both
+  // in a file.
   void settle(const std::function<int(std::string_view option)>& source);
 };
 

@@ -70,8 +70,8 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
       },
       seed);
   for (ScoredTerm& term : result) {
-    if (term.weight > 0) term.value /= term.weight;
-    if (std::isfinite(term.value)) continue;
+    term.value /= term.weight;
+    if (std::isfinite(term.value) || term.weight == 0) continue;
     throw Error(
         fmt::format("{}: its {} of {} is not finite", loaded.name(), term.name, data.source));
   }

@@ -13,9 +13,9 @@ namespace atelier {
 
 struct ScoredTerm {
   std::string name, unit;
-  double value = 0;  // mean over the pictures that count
+  double value = 0;  // mean over the pictures that count; not a number if none does
   TermRole role = TermRole::other;
-  double weight = 0;  // how many count; 0: none, and there is no value
+  double weight = 0;  // how many count
 };
 
 // The labels of a data set as the model numbers its classes: by their names where both have them,

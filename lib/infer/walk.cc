@@ -56,7 +56,7 @@ Course course_of(const Loaded& model, const SampleArgs& args) {
                   .prediction_type = spec.args.prediction_type,
                   .clipped = clips};
   course.visited = visited_schedule(spec.schedule, visit);
-  if (starts_late(spec.schedule, visit)) {
+  if (visit.timesteps.empty() && starts_late(spec.schedule, visit)) {
     logging::info(fmt::format(
         "{}: samples begin at timestep {}, of {}: from beyond it errors in epsilon grow too much",
         model.name(), course.visited.timesteps.back(), spec.schedule.size()));

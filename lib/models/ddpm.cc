@@ -326,8 +326,9 @@ Expr ddpm_predict(const DdpmConfig& c, const Scope& scope, Expr noised, Expr tim
       c.in_channels * (parse_variance_type(c.variance_type) == VarianceType::learned_range ? 2 : 1);
   Expr condition;
   if (c.class_conditional) {
-    // As large as what tells the timestep, beside which 0.02, DiT's, would be learned too late.
-    Init init = normal(c.net == "dit" ? 0.02 : 1);
+    // A U-Net adds them to what tells the timestep: from 0.02, DiT's, they grow too slowly beside
+    // it.
+    Init init = normal(c.net == "unet" ? 1 : 0.02);
     condition = embedding(scope / "class", label, c.num_classes + 1, condition_dim(c), init);
   }
   if (c.rescale_timesteps) timestep = timestep * (double(kToldTimesteps) / double(c.num_timesteps));

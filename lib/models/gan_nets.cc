@@ -265,7 +265,7 @@ std::string GanConfig::no_slices() const {
 }
 
 void GanConfig::choose(const DataShape& shape) {
-  // Those without sides too, if of a factor: files of what is drawn would not have it.
+  // Flat latents too if they are scaled: a file of vectors cannot hold the factor.
   if (shape.real && (!shape.vectors() || shape.scaling_factor != 1)) {
     throw Error(
         fmt::format("{}: holds latents of {}x{}x{}, but gan is a model of pictures and of "

@@ -23,8 +23,8 @@ auto named(const char* flag, const Read& read) {
   }
 }
 
-// As many as an option counts (base/parse.h): beyond that products overflow.
 constexpr std::int64_t kLeastAssessed = 200;  // updates, unless others are asked for
+// As many as an option counts (base/parse.h): beyond that products overflow.
 constexpr std::int64_t kMostUpdates = 9'000'000'000'000'000;
 
 std::int64_t updates_in(std::int64_t epochs, EpochLength epoch) {

@@ -153,9 +153,9 @@ void Reports::progress(std::int64_t step) {
   double per_step = seconds() / double(std::max<std::int64_t>(1, step - first_step_));
   Sums now;
   now.add(turns_);
-  logging::status_line(fmt::format("step {}/{}  {}  {:.0f} pictures/s  {} left", step, total_steps_,
-                                   headline(now.means()), speed_,
-                                   format_seconds(per_step * double(total_steps_ - step))));
+  logging::status_line(fmt::format("step {}/{}  {:.0f} pictures/s  {} left  {}", step, total_steps_,
+                                   speed_, format_seconds(per_step * double(total_steps_ - step)),
+                                   headline(now.means())));
 }
 
 void Reports::validation(std::int64_t step, std::int64_t epoch,

@@ -53,7 +53,8 @@ Objective TrainPlans::objective(const Scope& root, const Batch& batch) {
 void TrainPlans::name_terms(const Objective& objective) {
   unit_ = objective.unit;
   if (!terms_.empty()) return;
-  for (const Term& term : objective.terms) terms_.push_back({term.name, term.unit, 0, term.role});
+  for (const Term& term : objective.terms)
+    terms_.push_back({term.name, term.unit, 0, term.role, 0});
 }
 
 // What a graph reports of the objective.

@@ -170,9 +170,13 @@ void TrainPlans::feed(Plan& plan, const HostBatch& batch, std::int64_t first, st
 void TrainPlans::collect(const Plan& plan, double share) {
   loss_ += share * double(plan.scalar("loss"));
   for (ReportedTerm& term : terms_) {
-    term.value += share * double(plan.scalar("term." + term.name));
-    bool weighed = plan.has_output("weight." + term.name);
-    term.weight += share * (weighed ? double(plan.scalar("weight." + term.name)) : 1.0);
+    double value = double(plan.scalar("term." + term.name)), weight = 1;
+    if (plan.has_output("weight." + term.name)) {  // both are sums, so that each row counts alike
+      value *= double(rows_);
+      weight = double(rows_) * double(plan.scalar("weight." + term.name));
+    }
+    term.value += share * value;
+    term.weight += share * weight;
   }
 }
 
@@ -197,6 +201,7 @@ void TrainPlans::undo_slices() {
 
 bool TrainPlans::update(const HostBatch& batch, std::int64_t step, double rate) {
   loss_ = 0;
+  rows_ = batch.rows;
   for (ReportedTerm& term : terms_) term.value = term.weight = 0;
   return cached() && batch.rows > feature_slice_rows() ? update_cached(batch, step, rate)
                                                        : update_in_slices(batch, step, rate);

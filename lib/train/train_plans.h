@@ -94,6 +94,7 @@ class TrainPlans {
   std::set<std::string> tensors_, written_;
   std::string unit_, non_finite_;
   double loss_ = 0, grad_norm_ = 0;
+  std::int64_t rows_ = 0;  // of the batch
   std::int64_t parameters_ = 0;
 };
 

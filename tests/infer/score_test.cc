@@ -42,6 +42,36 @@ TEST_CASE("terms of pictures are means over them, whatever the batch") {
                        "random: pictures of 6x4x1, but vae takes 6x5x1", Error);
 }
 
+TEST_CASE("a term with weights is the mean over the pictures that they weigh") {
+  Model model;
+  model.name = "toy";
+  model.data_shape = [] { return kGrey; };
+  model.validation = [](const Scope&, const Batch& batch) -> std::vector<Term> {
+    Expr pixel = reshape(slice(reshape(batch.image, {batch.image.shape()[0], 30}), 1, 0, 1),
+                         {batch.image.shape()[0]});
+    Expr ones = broadcast(pixel.graph->constant(1), pixel.shape());
+    return {{"bright", "", pixel, TermRole::other, where(less(pixel, 0.5), 0.0, ones)},
+            {"none", "", pixel, TermRole::other, where(less(pixel, 2), 0.0, ones)}};
+  };
+  Store store(1);
+  Loaded loaded(model, store, "");
+  Dataset data = random_dataset(11, kGrey, "score_test");
+  double sum = 0, count = 0;
+  for (std::int64_t i = 0; i < 11; ++i) {
+    float pixel = float(std::to_integer<int>(data.image(i)[0])) / 255;
+    if (pixel >= 0.5f) sum += double(pixel), ++count;
+  }
+  REQUIRE(count > 0);
+  REQUIRE(count < 11);
+  for (std::int64_t batch : {3, 11}) {
+    std::vector<ScoredTerm> terms = validation_terms(loaded, data, identity_order(11), batch);
+    CHECK(terms[0].value == doctest::Approx(sum / count).epsilon(1e-6));
+    CHECK(terms[0].weight == count);
+    CHECK(terms[1].weight == 0);
+    CHECK(std::isnan(terms[1].value));
+  }
+}
+
 TEST_CASE("a model that classifies gives its logits, one row a picture") {
   Model model;
   model.name = "toy";

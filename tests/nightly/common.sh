@@ -84,15 +84,19 @@ learn_sampled_digits() {
 }
 # within NAME VALUE TARGET TOLERANCE: prints the line and remembers a miss.
 misses=0
+is_number() {
+  local value
+  for value; do [[ $value =~ ^-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$ ]] || return 1; done
+}
 within() {
-  if awk "BEGIN { exit !(($2 - $3)^2 <= ($4)^2) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
+  if is_number "$2" && awk "BEGIN { exit !(($2 - $3)^2 <= ($4)^2) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
   echo "$1: $2 (target $3 within $4) $verdict"
 }
 at_most() {
-  if awk "BEGIN { exit !($2 <= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
+  if is_number "$2" "$3" && awk "BEGIN { exit !($2 <= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
   echo "$1: $2 (at most $3) $verdict"
 }
 at_least() {
-  if awk "BEGIN { exit !($2 >= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
+  if is_number "$2" "$3" && awk "BEGIN { exit !($2 >= $3) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
   echo "$1: $2 (at least $3) $verdict"
 }

@@ -39,8 +39,10 @@ if [ "$(basename "$0")" = grid.sh ]; then
     for part in 5000 10000; do row "grid-$seed-$part"; done
   done
   for seed in "${seeds[@]}"; do
-    echo "seed $seed: $(value "grid-$seed-10000" modes_covered) of 25, good $(value "grid-$seed-10000" good_fraction) (aim: 25, 0.6)"
+    at_least "seed $seed: modes of 25 (aim: all)" "$(value "grid-$seed-10000" modes_covered)" 20
+    at_least "seed $seed: good (aim: 0.6)" "$(value "grid-$seed-10000" good_fraction)" 0.3
   done
+  [ "$misses" = 0 ]
   exit
 fi
 points ring

@@ -13,7 +13,8 @@ export model OMP_NUM_THREADS=1
 drawn() {
   local name=$1-$3
   [ -s "$name.json" ] && return
-  (TIMEFORMAT=%U && time sample -q $model -n 2048 --sampler "$1" --sample-steps "$2" --format hdf5 -o "$name.h5") 2>"$name.seconds"
+  local TIMEFORMAT='%U %S'
+  { time sample -q $model -n 2048 --sampler "$1" --sample-steps "$2" --format hdf5 -o "$name.h5" 2>&3; } 3>&2 2>"$name.seconds"
   sample -q $model -n 64 --sampler "$1" --sample-steps "$2" -o "$name.png"
   model-eval -q "$name.h5" --reference ../classes/mnist-train.h5 --features ../classes/classifier.h5 --bootstrap 0 --json >"$name.part"
   mv "$name.part" "$name.json"
@@ -32,7 +33,7 @@ echo
 for evaluations in 5 10 15 20 50 250; do
   printf '%-12s' $evaluations
   for sampler in ddpm ddim dpm2m heun; do
-    printf '%10.3f %8.1f' "$(frechet $sampler-$evaluations)" "$(cat $sampler-$evaluations.seconds)"
+    printf '%10.3f %8.1f' "$(frechet $sampler-$evaluations)" "$(awk '{ print $1 + $2 }' $sampler-$evaluations.seconds)"
   done
   echo
 done
