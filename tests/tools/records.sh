@@ -118,8 +118,9 @@ stderr_has 'remark: no principal components to compare the squared error with: p
 
 # ---- the line on a terminal, plain lines elsewhere, --dry-run
 cat >terminal.py <<'P'
-import os, pty, subprocess, sys
+import os, pty, subprocess, sys, termios
 ours, theirs = pty.openpty()
+if "TERMINAL_COLUMNS" in os.environ: termios.tcsetwinsize(theirs, (24, int(os.environ["TERMINAL_COLUMNS"])))
 child = subprocess.Popen(sys.argv[1:], stderr=theirs)
 os.close(theirs)
 said = b""
@@ -135,7 +136,12 @@ sys.stdout.buffer.write(said.replace(b"\r", b"\n"))
 sys.exit(child.wait())
 P
 status 0 /usr/bin/python3 terminal.py vae-train "${gaussian[@]}" --steps 2000 -o x.h5
-stdout_has 'step [0-9]+/2000  loss [0-9.]+ nats/image  [0-9]+ pictures/s  [0-9.]+ (s|min [0-9]+ s) left'
+stdout_has 'step [0-9]+/2000  [0-9]+ pictures/s  [0-9.]+ (s|min [0-9]+ s) left  loss [0-9.]+ nats/image'
+TERMINAL_COLUMNS=30 status 0 /usr/bin/python3 terminal.py vae-train "${gaussian[@]}" --steps 2000 -o x.h5
+check 'the line is cut, not wrapped' python3 -c 'import re, sys
+lines = [line for line in re.split("[\n\r]+", open("stdout").read().replace("\x1b[K", "")) if line.startswith("step ")]
+print(lines[-1], file=sys.stderr)
+sys.exit(max(map(len, lines)) != 29)'
 status 0 vae-train "${gaussian[@]}" --steps 4 --log-every 2 -o x.h5
 stderr_has 'step 2/4: loss '
 stderr_has '4 steps, seed 0, '
