@@ -141,6 +141,12 @@ double first_gain(const NoiseSchedule& s) {
   return std::sqrt(s.alphas_cumprod_before(s.size() - 1) / s.alphas_cumprod.back());
 }
 
+// Whether the first visited step multiplies errors in epsilon by more than kLargestGain.
+bool grows_errors(const NoiseSchedule& visited, const VisitArgs& args) {
+  return args.prediction_type == PredictionType::epsilon && !args.clipped &&
+         first_gain(visited) > kLargestGain;
+}
+
 std::vector<std::int64_t> chosen_timesteps(std::int64_t limit, const VisitArgs& args) {
   if (!args.timesteps.empty()) return listed_timesteps(limit, args.timesteps);
   std::int64_t count = args.sample_steps == 0 ? limit : args.sample_steps;
@@ -161,23 +167,21 @@ std::array<float, kStepCoefficients> step_coefficients(const SamplerStep& s) {
 Sampler parse_sampler(std::string_view text) { return chosen(kSamplers, "--sampler", text); }
 
 bool starts_late(const NoiseSchedule& schedule, const VisitArgs& args) {
-  if (args.prediction_type != PredictionType::epsilon || args.clipped) return false;
-  return first_gain(respace(schedule, chosen_timesteps(schedule.size(), args))) > kLargestGain;
+  return grows_errors(respace(schedule, chosen_timesteps(schedule.size(), args)), args);
 }
 
 NoiseSchedule visited_schedule(const NoiseSchedule& schedule, const VisitArgs& args) {
   require_prediction_type(schedule, args.prediction_type);
   NoiseSchedule visited = respace(schedule, chosen_timesteps(schedule.size(), args));
-  if (!starts_late(schedule, args)) return visited;
+  if (!grows_errors(visited, args)) return visited;
   VisitArgs within = args;
   std::int64_t limit = std::max<std::int64_t>(well_conditioned(schedule), 1);
   within.sample_steps = std::min(args.sample_steps, limit);
   if (!args.timesteps.empty() &&
       visited.timesteps.back() > schedule.timesteps[std::size_t(limit - 1)]) {
     throw UsageError(fmt::format(
-        "--timesteps {}: the first step multiplies errors in epsilon by {:.0f}; expected at most "
-        "{} "
-        "without clipping",
+        "--timesteps {}: the first step multiplies errors in epsilon by {:.0f}; "
+        "expected at most {} without clipping",
         visited.timesteps.back(), first_gain(visited), schedule.timesteps[std::size_t(limit - 1)]));
   }
   return respace(schedule, chosen_timesteps(limit, within));
