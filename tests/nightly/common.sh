@@ -82,12 +82,13 @@ learn_sampled_digits() {
     echo "after $epoch epochs: -ELBO $(metric run/metrics.jsonl $((epoch * 600)) val_loss) nats, NLL $(metric run/metrics.jsonl $((epoch * 600)) val_importance_nll) nats"
   done
 }
-# within NAME VALUE TARGET TOLERANCE: prints the line and remembers a miss.
-misses=0
+# is_number VALUE...: whether all are; what is missing breaks a bar, whichever side of it awk puts it on.
 is_number() {
   local value
   for value; do [[ $value =~ ^-?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$ ]] || return 1; done
 }
+# within NAME VALUE TARGET TOLERANCE: prints the line and remembers a miss.
+misses=0
 within() {
   if is_number "$2" && awk "BEGIN { exit !(($2 - $3)^2 <= ($4)^2) }"; then verdict=ok; else verdict=MISSED misses=$((misses + 1)); fi
   echo "$1: $2 (target $3 within $4) $verdict"
