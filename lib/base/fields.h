@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -44,6 +45,10 @@ struct BoundField : Field {
 };
 
 using Fields = std::vector<BoundField>;
+
+// Where an option's value comes from: what stands later holds over what stands before.
+enum class OptionSource { usual, preset, file, variable, typed };
+using OptionSources = std::function<OptionSource(std::string_view option)>;  // "steps" of --steps
 
 template <class T>
 BoundField bind(T& variable, Field field) {

@@ -126,9 +126,9 @@ void read_config(const std::string& path, std::vector<OptionSpec>& options,
       value = text_of(node, where);
       if (negated) value = opposite(value);
     }
-    if (found->source > 2) continue;
+    if (found->source > OptionSource::file) continue;
     if (found->many) {
-      for (const std::string& word : words) set_option(*found, word, 2, where);
+      for (const std::string& word : words) set_option(*found, word, OptionSource::file, where);
       continue;
     }
     try {
@@ -136,7 +136,7 @@ void read_config(const std::string& path, std::vector<OptionSpec>& options,
     } catch (const UsageError& error) {
       throw UsageError(fmt::format("{}:{}: {}", path, node.source().begin.line, error.what()));
     }
-    found->source = 2;
+    found->source = OptionSource::file;
   }
 }
 
@@ -150,14 +150,14 @@ std::string write_config(const std::vector<OptionSpec>& options,
   for (const OptionSpec& o : options) {
     if (o.hidden || o.group == "Common" || o.field.incidental) continue;
     if (o.many) {
-      if (o.source > 0) out += entry(o.key(), toml_list(*o.many));
+      if (o.source != OptionSource::usual) out += entry(o.key(), toml_list(*o.many));
       continue;
     }
     Scalar value = o.field.value();
     auto* text = std::get_if<std::string>(&value);
     // Empty texts that nobody wrote and values out of the option's bounds stand for "not given".
     auto* whole = std::get_if<std::int64_t>(&value);
-    if (o.source == 0 && text && text->empty()) continue;
+    if (o.source == OptionSource::usual && text && text->empty()) continue;
     if (whole && double(*whole) < o.field.low) continue;
     out += entry(o.key(), text ? toml_text(*text) : to_text(value));
   }

@@ -23,8 +23,7 @@ struct OptionSpec {
   bool hidden = false;
   bool on_by_default = false;  // of a flag: --no-NAME turns it off
   bool at_once = false;        // says something and ends: the command line's alone
-  // How it was set, for precedence: 0 default, 1 preset, 2 file, 3 environment, 4 command line.
-  int source = 0;
+  OptionSource source = OptionSource::usual;
 
   const std::string& long_name() const;  // "--output"
   std::string said() const;              // its help, in the form in which it is offered
@@ -50,7 +49,8 @@ std::vector<std::string> read_command_line(std::vector<std::string> words,
                                            std::vector<OptionSpec>& options);
 OptionSpec* find_option(std::string_view name, std::vector<OptionSpec>& options);  // null: none
 // `shown` stands for the option in messages: the name that was written, or a variable.
-void set_option(OptionSpec& option, const std::string& value, int source, std::string_view shown);
+void set_option(OptionSpec& option, const std::string& value, OptionSource source,
+                std::string_view shown);
 // The opposite of what a flag that turns another off was set to; what is neither true nor false
 // stays, to be refused.
 std::string opposite(const std::string& value);

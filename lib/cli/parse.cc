@@ -78,8 +78,8 @@ class CommandLine {
         return set_once(option, name, value.value_or("true"));
       case Kind::count:
         if (value) throw UsageError(fmt::format("{}: takes no value, found '{}'", name, *value));
-        return set_option(option, to_text(std::get<std::int64_t>(option.field.value()) + 1), 4,
-                          name);
+        return set_option(option, to_text(std::get<std::int64_t>(option.field.value()) + 1),
+                          OptionSource::typed, name);
       case Kind::optional_value:
         // Its keyword may stand apart; any other word may as well be an operand.
         if (!value && next_ < words_.size() && words_[next_] == option.without) ++next_;
@@ -95,9 +95,9 @@ class CommandLine {
   }
 
   void set_once(OptionSpec& option, const std::string& name, const std::string& value) {
-    if (option.source == 4 && !option.many)
+    if (option.source == OptionSource::typed && !option.many)
       throw UsageError(fmt::format("{}: given twice", option.long_name()));
-    set_option(option, value, 4, name);
+    set_option(option, value, OptionSource::typed, name);
   }
 
   [[noreturn]] void unknown(const std::string& name, const std::string& meant) const {
@@ -136,7 +136,8 @@ OptionSpec* find_option(std::string_view name, std::vector<OptionSpec>& options)
   return nullptr;
 }
 
-void set_option(OptionSpec& option, const std::string& value, int source, std::string_view shown) {
+void set_option(OptionSpec& option, const std::string& value, OptionSource source,
+                std::string_view shown) {
   if (option.many) {
     if (option.source != source) option.many->clear();
     option.many->push_back(value);

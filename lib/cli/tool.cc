@@ -194,14 +194,18 @@ void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
   impl_->presets = std::move(presets);
 }
 
-int Tool::source(std::string_view long_name) const {
+OptionSource Tool::source(std::string_view long_name) const {
   std::string name(long_name);
   if (!name.starts_with("--")) name = "--" + name;
   const OptionSpec* option = find_option(name, impl_->options);
-  return option ? option->source : 0;
+  return option ? option->source : OptionSource::usual;
 }
-bool Tool::given(std::string_view long_name) const { return source(long_name) >= 2; }
-bool Tool::typed(std::string_view long_name) const { return source(long_name) == 4; }
+bool Tool::given(std::string_view long_name) const {
+  return source(long_name) >= OptionSource::file;
+}
+bool Tool::typed(std::string_view long_name) const {
+  return source(long_name) == OptionSource::typed;
+}
 const std::string& Tool::config_path() const { return impl_->config; }
 
 std::string Tool::resolved_toml() const { return write_config(impl_->options, impl_->operands); }
@@ -229,13 +233,14 @@ void Tool::Impl::require_operands() const {
 
 void Tool::Impl::environment() {
   for (OptionSpec& o : options) {
-    if (o.hidden || o.source > 3 || o.at_once) continue;
+    if (o.hidden || o.source > OptionSource::variable || o.at_once) continue;
     std::string variable = o.variable();
-    if (const char* value = std::getenv(variable.c_str())) set_option(o, value, 3, variable);
+    if (const char* value = std::getenv(variable.c_str()))
+      set_option(o, value, OptionSource::variable, variable);
     if (!o.on_by_default) continue;
     variable.insert(std::string_view("ATELIER_").size(), "NO_");
     if (const char* value = std::getenv(variable.c_str()))
-      set_option(o, opposite(value), 3, variable);
+      set_option(o, opposite(value), OptionSource::variable, variable);
   }
 }
 
@@ -250,9 +255,9 @@ void Tool::Impl::apply_preset() {
   }
   for (const auto& [name, value] : found->second) {
     for (OptionSpec& o : options) {
-      if (o.field.name != name || o.source > 1) continue;
+      if (o.field.name != name || o.source > OptionSource::preset) continue;
       o.field.set(value);
-      o.source = 1;
+      o.source = OptionSource::preset;
     }
   }
 }

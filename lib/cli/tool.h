@@ -65,8 +65,7 @@ class Tool {
   void presets(std::vector<std::pair<std::string, Attributes>> presets);
   // True if the user gave the option on the command line, in the environment or in the file.
   bool given(std::string_view long_name) const;
-  // Where its value comes from: 0 default, 1 preset, 2 file, 3 environment, 4 command line.
-  int source(std::string_view long_name) const;
+  OptionSource source(std::string_view long_name) const;
   // True if it was given on the command line: a variable or a file may serve several tools.
   bool typed(std::string_view long_name) const;
   // The operands and the resolved configuration as TOML that repeats the run; comments in it say

@@ -69,25 +69,24 @@ Fields SampleArgs::deterministic_fields() {
   return fields;
 }
 
-void SampleArgs::settle(const std::function<int(std::string_view option)>& source) {
+void SampleArgs::settle(const OptionSources& source) {
   if (timesteps.empty()) return;
   const SampleArgs usual;
-  constexpr int kVariable = 3, kTyped = 4;
   // Files that repeat a run hold every option, most of them as they are anyway.
   auto strength = [&](const char* option, bool is_usual) {
-    int found = source(option);
-    return is_usual && found != kTyped ? 0 : found;
+    OptionSource found = source(option);
+    return is_usual && found != OptionSource::typed ? OptionSource::usual : found;
   };
-  int listed = source("timesteps");
-  int counted = strength("sample-steps", sample_steps == usual.sample_steps);
-  int spaced = strength("timestep-spacing", timestep_spacing == usual.timestep_spacing);
-  int other = std::max(counted, spaced);
+  OptionSource listed = source("timesteps");
+  OptionSource counted = strength("sample-steps", sample_steps == usual.sample_steps);
+  OptionSource spaced = strength("timestep-spacing", timestep_spacing == usual.timestep_spacing);
+  OptionSource other = std::max(counted, spaced);
   if (other > listed) {
     timesteps.clear();
     return;
   }
   // Variables may be meant for several calls; a file or a command is one.
-  if (other == listed && listed != kVariable)
+  if (other == listed && listed != OptionSource::variable)
     throw UsageError(fmt::format("--timesteps and --{} exclude each other",
                                  counted == other ? "sample-steps" : "timestep-spacing"));
   sample_steps = usual.sample_steps;

@@ -36,9 +36,9 @@ struct SampleArgs {
   Fields diffusion_fields();
   Fields deterministic_fields();
   // Of timesteps on the one hand, and their number and spacing on the other, what comes from nearer
-  // by stays (Tool::source); of two variables the timesteps. UsageError if both are typed, or both
+  // by stays (OptionSource); of two variables the timesteps. UsageError if both are typed, or both
   // in a file.
-  void settle(const std::function<int(std::string_view option)>& source);
+  void settle(const OptionSources& source);
 };
 
 // UsageError for samplers that draw noise after the start, so that it does not say how they end.

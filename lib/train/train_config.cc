@@ -29,16 +29,16 @@ bool is_file(const std::string& path) { return !path.empty() && path != "-"; }
 
 }  // namespace
 
-void TrainConfig::settle(const std::function<int(std::string_view option)>& source) {
+void TrainConfig::settle(const OptionSources& source) {
   if (source("steps") > source("epochs")) epochs = -1;
   if (source("epochs") > source("steps")) steps = -1;
   // What is typed is meant for this run; a variable or a file may serve several.
-  constexpr int kTyped = 4;
-  if (source("keep") == kTyped && run_dir.empty())
+  if (source("keep") == OptionSource::typed && run_dir.empty())
     throw UsageError("--keep: needs --run-dir, which holds the checkpoints");
-  if (source("save-every") == kTyped && run_dir.empty() && (output.empty() || output == "-"))
+  if (source("save-every") == OptionSource::typed && run_dir.empty() &&
+      (output.empty() || output == "-"))
     throw UsageError("--save-every: needs --run-dir or -o FILE");
-  if (source("split-by") == kTyped && val_split == 0)
+  if (source("split-by") == OptionSource::typed && val_split == 0)
     throw UsageError("--split-by: needs --val-split, which holds out");
 }
 

@@ -56,9 +56,9 @@ struct TrainConfig {
   bool dry_run = false, force = false, allow_level_change = false;
 
   // Before the configuration is resolved: of --steps and --epochs the one holds that comes from
-  // nearer by (Tool::source): a flag over a file's, that over the default. UsageError if the
+  // nearer by (OptionSource): a flag over a file's, that over the default. UsageError if the
   // command line says how to save what is saved nowhere.
-  void settle(const std::function<int(std::string_view option)>& source);
+  void settle(const OptionSources& source);
   Fields training_fields();   // recorded in checkpoints: they decide the bytes
   Fields reporting_fields();  // the rest
   // Before anything is read: UsageError if two results would go to one place, or the model to a

@@ -190,35 +190,38 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
 }
 
 TEST_CASE("how to save is refused where nothing is saved, if it was typed") {
-  auto refusal = [](const char* typed, int source, const char* output) -> std::string {
+  auto refusal = [](const char* named, OptionSource source, const char* output) -> std::string {
     TrainConfig config;
     config.output = output;
     try {
-      config.settle([&](std::string_view option) { return option == typed ? source : 0; });
+      config.settle(
+          [&](std::string_view option) { return option == named ? source : OptionSource::usual; });
     } catch (const UsageError& error) {
       return error.what();
     }
     return "";
   };
-  CHECK(refusal("keep", 4, "x.h5").starts_with("--keep: needs --run-dir"));
-  CHECK(refusal("keep", 2, "x.h5") == "");
-  CHECK(refusal("save-every", 4, "-").starts_with("--save-every: needs --run-dir or -o FILE"));
-  CHECK(refusal("save-every", 4, "x.h5") == "");
+  CHECK(refusal("keep", OptionSource::typed, "x.h5").starts_with("--keep: needs --run-dir"));
+  CHECK(refusal("keep", OptionSource::file, "x.h5") == "");
+  CHECK(refusal("save-every", OptionSource::typed, "-")
+            .starts_with("--save-every: needs --run-dir or -o FILE"));
+  CHECK(refusal("save-every", OptionSource::typed, "x.h5") == "");
 }
 
 TEST_CASE("of --steps and --epochs the one from nearer by holds") {
-  auto settled = [](int steps, int epochs) {
+  using enum OptionSource;
+  auto settled = [](OptionSource steps, OptionSource epochs) {
     TrainConfig config;
-    if (steps > 0) config.steps = 5;
+    if (steps != usual) config.steps = 5;
     config.settle([&](std::string_view option) {
-      return option == "steps" ? steps : option == "epochs" ? epochs : 0;
+      return option == "steps" ? steps : option == "epochs" ? epochs : usual;
     });
     return std::pair(config.steps, config.epochs);
   };
   using Both = std::pair<std::int64_t, std::int64_t>;
-  CHECK(settled(0, 0) == Both(-1, 40));
-  CHECK(settled(4, 0) == Both(5, -1));
-  CHECK(settled(4, 2) == Both(5, -1));   // a flag over the file's
-  CHECK(settled(2, 4) == Both(-1, 40));  // and the other way round
-  CHECK(settled(4, 4) == Both(5, 40));   // which settle_pace refuses
+  CHECK(settled(usual, usual) == Both(-1, 40));
+  CHECK(settled(typed, usual) == Both(5, -1));
+  CHECK(settled(typed, file) == Both(5, -1));   // a flag over the file's
+  CHECK(settled(file, typed) == Both(-1, 40));  // and the other way round
+  CHECK(settled(typed, typed) == Both(5, 40));  // which settle_pace refuses
 }
