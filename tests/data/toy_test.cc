@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "files.h"
 #include "io/vectors.h"
+#include "support/near.h"
 
 using namespace atelier;
 using namespace atelier::test;
@@ -40,9 +41,9 @@ TEST_CASE("centres are where the papers have them, or where they are asked to be
   REQUIRE(ring.modes() == 8);
   CHECK(ring.std == 0.02);
   for (std::int64_t k = 0; k < 8; ++k) {
-    CHECK(std::hypot(ring.centres[k][0], ring.centres[k][1]) == doctest::Approx(2));
+    CHECK(std::hypot(ring.centres[k][0], ring.centres[k][1]) == testing::near(2));
     CHECK(distance(ring.centres[k], ring.centres[(k + 1) % 8]) ==
-          doctest::Approx(4 * std::sin(std::numbers::pi / 8)));
+          testing::near(4 * std::sin(std::numbers::pi / 8)));
   }
   Toy grid = make_toy(toy_options("grid"));
   REQUIRE(grid.modes() == 25);
@@ -68,7 +69,7 @@ TEST_CASE("centres are where the papers have them, or where they are asked to be
   Toy small = make_toy(asked);
   CHECK(small.modes() == 5);
   CHECK(small.std == 0.1);
-  CHECK(std::hypot(small.centres[2][0], small.centres[2][1]) == doctest::Approx(1));
+  CHECK(std::hypot(small.centres[2][0], small.centres[2][1]) == testing::near(1));
 }
 
 TEST_CASE("points have the means, the deviations and the shares of their density") {
@@ -131,7 +132,7 @@ TEST_CASE("a swiss roll lies along its spiral") {
   CHECK(std::abs(sum / kPoints - 3 * std::numbers::pi) <
         4 * 3 * std::numbers::pi / std::sqrt(12.0 * kPoints));
   options.synthetic_std = 0;
-  CHECK(make_toy(options).std == doctest::Approx(0.25 / 7.5));
+  CHECK(make_toy(options).std == testing::near(0.25 / 7.5));
 }
 
 TEST_CASE("points depend on seed and place alone, and packed ones are the same set") {

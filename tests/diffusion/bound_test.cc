@@ -15,6 +15,7 @@
 #include "graph/ops.h"
 #include "nn/support.h"
 #include "run/plan.h"
+#include "support/near.h"
 
 using namespace atelier;
 using testing::schedule_of;
@@ -244,7 +245,7 @@ TEST_CASE("fixed variances cost as many bits as they do in closed form") {
     if (row.c == 1) {
       double ratio = s.posterior_variance[1] / s.betas[0];
       double first = 0.5 * (std::log(ratio) - 1 + 1 / ratio) / std::numbers::ln2;
-      CHECK(large == doctest::Approx(first).epsilon(1e-6));
+      CHECK(large == testing::near(first, 1e-6));
     }
   }
   fmt::print("summary: excess bits of fixed variances, {} schedules: {:.1e} off their constants\n",
@@ -300,8 +301,9 @@ TEST_CASE("the prior's term is the divergence of the last timestep from standard
     state.inputs["x0"] = testing::dense_of({1, 2}, {row.x0, -row.x0});
     Expr bits = prior_bits(schedule_of(row.kind), g.input("x0", DType::f32, {1, 2}));
     double found = testing::value_of(bits, state)[0];
-    CHECK(found == doctest::Approx(row.bits).epsilon(0.01));
-    fmt::print("summary: prior bits, schedule {}, x0 +-{}: {:.3g}\n", int(row.kind), row.x0, found);
+    CHECK(found == testing::near(row.bits, 0.01));
+    fmt::print("summary: D5 prior bits, schedule {}, x0 +-{}: {:.3g}\n", int(row.kind), row.x0,
+               found);
   }
 }
 
@@ -325,6 +327,6 @@ TEST_CASE("the squared error of the best prediction is what its posterior varian
   double inverse = 0;  // x0: c^2 (1 - a) / (a c^2 + 1 - a)
   for (double a : linear.alphas_cumprod) inverse += 0.25 * (1 - a) / (0.25 * a + 1 - a) / 1000;
   CHECK(expected(linear, 0.5, {.prediction_type = PredictionType::x0}).mse ==
-        doctest::Approx(inverse).epsilon(1e-9));
+        testing::near(inverse, 1e-9));
   fmt::print("summary: least squared errors on Gaussian data: {:.1e} off their constants\n", worst);
 }

@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "diffusion/sampler_plan.h"
+#include "support/near.h"
 
 using namespace atelier;
 using testing::schedule_of;
@@ -94,13 +95,13 @@ TEST_CASE("DDIM on the exact score draws the ring, and finds back what it invert
     CHECK(inversion < 1.5 * row.inversion);
     CHECK(inversion > row.inversion / 1.5);
     CHECK(std::abs(drawn.within - row.within) < 0.01);
-    CHECK(drawn.mode_sd == doctest::Approx(row.mode_sd).epsilon(0.03));
+    CHECK(drawn.mode_sd == testing::near(row.mode_sd, 0.03));
     // Three standard errors of a share.
     double error = 3 * std::sqrt(0.125 * 0.875 / double(kPoints));
     CHECK(drawn.least_share > 0.125 - error);
     CHECK(drawn.largest_share < 0.125 + error);
     fmt::print(
-        "summary: DDIM on the ring, {} steps, {} points: inverted and back {:.2e}, within 3 sd "
+        "summary: D10 DDIM on the ring, {} steps, {} points: inverted and back {:.2e}, within 3 sd "
         "{:.4f}, mode sd {:.4f}, shares {:.3f} to {:.3f}\n",
         row.sample_steps, kPoints, inversion, drawn.within, drawn.mode_sd, drawn.least_share,
         drawn.largest_share);
@@ -129,12 +130,12 @@ TEST_CASE("DDPM with the small variance draws modes too narrow, with the large o
     std::vector<float> start = testing::normal_values(2 * kPoints, "start");
     double narrow = described(plan.walk(start, small)).mode_sd;
     double wide = described(plan.walk(start, large)).mode_sd;
-    CHECK(narrow == doctest::Approx(row.small).epsilon(0.03));
-    CHECK(wide == doctest::Approx(row.large).epsilon(0.03));
+    CHECK(narrow == testing::near(row.small, 0.03));
+    CHECK(wide == testing::near(row.large, 0.03));
     CHECK(narrow < kSd);
     CHECK(wide > kSd);
     fmt::print(
-        "summary: DDPM on the ring, {} steps, {} points: mode sd {:.4f} small, {:.4f} large\n",
+        "summary: D11 DDPM on the ring, {} steps, {} points: mode sd {:.4f} small, {:.4f} large\n",
         row.sample_steps, kPoints, narrow, wide);
   }
 }

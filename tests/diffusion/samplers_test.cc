@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "diffusion/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 using testing::schedule_of;
@@ -93,7 +94,7 @@ TEST_CASE("every sampler keeps a picture and its noise at the levels of the sche
       worst = std::max(worst, std::abs(at.x - step.next_signal * x0 - step.next_sigma * noise));
     }
     CHECK(worst < 1e-9);
-    CHECK(at.x == doctest::Approx(x0).epsilon(1e-12));
+    CHECK(at.x == testing::near(x0, 1e-12));
     CHECK(steps.back().next_signal == 1);
   }
 }
@@ -127,7 +128,7 @@ TEST_CASE("inversion goes up the levels that DDIM comes down") {
     CHECK(up[i].timestep == double(s.timesteps[i == 0 ? 0 : i - 1]));
     CHECK(up[i].next_sigma == std::sqrt(1 - s.alphas_cumprod[i]));
     at = stepped(up[i], at, x0, noise);
-    CHECK(at.x == doctest::Approx(up[i].next_signal * x0 + up[i].next_sigma * noise));
+    CHECK(at.x == testing::near(up[i].next_signal * x0 + up[i].next_sigma * noise));
   }
   CHECK(up.back().next_signal == std::sqrt(s.alphas_cumprod.back()));
   CHECK(!needs_noise(up));
@@ -153,7 +154,7 @@ TEST_CASE("samplers converge to the flow of a Gaussian in their orders") {
         before = error;
       }
       line += fmt::format(" c {}: error {:.1e} in 160 steps, order {:.2f};", c, before, order);
-      CHECK(order == doctest::Approx(row.order).epsilon(0.1));
+      CHECK(order == testing::near(row.order, 0.1));
     }
     fmt::print("summary: {} on the flow of a Gaussian:{}\n", row.name, line);
   }
@@ -207,8 +208,8 @@ TEST_CASE("the last step adds no noise, and temperature scales that of the other
   auto small = sampler_steps(s, {.sampler = Sampler::ddpm});
   auto large =
       sampler_steps(s, {.sampler = Sampler::ddpm, .variance_type = VarianceType::fixed_large});
-  CHECK(small[0].noise_scale == doctest::Approx(std::sqrt(s.posterior_variance[99])));
-  CHECK(large[0].noise_scale == doctest::Approx(std::sqrt(s.betas[99])));
+  CHECK(small[0].noise_scale == testing::near(std::sqrt(s.posterior_variance[99])));
+  CHECK(large[0].noise_scale == testing::near(std::sqrt(s.betas[99])));
   CHECK(!needs_noise(sampler_steps(s, {})));
   CHECK(needs_memo(sampler_steps(s, {.sampler = Sampler::dpm2m})));
 }
@@ -225,7 +226,7 @@ TEST_CASE("a zero terminal SNR leaves every coefficient finite and starts at the
     double x0 = 0.4, noise = -0.7;
     Number at{noise};
     for (const SamplerStep& step : steps) at = stepped(step, at, x0, noise);
-    CHECK(at.x == doctest::Approx(x0).epsilon(1e-12));
+    CHECK(at.x == testing::near(x0, 1e-12));
   }
 }
 

@@ -14,6 +14,7 @@
 #include "graph/messages.h"
 #include "nn/support.h"
 #include "run/plan.h"
+#include "support/near.h"
 
 using namespace atelier;
 using testing::dense_of;
@@ -153,12 +154,12 @@ TEST_CASE("timesteps are alike until each has a full history, and when no loss d
                                    g.input("counts", DType::f32, {kTimesteps})});
   std::vector<double> full = value_of(p, state);
   CHECK(full[0] > 0.5);
-  CHECK(std::accumulate(full.begin(), full.end(), 0.0) == doctest::Approx(1).epsilon(1e-6));
+  CHECK(std::accumulate(full.begin(), full.end(), 0.0) == testing::near(1, 1e-6));
   state.inputs["counts"].v[3] = 9;
-  for (double v : value_of(p, state)) CHECK(v == doctest::Approx(1.0 / kTimesteps));
+  for (double v : value_of(p, state)) CHECK(v == testing::near(1.0 / kTimesteps));
   state.inputs["counts"].v[3] = 10;
   std::ranges::fill(state.inputs["values"].v, 0.0);
-  for (double v : value_of(p, state)) CHECK(v == doctest::Approx(1.0 / kTimesteps));
+  for (double v : value_of(p, state)) CHECK(v == testing::near(1.0 / kTimesteps));
 }
 
 TEST_CASE("drawn timesteps have their probabilities, and weighted losses are unbiased") {
@@ -184,7 +185,7 @@ TEST_CASE("drawn timesteps have their probabilities, and weighted losses are unb
   for (std::size_t i = 0; i < std::size_t(kDraws); ++i) {
     std::int32_t t = timestep[i];
     REQUIRE((t >= 0 && t < kTimesteps));
-    CHECK(weight[i] == doctest::Approx(1 / (kTimesteps * law[std::size_t(t)])).epsilon(1e-6));
+    CHECK(weight[i] == testing::near(1 / (kTimesteps * law[std::size_t(t)]), 1e-6));
     ++count[std::size_t(t)];
     double v = double(weight[i]) * loss_of(t);
     sum += v / kDraws;

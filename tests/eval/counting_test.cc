@@ -9,6 +9,7 @@
 #include "eval/covariance_baselines.h"
 #include "eval/histograms.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -16,18 +17,18 @@ TEST_CASE("the best linear denoiser of white data has the closed form") {
   // D6 of a variance c^2 = 0.25 of data 2x - 1, so 1/16 of x.
   Moments white{100, {0.5, 0.5}, {0.0625, 0, 0, 0.0625}};
   WienerLosses found = wiener_losses(white);
-  CHECK(found.linear_epsilon == doctest::Approx(0.173053).epsilon(1e-5));
-  CHECK(found.cosine_epsilon == doctest::Approx(0.327653).epsilon(1e-5));
-  CHECK(found.linear_v == doctest::Approx(0.379790).epsilon(1e-5));
-  CHECK(found.cosine_v == doctest::Approx(0.495740).epsilon(1e-5));
+  CHECK(found.linear_epsilon == testing::near(0.173053, 1e-5));
+  CHECK(found.cosine_epsilon == testing::near(0.327653, 1e-5));
+  CHECK(found.linear_v == testing::near(0.379790, 1e-5));
+  CHECK(found.cosine_v == testing::near(0.495740, 1e-5));
   white.sigma = {0.25, 0, 0, 0.25};
-  CHECK(wiener_losses(white).linear_v == doctest::Approx(1).epsilon(1e-12));
+  CHECK(wiener_losses(white).linear_v == testing::near(1, 1e-12));
   // A Gaussian's bits at itself: its entropy in steps.
   double deviation = 0.5 * 255;
   double bits =
       0.5 * std::log2(2 * std::numbers::pi * std::numbers::e * (deviation * deviation + 1.0 / 12));
   Moments many{1000000000, white.mu, white.sigma};
-  CHECK(gaussian_bits(many, many) == doctest::Approx(bits).epsilon(1e-8));
+  CHECK(gaussian_bits(many, many) == testing::near(bits, 1e-8));
 }
 
 TEST_CASE("histograms count levels, places and neighbours") {
@@ -42,8 +43,8 @@ TEST_CASE("histograms count levels, places and neighbours") {
   }
   Table table = table_of_rows(rows, 4);
   HistogramBits bits = histogram_bits(table, table, 2, 1);
-  CHECK(bits.whole == doctest::Approx(1).epsilon(0.01));
-  CHECK(bits.place == doctest::Approx(1).epsilon(0.03));
+  CHECK(bits.whole == testing::near(1, 0.01));
+  CHECK(bits.place == testing::near(1, 0.03));
   // Left column: its left neighbour is outside, as 0; a right one of level 255 is known.
   CHECK(bits.context < 0.95);
   CHECK_THROWS_AS(histogram_bits(table, table, 3, 1), Error);

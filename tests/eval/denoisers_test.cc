@@ -9,6 +9,7 @@
 #include "eval/covariance_baselines.h"
 #include "eval/support.h"
 #include "eval/toy_noise.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -76,10 +77,10 @@ TEST_CASE("the error of a Wiener filter is what it measures, on its own data and
   WienerFilter apart = wiener_filter(fitted, judged, 2);
   double worst = 0;
   for (double a : {0.999, 0.5, 0.02}) {
-    CHECK(both.v_error(a) == doctest::Approx(same.v_error(a)).epsilon(2e-3));  // count - 1, count
+    CHECK(both.v_error(a) == testing::near(same.v_error(a), 2e-3));  // count - 1, count
     for (auto& [filter, rows] : {std::pair(&both, &own), std::pair(&apart, &others)}) {
       double measured = measured_v_error(fitted, *rows, 2, a, 50);
-      CHECK(filter->v_error(a) == doctest::Approx(measured).epsilon(0.01));
+      CHECK(filter->v_error(a) == testing::near(measured, 0.01));
       worst = std::max(worst, std::abs(filter->v_error(a) / measured - 1));
     }
     CHECK(apart.v_error(a) > wiener_filter(judged, 2).v_error(a));
@@ -110,6 +111,6 @@ TEST_CASE("the noise expected of a toy is its score") {
   std::vector<float> noised{0.5f, 0.2f};
   auto best = expected_noise(toy, {0.5, double(0.2f)}, 0.5);
   std::vector<float> said{float(best[0]) + 0.3f, float(best[1]) - 0.1f};
-  CHECK(excess_noise_error(toy, noised, said, 0.5) == doctest::Approx(0.05).epsilon(1e-5));
+  CHECK(excess_noise_error(toy, noised, said, 0.5) == testing::near(0.05, 1e-5));
   fmt::print("summary: expected noise of a ring: {:.1e} off its score by differences\n", worst);
 }

@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "eval/pca.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -66,8 +67,8 @@ TEST_CASE("G1: Gaussians with commuting covariances are as far apart as the clos
   double exact = (mu_a - mu_b).squaredNorm() + (s_a - s_b).squaredNorm();
   for (FrechetRoute route :
        {FrechetRoute::automatic, FrechetRoute::cholesky, FrechetRoute::eigen}) {
-    CHECK(frechet_distance(a, b, route) == doctest::Approx(exact).epsilon(1e-12));
-    CHECK(frechet_distance(b, a, route) == doctest::Approx(exact).epsilon(1e-12));
+    CHECK(frechet_distance(a, b, route) == testing::near(exact, 1e-12));
+    CHECK(frechet_distance(b, a, route) == testing::near(exact, 1e-12));
   }
   fmt::print("summary: G1 Frechet of commuting Gaussians: off by {:.1e} of {:.4f}\n",
              std::abs(frechet_distance(a, b) - exact) / exact, exact);
@@ -80,7 +81,7 @@ TEST_CASE("G2: the routes agree, and rows fewer than columns are handled") {
   Moments a = of(x, d), b = of(y, d);
   double by_cholesky = frechet_distance(a, b, FrechetRoute::cholesky);
   double by_eigen = frechet_distance(a, b, FrechetRoute::eigen);
-  CHECK(by_cholesky == doctest::Approx(by_eigen).epsilon(1e-8));
+  CHECK(by_cholesky == testing::near(by_eigen, 1e-8));
 
   // 40 and 60 rows of 96 numbers: the trace is the nuclear norm of the product of centred rows.
   const std::int64_t wide = 96;
@@ -95,7 +96,7 @@ TEST_CASE("G2: the routes agree, and rows fewer than columns are handled") {
   }
   exact -= 2 * nuclear;
   double found = frechet_distance(c, e);
-  CHECK(found == doctest::Approx(exact).epsilon(1e-8));
+  CHECK(found == testing::near(exact, 1e-8));
   CHECK_THROWS_AS(frechet_distance(c, e, FrechetRoute::cholesky), Error);
   CHECK(frechet_distance(c, c) < 1e-6 * c.sigma[0] * double(wide));
   fmt::print(
@@ -109,14 +110,14 @@ TEST_CASE("moments are those of the rows, counted as often as said, by any team"
   Moments all = of(rows, 2);
   CHECK(all.count == 4);
   CHECK(all.mu == std::vector<double>{4, 3.25});
-  CHECK(all.sigma[1] == doctest::Approx((-3 * -1.25 + -1 * -3.25 + 1 * 0.75 + 3 * 3.75) / 3));
+  CHECK(all.sigma[1] == testing::near((-3 * -1.25 + -1 * -3.25 + 1 * 0.75 + 3 * 3.75) / 3));
   CHECK(all.sigma[1] == all.sigma[2]);
   std::vector<std::int32_t> times{2, 0, 1, 1};
   std::vector<float> listed{1, 2, 1, 2, 5, 4, 7, 7};
   Moments some = moments_of(table_of_rows(rows, 2), times);
   CHECK(some.count == 4);
   CHECK(some.mu == of(listed, 2).mu);
-  CHECK(some.sigma[0] == doctest::Approx(of(listed, 2).sigma[0]).epsilon(1e-14));
+  CHECK(some.sigma[0] == testing::near(of(listed, 2).sigma[0], 1e-14));
   std::vector<float> one{1, 2};
   CHECK_THROWS_WITH_AS(of(one, 2), "covariance: expected at least 2 rows, found 1", Error);
   std::vector<float> wide = normal_rows(2100, 230, 9);

@@ -14,6 +14,7 @@
 #include "eval/neighbors.h"
 #include "eval/probes.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -147,16 +148,16 @@ TEST_CASE(
     }
     labels.push_back(i % 7);
   }
-  CHECK(class_score(sure, 7) == doctest::Approx(7).epsilon(1e-6));
-  CHECK(class_score(equal, 7) == doctest::Approx(1).epsilon(1e-6));
+  CHECK(class_score(sure, 7) == testing::near(7, 1e-6));
+  CHECK(class_score(equal, 7) == testing::near(1, 1e-6));
   CHECK(class_accuracy(sure, 7, labels) == 1);
-  CHECK(class_accuracy(equal, 7, labels) == doctest::Approx(1.0 / 7));
+  CHECK(class_accuracy(equal, 7, labels) == testing::near(1.0 / 7));
   labels[3] = 7;
   CHECK_THROWS_WITH_AS(class_accuracy(sure, 7, labels),
                        "class scores: label 7 of row 3, but there are 7 classes", Error);
   std::vector<float> logits{0, std::log(3.0f), 1000, 1000};
   to_probabilities(logits, 2);
-  CHECK(logits[1] == doctest::Approx(0.75));
+  CHECK(logits[1] == testing::near(0.75));
   CHECK(logits[3] == 0.5f);
   fmt::print("summary: G6 class score: {:.9f} of 7, {:.9f} of 1\n", class_score(sure, 7),
              class_score(equal, 7));
@@ -189,7 +190,7 @@ TEST_CASE("copies are told from pictures that are merely like the training pictu
   CHECK(std::abs(good.z) < 3);
   CHECK(good.copies < 0.03);
   CHECK(good.exact == 0);
-  CHECK(good.nearest == doctest::Approx(good.reference).epsilon(0.05));
+  CHECK(good.nearest == testing::near(good.reference, 0.05));
   Memorization alone = memorization(real, table_of_rows(honest, d), none);
   CHECK(std::abs(alone.z) < 3);
   // One in five copied, half of these to the number.
@@ -202,7 +203,7 @@ TEST_CASE("copies are told from pictures that are merely like the training pictu
   Memorization bad = memorization(real, table_of_rows(copied, d), held);
   CHECK(bad.z > 3);
   CHECK(std::abs(bad.copies - 0.208) < 0.01);
-  CHECK(bad.reference_copies == doctest::Approx(0.01));
+  CHECK(bad.reference_copies == testing::near(0.01));
   CHECK(bad.exact == n / 10);
   CHECK(bad.order[0] == 0);
   CHECK(bad.matches[0] == 700);

@@ -15,6 +15,7 @@
 #include "eval/mode_plot.h"
 #include "eval/sliced_wasserstein.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -79,11 +80,11 @@ TEST_CASE("the distance of numbers is that between their quantiles") {
   CHECK(distance({0, 1}, {5, 6}) == 5);
   CHECK(distance({0}, {1, -3}) == 2);
   // Quantiles 0, 0, 6 against 1, 1, 2, 2 over twelfths: 4*1 + 2*1 + 2*2 + 4*4, / 12.
-  CHECK(distance({6, 0, 0}, {2, 1, 2, 1}) == doctest::Approx((4 + 2 + 4 + 16) / 12.0));
+  CHECK(distance({6, 0, 0}, {2, 1, 2, 1}) == testing::near((4 + 2 + 4 + 16) / 12.0));
   CHECK(distance({1, 2, 3, 4}, {1, 1, 2, 2, 3, 3, 4, 4}) == 0);
   std::vector<float> rows = normal_rows(1000, 1, 3), moved = rows;
   for (float& v : moved) v += 2;
-  CHECK(distance(rows, moved) == doctest::Approx(2).epsilon(1e-6));
+  CHECK(distance(rows, moved) == testing::near(2, 1e-6));
 }
 
 TEST_CASE("sliced distances of moved and widened clouds have closed forms") {
@@ -95,8 +96,8 @@ TEST_CASE("sliced distances of moved and widened clouds have closed forms") {
   }
   // A move by d: the mean of |d cos| over directions. Twice as wide: E|x| of a normal number.
   double by_move = sliced_wasserstein(cloud, moved), by_width = sliced_wasserstein(cloud, wide);
-  CHECK(by_move == doctest::Approx(5 * 2 / std::numbers::pi).epsilon(1e-4));
-  CHECK(by_width == doctest::Approx(std::sqrt(2 / std::numbers::pi)).epsilon(0.01));
+  CHECK(by_move == testing::near(5 * 2 / std::numbers::pi, 1e-4));
+  CHECK(by_width == testing::near(std::sqrt(2 / std::numbers::pi), 0.01));
   CHECK(sliced_wasserstein(cloud, cloud) == 0);
   CHECK(sliced_wasserstein(moved, cloud) == by_move);
   double first = by_width;

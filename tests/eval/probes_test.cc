@@ -12,6 +12,7 @@
 #include "eval/neighbors.h"
 #include "eval/retrieval.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -46,8 +47,8 @@ TEST_CASE("the optimiser finds the minimum of Rosenbrock's valley and of a quadr
       },
       x, {.gradient_tolerance = 1e-9, .value_tolerance = 0});
   CHECK(valley.converged);
-  CHECK(x[0] == doctest::Approx(1).epsilon(1e-6));
-  CHECK(x[1] == doctest::Approx(1).epsilon(1e-6));
+  CHECK(x[0] == testing::near(1, 1e-6));
+  CHECK(x[1] == testing::near(1, 1e-6));
   CHECK(valley.iterations < 60);
   std::vector<double> y(30, 1.0);
   LbfgsResult bowl = minimise(
@@ -62,7 +63,7 @@ TEST_CASE("the optimiser finds the minimum of Rosenbrock's valley and of a quadr
       },
       y, {.gradient_tolerance = 1e-5, .value_tolerance = 0});
   CHECK(bowl.converged);
-  for (double v : y) CHECK(v == doctest::Approx(3).epsilon(1e-6));
+  for (double v : y) CHECK(v == testing::near(3, 1e-6));
 }
 
 TEST_CASE("probes tell classes apart as well as their distance allows") {

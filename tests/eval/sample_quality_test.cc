@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "eval/sliced_wasserstein.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -95,7 +96,7 @@ TEST_CASE("points in the plane are judged by their sliced Wasserstein distance, 
   CHECK(terms[0].name == "sliced_wasserstein");
   CHECK(terms[0].value == sliced_wasserstein(drawn, real));
   // Moved by (3, 3): the mean of |3 cos a + 3 sin a| over the directions.
-  CHECK(terms[0].value == doctest::Approx(3 * std::sqrt(2.0) * 2 / std::numbers::pi).epsilon(0.05));
+  CHECK(terms[0].value == testing::near(3 * std::sqrt(2.0) * 2 / std::numbers::pi, 0.05));
 }
 
 TEST_CASE("vectors of other lengths are judged as pictures are, in their own units") {
@@ -104,7 +105,7 @@ TEST_CASE("vectors of other lengths are judged as pictures are, in their own uni
   auto terms = SampleQuality(set, all_of(set)).judge(drawn);
   REQUIRE(terms.size() == 3);
   CHECK(terms[0].name == "frechet");
-  CHECK(terms[0].value == doctest::Approx(5e6).epsilon(0.03));  // 5 x 1000^2
+  CHECK(terms[0].value == testing::near(5e6, 0.03));  // 5 x 1000^2
   CHECK(value_of(terms, "coverage") == 0);
   CHECK_THROWS_AS(SampleQuality(set, std::vector<std::int64_t>{3}), Error);
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "eval/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -60,10 +61,10 @@ double value(const Comparison& comparison, std::string_view key) {
 TEST_CASE("zero-shot accuracy counts the rows whose own text is nearest") {
   JudgedSet texts = axes(), rows = rows_with({0, 1, 4, 5, 0});
   Comparison found = zero_shot(rows, {"toy", {}}, texts);
-  CHECK(value(found, "zero_shot_accuracy") == doctest::Approx(0.4));
-  CHECK(value(found, "zero_shot_class_accuracy") == doctest::Approx(0.4));
-  CHECK(value(found, "zero_shot_top_5") == doctest::Approx(0.8));
-  CHECK(value(found, "majority_accuracy") == doctest::Approx(1.0 / kClasses));
+  CHECK(value(found, "zero_shot_accuracy") == testing::near(0.4));
+  CHECK(value(found, "zero_shot_class_accuracy") == testing::near(0.4));
+  CHECK(value(found, "zero_shot_top_5") == testing::near(0.8));
+  CHECK(value(found, "majority_accuracy") == testing::near(1.0 / kClasses));
   CHECK(found.remarks.empty());
 }
 
@@ -72,8 +73,8 @@ TEST_CASE("classes that occur rarely weigh as much in the mean over classes") {
   for (std::size_t i = 0; i < rows.vectors.labels.size(); ++i)
     rows.vectors.labels[i] = i < 10 ? 0 : i < 69 ? -1 : 3;  // one row of class 6 is called 3
   Comparison found = zero_shot(rows, {"toy", {}}, axes());
-  CHECK(value(found, "zero_shot_accuracy") == doctest::Approx(10.0 / 11));
-  CHECK(value(found, "zero_shot_class_accuracy") == doctest::Approx(0.5));
+  CHECK(value(found, "zero_shot_accuracy") == testing::near(10.0 / 11));
+  CHECK(value(found, "zero_shot_class_accuracy") == testing::near(0.5));
 }
 
 TEST_CASE("a row as near to another text as to its own is not right") {
@@ -88,11 +89,11 @@ TEST_CASE("texts are matched to classes by name, or else in their order with a r
   for (std::size_t c = 0; c < kClasses; ++c)  // class c is called by the name of text 6 - c
     rows.vectors.label_names[c] = "class " + std::to_string(kClasses - 1 - std::int64_t(c));
   Comparison by_name = zero_shot(rows, {"toy", {}}, axes());
-  CHECK(value(by_name, "zero_shot_accuracy") == doctest::Approx(1.0 / kClasses));  // the middle one
+  CHECK(value(by_name, "zero_shot_accuracy") == testing::near(1.0 / kClasses));  // the middle one
   CHECK(by_name.remarks.empty());
   for (std::string& name : rows.vectors.label_names) name.replace(0, 6, "Class-");
   CHECK(value(zero_shot(rows, {"toy", {}}, axes()), "zero_shot_accuracy") ==
-        doctest::Approx(1.0 / kClasses));
+        testing::near(1.0 / kClasses));
   for (std::string& name : rows.vectors.label_names) name.replace(0, 6, "class ");
   rows.vectors.label_names[2] = "another";
   CHECK_THROWS_WITH_AS(zero_shot(rows, {"toy", {}}, axes()),

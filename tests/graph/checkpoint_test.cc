@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "graph/differences.h"
+#include "support/near.h"
 
 using namespace atelier;
 using testing::Differences;
@@ -68,7 +69,7 @@ void check_equal(const std::vector<Dense>& a, const std::vector<Dense>& b) {
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     for (std::size_t j = 0; j < a[i].v.size(); ++j) {
-      CHECK(a[i].v[j] == doctest::Approx(b[i].v[j]).epsilon(1e-11));
+      CHECK(a[i].v[j] == testing::near(b[i].v[j], 1e-11));
     }
   }
 }

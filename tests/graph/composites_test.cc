@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "graph/differences.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -47,7 +48,7 @@ struct Case {
       const std::vector<double>&left = found[k].v, &right = found[a.size() + k].v;
       REQUIRE(left.size() == right.size());
       for (std::size_t j = 0; j < left.size(); ++j) {
-        CHECK(left[j] == doctest::Approx(right[j]).epsilon(1e-8));
+        CHECK(left[j] == testing::near(right[j], 1e-8));
       }
     }
   }

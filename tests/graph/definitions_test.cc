@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "graph/differences.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -42,7 +43,7 @@ Applied apply(Op op, const std::vector<Type>& types, const std::vector<std::int6
 void check_equal(const List& found, const List& expected) {
   REQUIRE(found.size() == expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
-    CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-12));
+    CHECK(found[i] == testing::near(expected[i], 1e-12));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "graph/differences.h"
+#include "support/near.h"
 
 using namespace atelier;
 using testing::Differences;
@@ -117,7 +118,7 @@ TEST_CASE("checkpointing changes neither values nor gradients and adds a recompu
   auto found = evaluate(d.graph, values, d.state);
   for (std::size_t i = 0; i < found.size(); i += 2) {
     for (std::size_t j = 0; j < found[i].v.size(); ++j) {
-      CHECK(found[i].v[j] == doctest::Approx(found[i + 1].v[j]).epsilon(1e-12));
+      CHECK(found[i].v[j] == testing::near(found[i + 1].v[j], 1e-12));
     }
   }
 }

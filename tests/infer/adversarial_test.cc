@@ -11,6 +11,7 @@
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -141,8 +142,8 @@ TEST_CASE("a discriminator by cross-entropy finds the log ratio of the densities
   }
   fmt::print("summary: B1 discriminator: loss {:.6f} (0.712633), slope of the logit {:.4f} (2)\n",
              outcome.loss, xy / xx);
-  CHECK(outcome.loss == doctest::Approx(0.712633).epsilon(0.01));
-  CHECK(xy / xx == doctest::Approx(2).epsilon(0.05));
+  CHECK(outcome.loss == testing::near(0.712633, 0.01));
+  CHECK(xy / xx == testing::near(2, 0.05));
 }
 
 TEST_CASE("a least-squares discriminator reaches its optimum") {
@@ -152,7 +153,7 @@ TEST_CASE("a least-squares discriminator reaches its optimum") {
                           .activation = "tanh",
                           .rows = 1024});
   fmt::print("summary: B2 least squares: loss {:.6f} (0.112400)\n", outcome.loss);
-  CHECK(outcome.loss == doctest::Approx(0.1124).epsilon(0.01));
+  CHECK(outcome.loss == testing::near(0.1124, 0.01));
 }
 
 // With the penalty l (s - 1)^2 the best slope is 1 + W / 2l: W times it is what the critic says.
@@ -163,8 +164,8 @@ TEST_CASE("a critic with a gradient penalty says the Wasserstein distance times 
            normalised = outcome.estimate / outcome.mean_slope;
     fmt::print("summary: B3 penalty {}: estimate {:.4f} ({:.4f}), by the slope {:.4f} (3)\n",
                weight, outcome.estimate, expected, normalised);
-    CHECK(outcome.estimate == doctest::Approx(expected).epsilon(0.03));
-    CHECK(normalised == doctest::Approx(3).epsilon(0.02));
+    CHECK(outcome.estimate == testing::near(expected, 0.03));
+    CHECK(normalised == testing::near(3, 0.02));
   }
 }
 
@@ -178,7 +179,7 @@ TEST_CASE("what a clipped critic says is the Wasserstein distance in units of it
     double normalised = outcome.estimate / outcome.mean_slope;
     fmt::print("summary: B5 clip {}: estimate {:.4g}, by the slope {:.4f} (3)\n", clip,
                outcome.estimate, normalised);
-    CHECK(normalised == doctest::Approx(3).epsilon(0.03));
+    CHECK(normalised == testing::near(3, 0.03));
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "diffusion/known_networks.h"
 #include "infer/loading.h"
+#include "support/near.h"
 
 using namespace atelier;
 using namespace atelier::testing;
@@ -176,8 +177,7 @@ TEST_CASE("a visit in each range gives the means over all timesteps, whatever th
     mean += score_denoising(loaded, data, {&row, 1}, args).bound.total() / 3;
     CHECK(score_denoising(loaded, data, {&row, 1}, args).bound.standard_error == 0);
   }
-  CHECK(mean ==
-        doctest::Approx(score_denoising(loaded, data, some, args).bound.total()).epsilon(1e-12));
+  CHECK(mean == testing::near(score_denoising(loaded, data, some, args).bound.total(), 1e-12));
   args.seed = 1;
   CHECK(score_denoising(loaded, data, rows, args).bound.total() != few.bound.total());
 
@@ -186,13 +186,13 @@ TEST_CASE("a visit in each range gives the means over all timesteps, whatever th
   auto v_error = [](double a) { return kSigma * kSigma / (a * kSigma * kSigma + 1 - a); };
   NoiseSchedule schedule = loaded.model().diffusion().schedule;
   PredictionErrors best = mean_errors(schedule, v_error);
-  CHECK(best.epsilon == doctest::Approx(0.173053).epsilon(1e-5));
-  CHECK(best.v == doctest::Approx(0.379790).epsilon(1e-5));
-  CHECK(few.mean.prediction.epsilon == doctest::Approx(best.epsilon).epsilon(0.03));
-  CHECK(few.mean.prediction.x0 == doctest::Approx(best.x0).epsilon(0.03));
-  CHECK(few.mean.prediction.v == doctest::Approx(best.v).epsilon(0.03));
+  CHECK(best.epsilon == testing::near(0.173053, 1e-5));
+  CHECK(best.v == testing::near(0.379790, 1e-5));
+  CHECK(few.mean.prediction.epsilon == testing::near(best.epsilon, 0.03));
+  CHECK(few.mean.prediction.x0 == testing::near(best.x0, 0.03));
+  CHECK(few.mean.prediction.v == testing::near(best.v, 0.03));
   double here = v_error(schedule.alphas_cumprod[500]);
-  CHECK(few.told[1].prediction.v == doctest::Approx(here).epsilon(0.1));
+  CHECK(few.told[1].prediction.v == testing::near(here, 0.1));
   fmt::print("summary: 20 visits of 1000 timesteps: epsilon mse {:.5f}, exact {:.5f}\n",
              few.mean.prediction.epsilon, best.epsilon);
 }
@@ -207,7 +207,7 @@ TEST_CASE("a density is of the data in their own units") {
   Loaded scaled(best_of_gaussian(3, {}, 4), store, "");
   double of_wide = score_denoising(plain, wide, rows, args).bound.total();
   double of_narrow = score_denoising(scaled, narrow, rows, args).bound.total();
-  CHECK(of_narrow == doctest::Approx(of_wide - 2).epsilon(1e-6));
+  CHECK(of_narrow == testing::near(of_wide - 2, 1e-6));
 }
 
 TEST_CASE("what is measured of a visit is the noise that the network says of what it sees") {
@@ -231,8 +231,8 @@ TEST_CASE("what is measured of a visit is the noise that the network says of wha
   DenoisingScore score = score_denoising(loaded, data, identity_order(20), args);
   CHECK(calls == 20 * 7);
   CHECK(worst < 1e-5);
-  CHECK(score.mean.measured == doctest::Approx(9.5).epsilon(1e-9));
-  CHECK(score.told[0].measured == doctest::Approx(9.5).epsilon(1e-9));
+  CHECK(score.mean.measured == testing::near(9.5, 1e-9));
+  CHECK(score.told[0].measured == testing::near(9.5, 1e-9));
 }
 
 TEST_CASE("D6: a network trained on Gaussian data is within 2 % of the best") {

@@ -15,6 +15,7 @@
 #include "infer/attention_report.h"
 #include "infer/latents.h"
 #include "infer/loading.h"
+#include "support/near.h"
 
 using namespace atelier;
 using namespace atelier::testing;
@@ -111,8 +112,8 @@ TEST_CASE("rows of an encoder do not depend on the batch, and normalized ones ha
       dot += double(normal[k]) * whole[k];
       length += double(whole[k]) * whole[k];
     }
-    CHECK(square == doctest::Approx(1).epsilon(1e-6));
-    CHECK(dot == doctest::Approx(std::sqrt(length)).epsilon(1e-6));
+    CHECK(square == testing::near(1, 1e-6));
+    CHECK(dot == testing::near(std::sqrt(length), 1e-6));
   }
   CHECK(message_of([&] { Encoder(loaded, {.args = {.pool = "cls"}}); }) ==
         "vae: pool 'cls': this model has no tokens, only auto");
@@ -225,8 +226,8 @@ TEST_CASE("ways go through their points, straight or in arcs, round and beyond")
   Floats arc = frames_of({1, 0, 0, 1}, 2, {.mode = "slerp", .frames = 10, .extrapolate = 1});
   for (int i = 0; i < 10; ++i) {
     double angle = (i - 3) * std::acos(-1.0) / 6;
-    CHECK(arc[std::size_t(2 * i)] == doctest::Approx(std::cos(angle)));
-    CHECK(arc[std::size_t(2 * i + 1)] == doctest::Approx(std::sin(angle)));
+    CHECK(arc[std::size_t(2 * i)] == testing::within(std::cos(angle), 1e-6));
+    CHECK(arc[std::size_t(2 * i + 1)] == testing::within(std::sin(angle), 1e-6));
   }
   // Ends come back to the bit; ends that agree, oppose each other or vanish have no one arc.
   Floats ends{0.3f, -1.7f, 2.1f, 1e-3f, 5, -0.25f};
@@ -248,7 +249,7 @@ TEST_CASE("attention to oneself is near, to everything as far as the grid, whate
   meter.add(items, places, [&](std::size_t, std::span<const float> maps) {
     ++drawn;
     CHECK(maps.size() == 12);
-    for (float value : maps) CHECK(value == doctest::Approx(1));
+    for (float value : maps) CHECK(value == testing::near(1));
   });
   CHECK(drawn == 6);
   CHECK(meter.layers() == 2);
@@ -257,9 +258,9 @@ TEST_CASE("attention to oneself is near, to everything as far as the grid, whate
   for (int a = 0; a < 6; ++a) {
     for (int b = 0; b < 6; ++b) expected += 4 * std::hypot(a / 3 - b / 3, a % 3 - b % 3) / 36;
   }
-  CHECK(meter.distance(0, 0) == doctest::Approx(0).epsilon(1e-9));
-  CHECK(meter.distance(1, 1) == doctest::Approx(expected).epsilon(1e-6));
-  CHECK(meter.distance(1) == doctest::Approx(expected / 2).epsilon(1e-6));
+  CHECK(meter.distance(0, 0) == testing::near(0, 1e-9));
+  CHECK(meter.distance(1, 1) == testing::near(expected, 1e-6));
+  CHECK(meter.distance(1) == testing::near(expected / 2, 1e-6));
   CHECK(rank_correlation_with_depth(meter) == 0);
   Model blind = attending(kPatched, two_heads);
   blind.attention = nullptr;
@@ -307,7 +308,7 @@ TEST_CASE("attention is measured on the model's own patches, also where they rea
   for (int a = 0; a < 12; ++a) {
     for (int b = 0; b < 12; ++b) expected += 3 * std::hypot(a / 4 - b / 4, a % 4 - b % 4) / 144;
   }
-  CHECK(meter.distance(0) == doctest::Approx(expected).epsilon(1e-6));
+  CHECK(meter.distance(0) == testing::near(expected, 1e-6));
 }
 
 TEST_CASE("what attention does becomes a table and a picture, whatever the batches") {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "infer/training.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -121,9 +122,8 @@ TEST_CASE("of several templates the mean of the unit vectors, then a unit vector
   std::vector<float> averaged = mean.encode(text), finished = both.encode(text);
   CHECK(averaged == expected);
   CHECK(dot(averaged, averaged) < 1);
-  CHECK(dot(finished, finished) == doctest::Approx(1).epsilon(1e-6));
-  CHECK(dot(finished, averaged) ==
-        doctest::Approx(std::sqrt(dot(averaged, averaged))).epsilon(1e-6));
+  CHECK(dot(finished, finished) == testing::near(1, 1e-6));
+  CHECK(dot(finished, averaged) == testing::near(std::sqrt(dot(averaged, averaged)), 1e-6));
   // One template is another text.
   TextEncoder photo(loaded, small_tokenizer(), {.templates = {"a photo of {}"}});
   CHECK(photo.encode(text) == plain.encode(std::span(prompts).first(1)));

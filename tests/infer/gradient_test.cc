@@ -7,6 +7,7 @@
 #include "graph/oracle.h"
 #include "infer/training.h"
 #include "nn/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -182,8 +183,8 @@ TEST_CASE("averages kept by the plan follow the weights that it wrote") {
     first += (1 - std::min(0.5, warm)) * (w() - first);
     second += (1 - std::min(0.9999, warm)) * (w() - second);
   }
-  CHECK(std::as_const(store).values("ema0/" + name)[3] == doctest::Approx(first).epsilon(1e-6));
-  CHECK(std::as_const(store).values("ema1/" + name)[3] == doctest::Approx(second).epsilon(1e-6));
+  CHECK(std::as_const(store).values("ema0/" + name)[3] == testing::near(first, 1e-6));
+  CHECK(std::as_const(store).values("ema1/" + name)[3] == testing::near(second, 1e-6));
   CHECK(std::as_const(store).values("optimizer/step")[0] == 30);
 }
 

@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "infer/training.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -206,5 +207,5 @@ TEST_CASE("a VAE with a linear decoder reaches probabilistic PCA") {
   CHECK(settled.elbo <= 5e-3);
   // A million draws of noise whose deviation is about sqrt(10 / 2): 0.002 is one standard error.
   CHECK(std::abs(best - elbo - settled.elbo) <= 1e-2);
-  CHECK(settled.sigma2 == doctest::Approx(sigma2).epsilon(0.01));
+  CHECK(settled.sigma2 == testing::near(sigma2, 0.01));
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "infer/loading.h"
+#include "support/near.h"
 
 using namespace atelier;
 using namespace atelier::testing;
@@ -34,7 +35,7 @@ TEST_CASE("terms of pictures are means over them, whatever the batch") {
     CHECK(all[t].value == parts[t].value);
     CHECK(std::isfinite(all[t].value));
   }
-  CHECK(one_by_one == doctest::Approx(all[0].value).epsilon(1e-12));
+  CHECK(one_by_one == testing::near(all[0].value, 1e-12));
   CHECK(validation_terms(loaded, data, rows, 11, 1)[0].value != all[0].value);
   CHECK_THROWS_WITH_AS(classify(loaded, data, rows), "vae: this model has no classes", Error);
   data.width = 4;
@@ -65,7 +66,7 @@ TEST_CASE("a term with weights is the mean over the pictures that they weigh") {
   REQUIRE(count < 11);
   for (std::int64_t batch : {3, 11}) {
     std::vector<ScoredTerm> terms = validation_terms(loaded, data, identity_order(11), batch);
-    CHECK(terms[0].value == doctest::Approx(sum / count).epsilon(1e-6));
+    CHECK(terms[0].value == testing::near(sum / count, 1e-6));
     CHECK(terms[0].weight == count);
     CHECK(terms[1].weight == 0);
     CHECK(std::isnan(terms[1].value));
@@ -88,7 +89,7 @@ TEST_CASE("a model that classifies gives its logits, one row a picture") {
   for (std::int64_t i = 0; i < 5; ++i) {
     for (std::int64_t c = 0; c < 3; ++c) {
       float pixel = float(std::to_integer<int>(data.image(i)[std::size_t(c)])) / 255;
-      CHECK(logits.values[std::size_t(i * 3 + c)] == doctest::Approx(pixel).epsilon(1e-6));
+      CHECK(logits.values[std::size_t(i * 3 + c)] == testing::near(pixel, 1e-6));
     }
   }
   CHECK_THROWS_WITH_AS(validation_terms(loaded, data, identity_order(5)),

@@ -5,9 +5,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
+#include <memory>
 
 #include "base/error.h"
 #include "models/counts.h"
+#include "nn/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -56,10 +60,55 @@ TEST_CASE("DCGAN is as large as its reference implementation") {
     CHECK(sizes.generator == row.generator);
     CHECK(sizes.discriminator == row.discriminator);
     // The published ones have one digit behind the point.
-    CHECK(sizes.generator_macs / 1e6 == doctest::Approx(row.generator_megamacs).epsilon(0.011));
-    CHECK(sizes.discriminator_macs / 1e6 ==
-          doctest::Approx(row.discriminator_megamacs).epsilon(0.011));
+    CHECK(sizes.generator_macs / 1e6 == testing::near(row.generator_megamacs, 0.011));
+    CHECK(sizes.discriminator_macs / 1e6 == testing::near(row.discriminator_megamacs, 0.011));
   }
+}
+
+TEST_CASE("a penalty has the weight that is asked for, on the slope that is told") {
+  double worst = 0;
+  for (const char* penalty : {"gradient", "dragan", "r1"}) {
+    for (bool one_sided : {false, true}) {
+      for (double weight : {10.0, 2.5}) {
+        if (penalty[0] == 'r' && one_sided) continue;
+        GanConfig config;
+        config.base_channels = 3;
+        config.loss = "wasserstein";
+        config.penalty = penalty;
+        config.one_sided_penalty = one_sided;
+        config.gradient_penalty_weight = weight;
+        auto shared = std::make_shared<GanConfig>(config);
+        Model model = make_gan(shared);
+        model.fit({.height = 8, .width = 8, .channels = 1});
+        Graph graph;
+        Store store(4);
+        Scope scope(graph, store, Mode::train, noise_inputs(graph, 1));
+        Expr image = graph.input("image", DType::f32, {1, 8, 8, 1});
+        Objective objective = model.players()[0].objective(scope, {.image = image});
+        OracleState state = testing::state_of(store);
+        for (auto& [name, slot] : state.slots)
+          for (double& v : slot.v) v *= 8;  // slopes on either side of 1
+        std::vector<double> pixels(64);
+        for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = 0.5 + 0.5 * std::sin(double(i));
+        state.inputs["image"] = testing::dense_of({1, 8, 8, 1}, pixels);
+        state.inputs["ids"] = testing::dense_of({1}, {0}, DType::i32);
+        state.inputs["clock"] = testing::dense_of({3}, {3, 0, 1}, DType::i32);
+        std::map<std::string, double> told;
+        for (const Term& term : objective.terms)
+          told[term.name] = testing::value_of(term.value, state)[0];
+        // Of a batch of one row the mean slope is the row's.
+        double s = told["mean_slope"], beyond = one_sided ? std::max(0.0, s - 1) : s - 1;
+        double expected = penalty[0] == 'r' ? 0.5 * weight * s * s : weight * beyond * beyond;
+        double loss = testing::value_of(objective.loss, state)[0];
+        INFO(penalty, " ", s);
+        CHECK(s > 1e-3);
+        CHECK(told["penalty"] == testing::near(expected, 1e-9));
+        CHECK(loss == testing::near(told["fake_logit"] - told["real_logit"] + expected, 1e-9));
+        worst = std::max(worst, std::abs(told["penalty"] - expected));
+      }
+    }
+  }
+  fmt::print("summary: B7 penalties of gan-train: {:.1e} off weight x f(slope)\n", worst);
 }
 
 TEST_CASE("networks of any sides give pictures of these sides") {
@@ -183,9 +232,9 @@ TEST_CASE("DCGAN starts weights around 0 and the factors of its batch norms arou
   };
   auto [mean, deviation] = moments("generator.up2.weight");
   CHECK(std::abs(mean) < 1e-3);
-  CHECK(deviation == doctest::Approx(0.02).epsilon(0.02));
+  CHECK(deviation == testing::near(0.02, 0.02));
   auto [factor, spread] = moments("generator.spread.norm.weight");  // 256 of them
-  CHECK(factor == doctest::Approx(1).epsilon(0.01));
-  CHECK(spread == doctest::Approx(0.02).epsilon(0.25));
+  CHECK(factor == testing::near(1, 0.01));
+  CHECK(spread == testing::near(0.02, 0.25));
   for (float v : std::as_const(store).values("generator.spread.norm.bias")) CHECK(v == 0);
 }

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "models/registry.h"
 #include "nn/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -196,12 +197,10 @@ TEST_CASE("the loss is reconstruction plus weighted KL, and warm-up scales the K
     double reconstruction = bench.value(whole.terms[0].value)[0];
     double kl = bench.value(whole.terms[1].value)[0];
     CHECK(kl > 0);
-    CHECK(bench.value(whole.loss)[0] ==
-          doctest::Approx(reconstruction + weight * kl).epsilon(1e-6));
+    CHECK(bench.value(whole.loss)[0] == testing::near(reconstruction + weight * kl, 1e-6));
     worst =
         std::max(worst, std::abs(bench.value(whole.loss)[0] / (reconstruction + weight * kl) - 1));
-    CHECK(bench.value(warming.loss)[0] ==
-          doctest::Approx(reconstruction + 0.25 * weight * kl).epsilon(1e-6));
+    CHECK(bench.value(warming.loss)[0] == testing::near(reconstruction + 0.25 * weight * kl, 1e-6));
   }
   fmt::print("summary: VAE loss against reconstruction + weight KL, four weights: {:.1e}\n", worst);
 }
@@ -293,7 +292,7 @@ TEST_CASE("validation starts with the loss and its mean is the objective's") {
       double mean = 0;
       for (double v : bench.value(terms[0].value)) mean += v / 4;
       double loss = bench.value(model.objective(bench.scope, bench.batch).loss)[0];
-      CHECK(mean == doctest::Approx(loss).epsilon(1e-9));
+      CHECK(mean == testing::near(loss, 1e-9));
     }
   }
 }
@@ -305,8 +304,7 @@ TEST_CASE("a plain autoencoder's loss is half the squared error and the constant
   Objective objective = model.objective(bench.scope, bench.batch);
   REQUIRE(objective.terms.size() == 1);
   double error = bench.value(objective.terms[0].value)[0];
-  CHECK(bench.value(objective.loss)[0] ==
-        doctest::Approx(error / 2 + 24 * std::log(2 * M_PI)).epsilon(1e-7));
+  CHECK(bench.value(objective.loss)[0] == testing::near(error / 2 + 24 * std::log(2 * M_PI), 1e-7));
   CHECK(!model.no_prior().empty());
   CHECK_THROWS_AS(model.draw(bench.scope, {.rows = 3}), UsageError);
   CHECK_THROWS_AS(model.log_weight(bench.scope, bench.batch), UsageError);
@@ -330,7 +328,7 @@ TEST_CASE("one importance weight is the ELBO with both densities of the same dra
       double z = mu[k] + std::exp(logvar[k] / 2) * eps[k];
       expected += -0.5 * z * z + 0.5 * eps[k] * eps[k] + 0.5 * logvar[k];
     }
-    CHECK(weights[i] == doctest::Approx(expected).epsilon(1e-9));
+    CHECK(weights[i] == testing::near(expected, 1e-9));
   }
 }
 

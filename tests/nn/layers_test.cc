@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "nn/losses.h"
 #include "nn/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -133,8 +134,7 @@ TEST_CASE("weights and biases start uniform within one over the root of fan in")
     CHECK(largest <= bound);
     CHECK(largest > 0.95 * bound);
     // Variance bound^2 / 3; four standard errors of the mean square of a uniform variable.
-    CHECK(squares / count ==
-          doctest::Approx(bound * bound / 3).epsilon(4 * std::sqrt(0.8 / count)));
+    CHECK(squares / count == testing::near(bound * bound / 3, 4 * std::sqrt(0.8 / count)));
   }
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("orthogonal weights have orthonormal rows or columns") {
           };
           dot += double(at(i)) * at(j);
         }
-        CHECK(dot == doctest::Approx(i == j ? 1 : 0).epsilon(1e-6).scale(1));
+        CHECK(dot == testing::within(i == j ? 1 : 0, 1e-6));
       }
     }
   }
@@ -172,7 +172,7 @@ TEST_CASE("normal initialisers have their standard deviations") {
   for (auto& row : rows) {
     row.init(w, shape, 5, 6);
     double squares = std::inner_product(w.begin(), w.end(), w.begin(), 0.0);
-    CHECK(std::sqrt(squares / double(w.size())) == doctest::Approx(row.std).epsilon(0.05));
+    CHECK(std::sqrt(squares / double(w.size())) == testing::near(row.std, 0.05));
   }
 }
 
@@ -200,15 +200,15 @@ TEST_CASE("batch norm trains on the batch, moves its averages, and evaluates wit
     for (std::int64_t r = 0; r < rows; ++r)
       squares += std::pow(data[std::size_t(r * width + c)] - mean, 2);
     double running_mean = 0.1 * mean, running_var = 0.9 + 0.1 * squares / (rows - 1);
-    CHECK(state.slots["running_mean"].v[std::size_t(c)] == doctest::Approx(running_mean));
-    CHECK(state.slots["running_var"].v[std::size_t(c)] == doctest::Approx(running_var));
+    CHECK(state.slots["running_mean"].v[std::size_t(c)] == testing::near(running_mean));
+    CHECK(state.slots["running_var"].v[std::size_t(c)] == testing::near(running_var));
     double weight = c == 1 ? 2 : 1, bias = c == 1 ? -1 : 0;
     for (std::int64_t r = 0; r < rows; ++r) {
       std::size_t at = std::size_t(r * width + c);
       double by_batch = (data[at] - mean) / std::sqrt(squares / rows + 1e-5) * weight + bias;
       double by_average = (data[at] - running_mean) / std::sqrt(running_var + 1e-5) * weight + bias;
-      CHECK(found[at] == doctest::Approx(by_batch));
-      CHECK(at_eval[at] == doctest::Approx(by_average));
+      CHECK(found[at] == testing::near(by_batch));
+      CHECK(at_eval[at] == testing::near(by_average));
     }
   }
   CHECK_THROWS_AS(batch_norm(bench.scope() / "one", bench.graph.input("z", DType::f32, {1, 2})),
@@ -229,10 +229,10 @@ TEST_CASE("dropout keeps the mean, drops its share, and rests in evaluation") {
   state.inputs["clock"] = testing::dense_of({3}, {0, 0, 0}, DType::i32);
   double kept = 0;
   for (double v : testing::value_of(y, state)) {
-    CHECK((v == 0 || v == doctest::Approx(1 / 0.7)));
+    CHECK((v == 0 || v == testing::near(1 / 0.7)));
     kept += v != 0;
   }
-  CHECK(kept / 20000 == doctest::Approx(0.7).epsilon(0.02));  // 4 standard errors are 0.018
+  CHECK(kept / 20000 == testing::near(0.7, 0.02));  // 4 standard errors are 0.018
   CHECK(dropout(Scope(graph, store, Mode::eval), x, 0.3) == x);
 }
 
@@ -263,8 +263,8 @@ TEST_CASE("the Bernoulli loss is that of the sigmoid's probabilities") {
     double p = 1 / (1 + std::exp(-l[i]));
     first -= v[i] * std::log(p) + (1 - v[i]) * std::log(1 - p);
   }
-  CHECK(found[0] == doctest::Approx(first));
-  CHECK(found[1] == doctest::Approx(std::log1p(std::exp(-1.0))));  // sure and right at +-700
+  CHECK(found[0] == testing::near(first));
+  CHECK(found[1] == testing::near(std::log1p(std::exp(-1.0))));  // sure and right at +-700
 }
 
 TEST_CASE("the Gaussian loss carries its whole constant and its sigma") {
@@ -288,8 +288,8 @@ TEST_CASE("the Gaussian loss carries its whole constant and its sigma") {
   double of_scaled = testing::value_of(gaussian_nll(x, mean, log_sigma), state)[0];
   fmt::print("summary: Gaussian likelihood and its constant: error {:.1e}, with sigma {:.1e}\n",
              std::abs(of_unit / unit - 1), std::abs(of_scaled / scaled - 1));
-  CHECK(of_unit == doctest::Approx(unit).epsilon(1e-12));
-  CHECK(of_scaled == doctest::Approx(scaled).epsilon(1e-12));
+  CHECK(of_unit == testing::near(unit, 1e-12));
+  CHECK(of_scaled == testing::near(scaled, 1e-12));
 }
 
 TEST_CASE("the KL term in closed form lies within three standard errors of Monte Carlo") {

@@ -9,6 +9,7 @@
 #include "nn/init.h"
 #include "nn/schedules.h"
 #include "nn/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -51,12 +52,12 @@ TEST_CASE("Adam with bias correction and decoupled decay follows its paper") {
     v = 0.99 * v + 0.01 * g * g;
     double c1 = 1 - std::pow(0.9, t), c2 = 1 - std::pow(0.99, t);
     w -= rate * (m / c1 / (std::sqrt(v / c2) + 1e-8) + 0.1 * w);
-    CHECK(step.slot("w") == doctest::Approx(w).epsilon(1e-7));
+    CHECK(step.slot("w") == testing::near(w, 1e-7));
     CHECK(out["step"].v[0] == t);
     CHECK(step.slot("optimizer/step") == t);
   }
-  CHECK(step.slot("optimizer/exp_avg/w") == doctest::Approx(m));
-  CHECK(step.slot("optimizer/exp_avg_sq/w") == doctest::Approx(v));
+  CHECK(step.slot("optimizer/exp_avg/w") == testing::near(m));
+  CHECK(step.slot("optimizer/exp_avg_sq/w") == testing::near(v));
 }
 
 TEST_CASE("without a first moment and bias corrections Adam is RMSProp") {
@@ -67,7 +68,7 @@ TEST_CASE("without a first moment and bias corrections Adam is RMSProp") {
     step.run({g}, 0.01);
     v = 0.99 * v + 0.01 * g * g;
     w -= 0.01 * g / (std::sqrt(v) + 1e-8);
-    CHECK(step.slot("w") == doctest::Approx(w).epsilon(1e-7));
+    CHECK(step.slot("w") == testing::near(w, 1e-7));
   }
 }
 
@@ -77,17 +78,17 @@ TEST_CASE("vectors are spared weight decay") {
   CHECK(step.slot("w") == 1);
   Step matrix({1, 3}, {.adam = {.weight_decay = 0.5}});
   matrix.run({0, 0, 0}, 0.1);
-  CHECK(matrix.slot("w") == doctest::Approx(0.95));
+  CHECK(matrix.slot("w") == testing::near(0.95));
 }
 
 TEST_CASE("gradients are scaled to the largest norm and the norm before is reported") {
   Step step({2, 1}, {.max_grad_norm = 0.5});
   auto out = step.run({3, 4}, 0.1);
-  CHECK(out["norm"].v[0] == doctest::Approx(5));
-  CHECK(step.slot("optimizer/exp_avg/w") == doctest::Approx(0.1 * 3 * 0.1).epsilon(1e-6));
+  CHECK(out["norm"].v[0] == testing::near(5));
+  CHECK(step.slot("optimizer/exp_avg/w") == testing::near(0.1 * 3 * 0.1, 1e-6));
   out = step.run({0.03, 0.04}, 0.1);
-  CHECK(out["norm"].v[0] == doctest::Approx(0.05));
-  CHECK(step.slot("optimizer/exp_avg/w") == doctest::Approx(0.9 * 0.03 + 0.1 * 0.03));
+  CHECK(out["norm"].v[0] == testing::near(0.05));
+  CHECK(step.slot("optimizer/exp_avg/w") == testing::near(0.9 * 0.03 + 0.1 * 0.03));
   Step without({2, 1}, {});
   CHECK(!without.result.grad_norm);
 }
@@ -100,7 +101,7 @@ TEST_CASE("averages of a weight of constant slope lag as the closed form says") 
   const double rate = 0.01;  // Adam of a constant gradient moves by the rate
   for (int t = 0; t < n; ++t) step.run({2.0}, rate);
   double w = 1 - rate * n;
-  CHECK(step.slot("w") == doctest::Approx(w).epsilon(1e-7));  // constants are f32
+  CHECK(step.slot("w") == testing::near(w, 3e-7));  // constants are f32
   double constant_keep = w + rate * 0.1 * (1 - std::pow(0.1, n)) / 0.9;
   // Product of (1+t)/(10+t) over t = j..n: (n+1)!/(j)! (j+9)!/(n+10)!.
   double lag = 0;
@@ -168,7 +169,7 @@ TEST_CASE("accumulated gradients are the mean of all parts and start again from 
       run_oracle(first, state);
     }
     state.inputs["g"] = testing::dense_of({1}, {7});
-    CHECK(run_oracle(last, state)["mean"].v[0] == doctest::Approx(4));
+    CHECK(run_oracle(last, state)["mean"].v[0] == testing::near(4));
     CHECK(state.slots["train/accumulated/w"].v[0] == 0);
   }
 }
@@ -179,33 +180,33 @@ TEST_CASE("schedules take the values of their formulas") {
                       .min_learning_rate = 1,
                       .total_steps = 110,
                       .warmup_steps = 10};
-  CHECK(learning_rate_at(cosine, 0) == doctest::Approx(0.2));
+  CHECK(learning_rate_at(cosine, 0) == testing::near(0.2));
   CHECK(learning_rate_at(cosine, 9) == 2);
   CHECK(learning_rate_at(cosine, 10) == 2);
-  CHECK(learning_rate_at(cosine, 60) == doctest::Approx(1.5));
+  CHECK(learning_rate_at(cosine, 60) == testing::near(1.5));
   CHECK(learning_rate_at(cosine, 1000) == learning_rate_at(cosine, 109));
   ScheduleArgs linear = cosine;
   linear.kind = LrSchedule::linear;
-  CHECK(learning_rate_at(linear, 60) == doctest::Approx(1.5));
-  CHECK(learning_rate_at(linear, 85) == doctest::Approx(1.25));
+  CHECK(learning_rate_at(linear, 60) == testing::near(1.5));
+  CHECK(learning_rate_at(linear, 85) == testing::near(1.25));
   ScheduleArgs constant{.kind = LrSchedule::constant, .learning_rate = 3, .warmup_steps = 2};
   CHECK(learning_rate_at(constant, 0) == 1.5);
   CHECK(learning_rate_at(constant, 12345) == 3);
   ScheduleArgs steps{
       .kind = LrSchedule::step, .learning_rate = 1, .milestones = {5, 8}, .gamma = 0.1};
   CHECK(learning_rate_at(steps, 4) == 1);
-  CHECK(learning_rate_at(steps, 5) == doctest::Approx(0.1));
-  CHECK(learning_rate_at(steps, 8) == doctest::Approx(0.01));
+  CHECK(learning_rate_at(steps, 5) == testing::near(0.1));
+  CHECK(learning_rate_at(steps, 8) == testing::near(0.01));
 }
 
 TEST_CASE("one-cycle gives PyTorch's numbers") {
   // torch.optim.lr_scheduler.OneCycleLR(max_lr=2e-3, total_steps=100): its phases end at steps 29
   // and 99; halfway through each the rate is the mean of its ends.
   ScheduleArgs s{.kind = LrSchedule::one_cycle, .learning_rate = 2e-3, .total_steps = 100};
-  CHECK(learning_rate_at(s, 0) == doctest::Approx(8e-5));
-  CHECK(learning_rate_at(s, 29) == doctest::Approx(2e-3));
-  CHECK(learning_rate_at(s, 64) == doctest::Approx((2e-3 + 8e-9) / 2));
-  CHECK(learning_rate_at(s, 99) == doctest::Approx(8e-9));
+  CHECK(learning_rate_at(s, 0) == testing::near(8e-5));
+  CHECK(learning_rate_at(s, 29) == testing::near(2e-3));
+  CHECK(learning_rate_at(s, 64) == testing::near((2e-3 + 8e-9) / 2));
+  CHECK(learning_rate_at(s, 99) == testing::near(8e-9));
   CHECK(learning_rate_at(s, 14) < (2e-3 + 8e-5) / 2);
   CHECK(learning_rate_at(s, 15) > (2e-3 + 8e-5) / 2);
 }

@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "run/support.h"
+#include "support/near.h"
 
 using namespace atelier;
 
@@ -167,7 +168,7 @@ TEST_CASE("a bf16 slot, a transposed view and a cast value are operands of produ
   auto expected = run_oracle(g, state)["y"].v;
   auto found = testing::read_output(plan, "y", {DType::f32, {5, 3}});
   for (std::size_t i = 0; i < found.size(); ++i)
-    CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-6));
+    CHECK(found[i] == testing::near(expected[i], 1e-6));
 }
 
 TEST_CASE("a bf16 plan computes the narrowed graph: same at any level and team, unlike f32") {
@@ -197,8 +198,7 @@ TEST_CASE("a bf16 plan computes the narrowed graph: same at any level and team, 
         for (std::size_t i = 0; i < found.size(); ++i)
           CHECK(std::abs(found[i] - expected["hidden"].v[i]) < 1e-5);
         CHECK(double(plan.scalar("loss")) ==
-              doctest::Approx(expected["loss"].v[0])
-                  .epsilon(precision == Precision::f32 ? 1e-5 : 5e-3));
+              testing::near(expected["loss"].v[0], precision == Precision::f32 ? 1e-5 : 5e-3));
         for (const std::string& label : store.names()) {
           auto values = store.values(label);
           found.insert(found.end(), values.begin(), values.end());

@@ -122,8 +122,8 @@ def error(steps):
     back = h5py.File("back.%d.h5" % steps)["images"][:].astype(float)
     return max(((back[0] - given[0]) ** 2).mean(), ((back[1] - given[7]) ** 2).mean())
 errors = [error(steps) for steps in (10, 50, 250)]
-print("summary: interpolate.sh: inverted and drawn again in 10, 50, 250 steps: mean square " +
-      "%.2f, %.2f, %.2f of 255^2" % tuple(errors))
+print("summary: D17 interpolate.sh: inverted and drawn again in 10, 50, 250 steps: mean square " +
+      "%.1e, %.1e, %.1e of 255^2" % tuple(errors))
 sys.exit(not (errors[0] > errors[1] > errors[2] and errors[2] < 4))'
 cat stdout
 

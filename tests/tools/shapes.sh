@@ -30,12 +30,12 @@ resumed() {
   status 0 cmp "$(newest "$name.straight")" "$(newest "$name.broken")"
 }
 
-# sampled NAME CHANNELS OPTION...: seeds in batches and alone, grids, what is in the files.
+# sampled NAME CHANNELS OPTION...: seeds in batches and alone, by one thread and by three, grids, what is in the files.
 sampled() {
   local name=$1 channels=$2
   shift 2
-  status 0 sample "$name.model.h5" "$@" --seeds 0-4 --batch-size 3 -o "$name.samples.h5"
-  status 0 sample "$name.model.h5" "$@" --seeds 3-4 -o "$name.two.h5"
+  status 0 sample "$name.model.h5" "$@" --seeds 0-4 --batch-size 3 -j 1 -o "$name.samples.h5"
+  status 0 sample "$name.model.h5" "$@" --seeds 3-4 -j 3 -o "$name.two.h5"
   if [ "$channels" -gt 4 ]; then
     status 2 sample "$name.model.h5" "$@" -n 5 --grid 3x2 -o "$name.png"
     stderr_has "--format png: cannot hold $channels channels; use hdf5"
@@ -138,6 +138,10 @@ noised ddpm-grey 2 1 1 2 "${unet[@]}"
 noised ddpm-pair 4 2 3 2 "${unet[@]}" --prediction-type v --beta-schedule cosine
 noised ddpm-seven 5 7 3 2 "${unet[@]}" --variance-type learned-range --loss hybrid
 noised ddpm-patches 62 4 61 2 --net dit --patch-size 9 --embed-dim 8 --depth 1 --num-heads 2
+height=17 width=13
+adversaries gan-prime 5 1 4 2 "${dcgan[@]}" --class-conditional
+noised ddpm-prime 5 1 4 2 "${unet[@]:0:6}" --attention-sizes 9 --class-conditional
+noised ddpm-cells 5 1 4 2 --net dit --patch-size 5 --embed-dim 8 --depth 1 --num-heads 2 --class-conditional
 height=9 width=13
 adversaries gan-odd 7 3 3 3 "${dcgan[@]}"
 noised ddpm-odd 7 3 3 3 --net unet --base-channels 4 --channel-mult '1,1,2' --attention-sizes 7

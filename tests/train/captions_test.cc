@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "io/checkpoint.h"
+#include "support/near.h"
 #include "train/support.h"
 #include "train/train_plans.h"
 #include "train/train_sets.h"
@@ -122,7 +123,7 @@ TEST_CASE("validation sees whole captions") {
     for (std::int32_t id : row) expected += id / 1000.0 / 4;
   }
   auto terms = validator.run("", [] { return false; });
-  CHECK(terms[0].value == doctest::Approx(expected).epsilon(1e-6));
+  CHECK(terms[0].value == testing::near(expected, 1e-6));
 }
 
 TEST_CASE("a training with captions goes on to the byte, with the tokenizer of its checkpoint") {

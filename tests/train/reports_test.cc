@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "nn/losses.h"
+#include "support/near.h"
 #include "train/support.h"
 
 using namespace atelier;
@@ -140,9 +141,9 @@ TEST_CASE("a term with weights is the mean over what they weigh, and not told wh
     std::string records{std::istreambuf_iterator<char>(file), {}};
     // Two epochs: each picture twice.
     REQUIRE(values_of(records, "high").size() == 1);
-    CHECK(values_of(records, "high")[0] == doctest::Approx(7.5));
+    CHECK(values_of(records, "high")[0] == testing::near(7.5));
     REQUIRE(values_of(records, "val_high").size() == 1);
-    CHECK(values_of(records, "val_high")[0] == doctest::Approx(7.5));
+    CHECK(values_of(records, "val_high")[0] == testing::near(7.5));
     CHECK(values_of(records, "none").empty());
     CHECK(values_of(records, "val_none").empty());
   }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "support/near.h"
 #include "train/support.h"
 
 using namespace atelier;
@@ -78,12 +79,12 @@ TEST_CASE("terms are means over all micro-batches, those that compile a plan inc
   REQUIRE(plans.update(Rows(data, 0, 8).batch, 0, 1e-2));
   REQUIRE(plans.terms().size() == 1);
   CHECK(plans.terms()[0].unit == "of pixels");
-  CHECK(plans.terms()[0].value == doctest::Approx(4.5));  // of 1 .. 8
+  CHECK(plans.terms()[0].value == testing::near(4.5));  // of 1 .. 8
   REQUIRE(plans.update(Rows(data, 8, 4).batch, 1, 1e-2));
   REQUIRE(plans.terms().size() == 1);
-  CHECK(plans.terms()[0].value == doctest::Approx(10.5));  // of 9 .. 12
+  CHECK(plans.terms()[0].value == testing::near(10.5));  // of 9 .. 12
   REQUIRE(plans.update(Rows(data, 0, 8).batch, 2, 1e-2));
-  CHECK(plans.terms()[0].value == doctest::Approx(4.5));
+  CHECK(plans.terms()[0].value == testing::near(4.5));
 }
 
 TEST_CASE("the graph of vectors sees their numbers as they are") {
@@ -181,10 +182,10 @@ TEST_CASE("slices of a loss that compares rows give the gradient of the whole ba
       Store store(1);
       TrainPlans sliced(task, sliced_config, data.set, store);
       REQUIRE(sliced.update(Rows(data, 0, rows).batch, 0, 1e-3));
-      CHECK(sliced.loss() == doctest::Approx(whole.loss()).epsilon(1e-6));
-      CHECK(sliced.grad_norm() == doctest::Approx(whole.grad_norm()).epsilon(1e-5));
+      CHECK(sliced.loss() == testing::near(whole.loss(), 1e-6));
+      CHECK(sliced.grad_norm() == testing::near(whole.grad_norm(), 1e-5));
       REQUIRE(sliced.terms().size() == 1);
-      CHECK(sliced.terms()[0].value == doctest::Approx(0.5));
+      CHECK(sliced.terms()[0].value == testing::near(0.5));
       CHECK(sliced.parameters() == whole.parameters());
       CHECK(sliced.tensors() == whole.tensors());
       worst = std::max(worst, gradient_difference(whole_store, store));
