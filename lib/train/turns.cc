@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "train/trainer.h"
 
@@ -19,13 +20,15 @@ Turns::Turns(const Task& task, const TrainConfig& config, const Dataset& data, S
     updates_ = {1};
     return;
   }
-  batches_ = 0;
   for (std::size_t i = 0; i < task.players.size(); ++i) {
     plans_.push_back(
         std::make_unique<TrainPlans>(task, config, data, store, context_length, int(i), workspace));
     updates_.push_back(task.players[i].updates);
-    batches_ += updates_.back();
   }
+}
+
+std::int64_t Turns::batches() const {
+  return alone() ? 1 : std::accumulate(updates_.begin(), updates_.end() - 1, std::int64_t{0});
 }
 
 void Turns::compile(std::int64_t rows) {
@@ -99,25 +102,27 @@ void Turns::collect(std::size_t player, double share) {
 }
 
 bool Turns::run(Loader& loader, std::int64_t step, double rate) {
-  std::int64_t number = step * batches_;
+  // Every update has noise of its own.
+  std::int64_t number = step * std::accumulate(updates_.begin(), updates_.end(), std::int64_t{0});
   rows_ = 0;
   HostBatch batch = loader.next();
-  if (batches_ > 1) {
+  if (!alone()) {
     compile(batch.rows);  // tells what is written
     keep();
   }
   begin_terms();
   for (std::size_t i = 0; i < plans_.size(); ++i) {
+    bool reads = alone() || i + 1 < plans_.size();
     for (std::int64_t k = 0; k < updates_[i]; ++k) {
-      if (i > 0 || k > 0) batch = loader.next();
+      if (reads && (i > 0 || k > 0)) batch = loader.next();
       if (!plans_[i]->update(batch, number++, rate)) {
         non_finite_ = plans_[i]->non_finite();
-        if (batches_ > 1) restore();
+        if (!alone()) restore();
         return false;
       }
       if (terms_.empty()) begin_terms();
       collect(i, 1.0 / double(updates_[i]));
-      if (i == 0 || i + 1 < plans_.size()) rows_ += batch.rows;
+      if (reads) rows_ += batch.rows;
       next_ = batch.next;
     }
   }

@@ -1,5 +1,6 @@
 // The updates of a step: one, or, of parts that are trained in turns, those of each player in their
-// order, every one with a batch of its own.
+// order. Those before the last player have a batch each; its own, which in a GAN looks at no
+// pictures, is that of the update before, so that an epoch shows every picture to a discriminator.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +20,12 @@ class Turns {
   Turns(const Task& task, const TrainConfig& config, const Dataset& data, Store& store,
         std::int64_t context_length = 0);
 
-  std::int64_t batches() const { return batches_; }  // that a step reads
+  std::int64_t batches() const;  // that a step reads
 
   // Step number `step`, from 0, with the next batches of the loader. False if a loss or a gradient
   // was not finite: the store is then as it was before, and non_finite() says where it began.
   bool run(Loader& loader, std::int64_t step, double rate);
-  // That the last step learned from; as GANs are compared, by what their discriminators read,
-  // without the batch of the last of several players.
+  // That the last step read; as GANs are compared, by what their discriminators see.
   std::int64_t rows() const { return rows_; }
   const LoaderPosition& next() const { return next_; }  // where the step after it begins
   const std::string& non_finite() const { return non_finite_; }
@@ -44,6 +44,7 @@ class Turns {
   std::size_t bytes(std::int64_t rows);   // of memory that the plans work in
 
  private:
+  bool alone() const { return plans_.size() == 1; }
   void keep();
   void restore();
   void begin_terms();
@@ -53,7 +54,7 @@ class Turns {
   Store& store_;
   std::vector<std::unique_ptr<TrainPlans>> plans_;  // one a player
   std::vector<std::int64_t> updates_;               // of each in a step
-  std::int64_t batches_ = 1, rows_ = 0;
+  std::int64_t rows_ = 0;
   LoaderPosition next_;
   std::vector<ReportedTerm> terms_;
   std::map<std::string, std::vector<std::byte>> kept_;  // what earlier turns of a step have written

@@ -88,10 +88,10 @@ struct Run {
 TEST_CASE("each player moves its own weights, as often as it should, on batches of its own") {
   SmallSet data(24);
   Run run(data, two_players(3));
-  CHECK(run.turns.batches() == 4);
+  CHECK(run.turns.batches() == 3);
   REQUIRE(run.turns.run(run.loader, 0, 1e-2));
-  CHECK(run.turns.rows() == 12);  // without the generator's
-  CHECK(run.turns.next().index == 16);
+  CHECK(run.turns.rows() == 12);
+  CHECK(run.turns.next().index == 12);
   auto done = [&](const char* player) {
     return run.store.values(std::string("optimizer/step/") + player)[0];
   };
@@ -123,7 +123,7 @@ TEST_CASE("what earlier turns have written is taken back when a later one is not
   for (std::int64_t bad : {0, 4, 8}) {
     INFO("bad picture ", bad);
     SmallSet data(40);
-    data.values[std::size_t(4 * (16 + bad))] = -1;
+    data.values[std::size_t(4 * (12 + bad))] = -1;
     Run run(data, two_players(3));
     REQUIRE(run.turns.run(run.loader, 0, 1e-2));
     Bytes before = bytes_of(run.store);
