@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/tool.h"
 #include "data/dataset.h"
+#include "reading_page.h"
 
 using namespace atelier;
 
@@ -24,11 +25,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (output.empty()) throw UsageError("--output: expected a file, or - for standard output");
-    bool drawn = !options.synthetic.empty() || options.data_format == "synthetic";
-    for (const char* flag : {"--synthetic-count", "--synthetic-seed"}) {
-      if (!drawn && tool.typed(flag))
-        throw UsageError(std::string(flag) + " goes with --synthetic");
-    }
+    refuse_idle_reading(tool, options);
     refuse_overwriting(output, files_read(sources, options));
     const Attributes provenance = {{"program", std::string("data-pack")}};
     PackResult result = pack_dataset(sources, options, output, provenance, force);

@@ -27,7 +27,7 @@ const Names kUnused{"val_importance_samples", "val_importance_images"};
 // The eigenvectors of a covariance of 3072 numbers (32x32 in colour) take half a minute.
 constexpr std::int64_t kMostWienerColumns = 3072, kMostWienerRows = 5000;
 constexpr std::int64_t kMostScaleRows = 1000;
-constexpr double kLeastScaled = 0.5;
+constexpr double kLeastScaled = 0.5, kLeastRoot = 0.2;
 
 // Mean square errors of the best linear denoiser of the data, in units of the model's prediction:
 // over all timesteps, and over each quarter of them. Fitted to what is trained on and judged on
@@ -88,16 +88,23 @@ std::string short_text(double value) {
   return to_text(std::round(value / unit) * unit);
 }
 
-// A factor that is no inverse of the deviation, such as the deviation itself: noise of deviation 1
-// would then hide nothing, or all.
+// Vectors in units of their own, or a factor that is no inverse of the deviation of latents, such
+// as the deviation itself: noise of deviation 1 would then hide nothing, or all.
 void warn_of_scale(const TrainData& data) {
   const Dataset& train = *data.train;
-  if (!train.latents) return;
+  if (!train.real) return;
   auto some = evenly_spaced(data.train_indices, kMostScaleRows);
   std::vector<float> values(some.size() * std::size_t(train.height * train.width * train.channels));
   PixelReader(train).read(some, values);
   double sum = 0, squares = 0, count = double(values.size());
   for (float v : values) sum += v, squares += double(v) * v;
+  if (!train.latents) {
+    double root = std::sqrt(squares / count);
+    if (root >= kLeastRoot && root <= 1 / kLeastRoot) return;
+    logging::warning(train.source + ": the root mean square of the vectors is " + short_text(root) +
+                     "; expected about 1, which the noise has: scale and centre them");
+    return;
+  }
   double deviation = std::sqrt(std::max(squares / count - (sum / count) * (sum / count), 0.0));
   double scaled = deviation * train.scaling_factor;
   if (scaled >= kLeastScaled && scaled <= 1 / kLeastScaled) return;

@@ -21,6 +21,7 @@
 #include "infer/rows.h"
 #include "infer/score.h"
 #include "io/picture_sink.h"
+#include "reading_page.h"
 
 using namespace atelier;
 
@@ -199,6 +200,7 @@ void check(const Options& o, const Tool& tool) {
         "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --modes, "
         "--reconstruct, --likelihood, --denoising, --classifier, --baselines or --save-stats");
   if (o.sources.empty() && o.reading.synthetic.empty()) throw UsageError("DATA is missing");
+  refuse_idle_reading(tool, o.reading);
   bool denoises = !o.denoising.empty();
   bool models = !o.reconstruct.empty() || !o.likelihood.empty() || denoises;
   const std::pair<const char*, bool> companions[] = {

@@ -90,7 +90,7 @@ SampleArgs sample_args(const Options& o) {
 
 // Whether what is drawn is of classes, so that files say which.
 bool labelled(const Loaded& loaded, const Options& o) {
-  return draws_classes(loaded) && o.diffusion.label != kNoClass;
+  return draws_classes(loaded) && o.diffusion.label != kNoClass && o.diffusion.guidance_scale != 0;
 }
 
 // Rows whose ids are the seeds, given to a sink's add().
@@ -158,15 +158,14 @@ void draw(Loaded& loaded, const Options& o) {
 // Returns how many of the given pictures were skipped.
 std::int64_t fill_holes(const Loaded& loaded, const Options& o) {
   Inpainting given = read_inpainting(loaded, o.inpaint, o.mask, o.reading);
-  std::int64_t count = given.pictures.size;
-  std::vector<std::int32_t> seeds = seeds_of(o, count);
+  std::vector<std::int32_t> seeds = seeds_of(o, given.pictures.size);
   PictureSink sink = sink_of(loaded, o, seeds.size(), false);
   bool kept = format_of(sink_options(o, "")) == "png";
   inpaint(
       loaded, given, o.inpaint_repeats, seeds,
       [&](std::int64_t i, std::span<const std::uint8_t> row) {
         std::int32_t seed = seeds[std::size_t(i)];
-        if (kept) sink.add(given.kept_of(i % count), seed);
+        if (kept) sink.add(given.kept_of(given.place_of(seed)), seed);
         add_pictures(sink, loaded, row, seed, -1);
       },
       sample_args(o));
@@ -214,7 +213,8 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
   if (o.num == 0) throw UsageError("--num 0: expected at least 1");
-  if (o.truncation < 0) throw UsageError("--truncation: expected 0 or more");
+  if (!(o.truncation >= 0 && o.truncation <= 100))
+    throw UsageError("--truncation " + to_text(o.truncation) + ": expected 0 to 100");
   if (!(o.held_out >= 0 && o.held_out <= 0.9))
     throw UsageError("--held-out: expected a share from 0 to 0.9, as --val-split has it");
   parse_grid(o.grid);
@@ -236,6 +236,8 @@ void check(const Options& o, const Tool& tool) {
     return;
   }
   if (o.held_out > 0) throw UsageError("--held-out goes with --reconstruct");
+  if (tool.typed("trajectory-of") && o.diffusion.trajectory == 0)
+    throw UsageError("--trajectory-of goes with --trajectory");
   if (tool.typed("trajectory") && tool.typed("grid"))
     throw UsageError("--trajectory and --grid exclude each other");
   listed_seeds(o);

@@ -96,7 +96,8 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 std::vector<std::int32_t> parse_seed_list(std::string_view text, std::string_view flag) {
   auto refused = [&] {
-    return UsageError(fmt::format("{} '{}': expected seeds such as 0,3-6,9", flag, text));
+    return UsageError(
+        fmt::format("{} '{}': expected seeds up to 2147483647, such as 0,3-6,9", flag, text));
   };
   std::vector<std::int32_t> seeds;
   auto number = [&](std::string_view piece) {

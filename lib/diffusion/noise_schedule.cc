@@ -18,6 +18,9 @@ constexpr double kLargestBeta = 0.999;
 // The count that beta_start and beta_end are stated for.
 constexpr double kStatedTimesteps = 1000;
 
+// Below it less than the rounding of 1 - beta would be left of a step.
+constexpr double kSmallestBeta = 1e-12;
+
 struct Ends {
   double start, end;
 };
@@ -26,11 +29,13 @@ Ends ends_of(const NoiseScheduleArgs& args, Ends usual) {
   double scale = kStatedTimesteps / double(args.num_timesteps);
   double start = args.beta_start == 0 ? usual.start : args.beta_start;
   double end = args.beta_end == 0 ? usual.end : args.beta_end;
-  if (start > 0 && start <= end && end * scale < 1) return {start * scale, end * scale};
-  throw UsageError(fmt::format(
-      "--beta-start {} and --beta-end {}: expected 0 < start <= end < 1 after scaling by {} for {} "
-      "timesteps",
-      start, end, scale, args.num_timesteps));
+  if (start * scale >= kSmallestBeta && start <= end && end * scale < 1)
+    return {start * scale, end * scale};
+  throw UsageError(
+      fmt::format("--beta-start {} and --beta-end {}: expected {} <= start <= end < 1 after "
+                  "scaling by {} for {} "
+                  "timesteps",
+                  start, end, kSmallestBeta, scale, args.num_timesteps));
 }
 
 double between(double first, double last, std::int64_t index, std::int64_t count) {

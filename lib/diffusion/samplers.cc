@@ -181,7 +181,7 @@ NoiseSchedule visited_schedule(const NoiseSchedule& schedule, const VisitArgs& a
       visited.timesteps.back() > schedule.timesteps[std::size_t(limit - 1)]) {
     throw UsageError(fmt::format(
         "--timesteps {}: the first step multiplies errors in epsilon by {:.0f}; "
-        "expected at most {} without clipping",
+        "expected to begin at {} at most without clipping",
         visited.timesteps.back(), first_gain(visited), schedule.timesteps[std::size_t(limit - 1)]));
   }
   return respace(schedule, chosen_timesteps(limit, within));

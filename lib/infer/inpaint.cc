@@ -70,7 +70,7 @@ void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
   SampleArgs settled = args;
   settled.label = label_of_pictures(model, set, args.label);
   std::vector<std::int32_t> labels = classes_of_pictures(model, set, args.label);
-  auto place_of = [&](std::int64_t index) { return index % set.size; };
+  auto place_of = [&](std::int64_t index) { return given.place_of(seeds[std::size_t(index)]); };
   DiffuseOptions options{
       .start = {},
       .label = [&](std::int64_t index) { return labels[std::size_t(place_of(index))]; },

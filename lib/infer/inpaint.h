@@ -17,6 +17,8 @@ struct Inpainting {
   // Of pixels, row by row: 1 is drawn, 0 is kept. [1 or pictures, H*W]: one for all, or one each.
   std::vector<std::uint8_t> drawn;
 
+  // The picture whose hole a seed draws: over and over, so that a seed has one wherever it stands.
+  std::int64_t place_of(std::int32_t seed) const { return seed % pictures.size; }
   // Picture u8 [H,W,C] with its hole in the grey between black and white.
   std::vector<std::uint8_t> kept_of(std::int64_t index) const;
   std::span<const std::uint8_t> drawn_of(std::int64_t index) const;
@@ -29,7 +31,7 @@ struct Inpainting {
 Inpainting read_inpainting(const Loaded& model, const std::string& source, const std::string& mask,
                            const ReadOptions& reading);
 
-// Draws the holes, each seed that of the next picture, over and over: pictures u8 [H,W,C], as
+// Draws the holes, each seed that of its picture: pictures u8 [H,W,C], as
 // Loaded::sample gives them. What is kept comes out as it was. Pictures are of the classes that
 // classes_of_pictures() says. `repeats`: as DiffuseOptions. Error naming the file if it is no
 // diffusion model of pictures.

@@ -68,11 +68,12 @@ GridShape parse_grid(const std::string& text, std::string_view flag) {
   auto number = [&](std::string_view piece, std::int64_t& value) {
     auto [end, error] = std::from_chars(piece.data(), piece.data() + piece.size(), value);
     return error == std::errc{} && end == piece.data() + piece.size() && value >= 1 &&
-           value <= 10000;
+           value <= kMaxGridSide;
   };
   if (x == text.npos || !number(std::string_view(text).substr(0, x), grid.columns) ||
       !number(std::string_view(text).substr(x + 1), grid.rows)) {
-    throw UsageError(fmt::format("{} '{}': expected columns x rows, as 8x4", flag, text));
+    throw UsageError(fmt::format("{} '{}': expected columns x rows, as 8x4, each at most {}", flag,
+                                 text, kMaxGridSide));
   }
   if (grid.columns * grid.rows > kMaxGridPictures) {
     throw UsageError(fmt::format("{} {}: has {} cells, at most {} are drawn", flag, text,

@@ -15,6 +15,7 @@ namespace atelier {
 struct GridShape {
   std::int64_t columns = 0, rows = 0;  // 0: nearly square
 };
+inline constexpr std::int64_t kMaxGridSide = 10000;
 // "8x4": columns x rows; UsageError, which names the flag.
 GridShape parse_grid(const std::string& text, std::string_view flag = "--grid");
 

@@ -287,8 +287,7 @@ void DdpmConfig::choose(const DataShape& shape) {
 }
 
 void DdpmConfig::check() const {
-  if (class_conditional && num_classes == 0)
-    throw UsageError("--class-conditional: the data have no labels");
+  if (class_conditional) require_classes(num_classes);
   if (class_conditional && class_dropout_prob == 1)
     throw UsageError("--class-dropout-prob 1: no label is ever seen; expected less");
   if (net == "unet") unet.check(image_height, image_width);

@@ -48,11 +48,13 @@ Fields DitConfig::fields() {
       bind(patch_size, {.name = "patch_size",
                         .help = "dit: side of the patches that are tokens",
                         .origin = peebles,
-                        .low = 1}),
+                        .low = 1,
+                        .high = 16384}),
       bind(embed_dim, {.name = "embed_dim",
                        .help = "dit: numbers a token, S has 384, B 768; mlp: width of the layers",
                        .origin = "for two cores",
-                       .low = 4}),
+                       .low = 4,
+                       .high = 16384}),
       bind(depth, {.name = "depth",
                    .help = "dit: blocks, S and B have 12; mlp: residual layers",
                    .low = 1,
@@ -60,7 +62,8 @@ Fields DitConfig::fields() {
       bind(mlp_ratio, {.name = "mlp_ratio",
                        .help = "dit: inner width of a block's network over embed_dim",
                        .origin = peebles,
-                       .low = 0.1}),
+                       .low = 0.1,
+                       .high = 100}),
   };
 }
 

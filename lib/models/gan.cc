@@ -166,8 +166,7 @@ void GanConfig::check() const {
     throw UsageError(
         fmt::format("--discriminator-norm {} has no effect with --net mlp", discriminator_norm));
   }
-  if (class_conditional && num_classes == 0)
-    throw UsageError("--class-conditional: the data have no labels");
+  if (class_conditional) require_classes(num_classes);
   bool with_label = loss == "minimax" || loss == "non-saturating" || loss == "least-squares";
   if (label_smoothing > 0 && !with_label)
     throw UsageError(

@@ -145,9 +145,11 @@ Fields GanConfig::fields() {
             "pictures too small to halve",
             {},
             {"auto", "mlp", "dcgan"}}),
-      bind(
-          latent_dim,
-          {.name = "latent_dim", .help = "length of the latent vector", .origin = dcgan, .low = 1}),
+      bind(latent_dim, {.name = "latent_dim",
+                        .help = "length of the latent vector",
+                        .origin = dcgan,
+                        .low = 1,
+                        .high = 1e6}),
       bind(hidden_dim,
            {"hidden_dim", "mlp: widths of the hidden layers of both networks, such as 128,128"}),
       bind(activation, {"activation",
@@ -170,7 +172,8 @@ Fields GanConfig::fields() {
            {.name = "base_channels",
             .help = "dcgan: channels beside the picture, twice as many at each halving",
             .origin = dcgan,
-            .low = 1}),
+            .low = 1,
+            .high = 16384}),
       bind(kernel_size, {.name = "kernel_size",
                          .help = "dcgan: side of the kernels; WGAN-GP has 5",
                          .origin = dcgan,
@@ -234,7 +237,7 @@ Fields GanConfig::fields() {
 }
 
 std::vector<std::int64_t> GanConfig::widths() const {
-  return parse_counts(hidden_dim, {"--hidden-dim", "128,128"});
+  return parse_counts(hidden_dim, {"--hidden-dim", "128,128", 1, 1000000});
 }
 
 std::vector<std::int64_t> GanConfig::channels() const {

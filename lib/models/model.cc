@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
+
 namespace atelier {
 
 Fields picture_fields(std::int64_t& height, std::int64_t& width, std::int64_t& channels) {
@@ -18,6 +20,16 @@ void require_pictures(const DataShape& shape, std::string_view model) {
   if (!shape.real) return;
   throw Error(fmt::format("{}: holds {}, but {} is a model of pictures", shape.source,
                           shape.vectors() ? "vectors" : "latents", model));
+}
+
+void require_classes(std::int64_t num_classes) {
+  constexpr std::int64_t kMost = 100000;
+  if (num_classes == 0) throw UsageError("--class-conditional: the data have no labels");
+  if (num_classes <= kMost) return;
+  throw UsageError(
+      fmt::format("--class-conditional: labels go up to {}, expected classes numbered from 0, at "
+                  "most {} of them",
+                  num_classes - 1, kMost));
 }
 
 void require_default(const EncodeArgs& args) {

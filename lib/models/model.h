@@ -149,6 +149,9 @@ struct Model {
   std::function<DataShape()> data_shape;  // of the fitted model: what pictures it takes and gives
 };
 
+// UsageError if --class-conditional has no labels, or more than can have weights of their own each.
+void require_classes(std::int64_t num_classes);
+
 // A pool by the name that vectors record, so that equal ones are called equal: "auto" is "cls" or
 // "mean" where the model means that by it.
 std::string resolved_pool(const Model& model, const std::string& pool);

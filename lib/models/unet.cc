@@ -93,7 +93,8 @@ Fields UnetConfig::fields() {
       bind(base_channels, {.name = "base_channels",
                            .help = "unet: channels of the first level",
                            .origin = ho,
-                           .low = 2}),
+                           .low = 2,
+                           .high = 16384}),
       bind(channel_mult, {"channel_mult",
                           "unet: channels of each level, in base channels; sides are "
                           "halved between levels",

@@ -20,7 +20,8 @@ Fields VaeConfig::fields() {
             "too small to halve",
             {},
             {"auto", "fc", "conv"}}),
-      bind(latent_dim, {.name = "latent_dim", .help = "length of the latent vector", .low = 1}),
+      bind(latent_dim,
+           {.name = "latent_dim", .help = "length of the latent vector", .low = 1, .high = 1e6}),
       bind(hidden_dim,
            {"hidden_dim", "fc: widths of the hidden layers, such as 400 or 400,200; empty: linear",
             usual}),
@@ -196,9 +197,9 @@ void refuse_options_of_the_other_net(const VaeConfig& c) {
 }  // namespace
 
 std::vector<std::int64_t> VaeConfig::widths() const {
-  if (net == "conv") return parse_counts(channels, {"--channels", "64,128,256"});
+  if (net == "conv") return parse_counts(channels, {"--channels", "64,128,256", 1, 16384});
   if (hidden_dim.empty()) return {};
-  return parse_counts(hidden_dim, {"--hidden-dim", "400,200"});
+  return parse_counts(hidden_dim, {"--hidden-dim", "400,200", 1, 1000000});
 }
 
 void VaeConfig::choose(const DataShape& shape) {

@@ -107,7 +107,16 @@ void Checkpoints::begin() {
 
 std::string Checkpoints::resume_source() const {
   if (config_.resume.empty()) return "";
-  if (config_.resume != "auto") return config_.resume;
+  if (config_.resume != "auto") {
+    std::error_code unknown;
+    if (!std::filesystem::exists(config_.resume, unknown) && !unknown) {
+      throw Error(
+          fmt::format("{}: cannot open: No such file or directory; --resume is auto, or goes on "
+                      "from a checkpoint",
+                      config_.resume));
+    }
+    return config_.resume;
+  }
   if (!run_) return "";
   auto steps = run_->steps();
   std::vector<std::string> broken;  // newest first
@@ -140,7 +149,7 @@ void Checkpoints::compare(const std::string& path, const Attributes& stored, con
     if (before && to_text(*before) == to_text(value)) continue;
     std::string was = before ? to_text(*before) : "absent";
     if (key == "level" && config_.allow_level_change) {
-      logging::warning(fmt::format("{}: level changes from {} to {}; bits will differ", path, was,
+      logging::warning(fmt::format("{}: level changes from {} to {}; bits may differ", path, was,
                                    to_text(value)));
       continue;
     }

@@ -38,6 +38,8 @@ void TrainConfig::settle(const OptionSources& source) {
   if (source("save-every") == OptionSource::typed && run_dir.empty() &&
       (output.empty() || output == "-"))
     throw UsageError("--save-every: needs --run-dir or -o FILE");
+  if (source("sample-grid") == OptionSource::typed && sample_every == 0)
+    throw UsageError("--sample-grid: needs --sample-every, or no grid is drawn");
   if (source("split-by") == OptionSource::typed && val_split == 0)
     throw UsageError("--split-by: needs --val-split, which holds out");
 }
@@ -161,7 +163,7 @@ Fields TrainConfig::reporting_fields() {
                    .help = "replace the run that the run directory holds",
                    .incidental = true}),
       bind(allow_level_change, {.name = "allow_level_change",
-                                .help = "resume at another kernel level; bits will differ",
+                                .help = "resume at another kernel level; bits may differ",
                                 .incidental = true}),
   };
 }

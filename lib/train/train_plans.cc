@@ -29,6 +29,8 @@ std::vector<double> parse_decays(const std::string& text) {
       throw UsageError(fmt::format(
           "--ema-decay '{}': expected decays of at least 0 and below 1, as 0.999,0.9999", text));
     }
+    if (std::ranges::find(decays, decay) != decays.end())
+      throw UsageError(fmt::format("--ema-decay '{}': {} is there twice", text, piece));
     decays.push_back(decay);
   }
   if (decays.size() > 4)

@@ -21,8 +21,10 @@ void hold_out_file(const std::string& path, const ReadOptions& reading, TrainSet
   if (theirs.height != ours.height || theirs.width != ours.width ||
       theirs.channels != ours.channels || theirs.dtype != ours.dtype || theirs.real != ours.real ||
       theirs.latents != ours.latents) {
-    throw Error(
-        fmt::format("{}: its {} have another shape than those trained on", path, theirs.noun()));
+    throw Error(fmt::format("{}: its {} are {}x{}x{} {}, but those trained on {}x{}x{} {}", path,
+                            theirs.noun(), theirs.height, theirs.width, theirs.channels,
+                            name(theirs.dtype), ours.height, ours.width, ours.channels,
+                            name(ours.dtype)));
   }
   if (ours.latents)
     require_same_space(path, {theirs.scaling_factor, theirs.vae}, ours.source,

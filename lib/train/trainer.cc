@@ -67,7 +67,13 @@ class Trainer {
     logging::status_line("");
     begin();
     std::string saved = finish(done);
-    reports_.summary(now_.step, done);
+    tell([&] { reports_.summary(now_.step, done); });
+    if (!untold_.empty()) {
+      bool whole = done && !config_.output.empty();
+      throw Error(saved.empty() ? untold_
+                  : whole       ? fmt::format("{}; {} is complete", untold_, config_.output)
+                                : fmt::format("{}; {}", untold_, how_to_go_on(saved)));
+    }
     if (done) return 0;
     std::string where = fmt::format("stopped at step {} of {}, seed {}", now_.step,
                                     pace_.total_steps, config_.seed);
@@ -150,7 +156,7 @@ class Trainer {
       if (!worked_ || now_.step % kCheckEvery == 0) check_weights();
       begin();
       worked_ = true;
-      reports_.update(now_.step, now_.position.epoch, turns_.rows(), rate);
+      tell([&] { reports_.update(now_.step, now_.position.epoch, turns_.rows(), rate); });
       if (!finish_step()) return false;
       if (save_requested() || save_due()) save();
     }
@@ -160,8 +166,19 @@ class Trainer {
   // A limit shorter than the start-up still lets one update, or one validation, through: otherwise
   // a job that is run again and again would never end.
   bool must_stop() const {
-    if (stop_requested()) return true;
+    if (stop_requested() || !untold_.empty()) return true;
     return worked_ && pace_.max_seconds > 0 && seconds_since(task_.started) >= pace_.max_seconds;
+  }
+
+  // Where a record or a grid cannot be written, what was learned is not lost for it: the training
+  // ends as if it had been asked to stop, and fails.
+  template <class Tell>
+  void tell(const Tell& tell) {
+    try {
+      tell();
+    } catch (const Error& error) {
+      if (untold_.empty()) untold_ = error.what();
+    }
   }
 
   // Validation and pictures that belong to the last update. False if it was to stop first: the
@@ -207,7 +224,7 @@ class Trainer {
   }
 
   void take_validation(const std::vector<ReportedTerm>& terms) {
-    reports_.validation(now_.step, now_.position.epoch, terms);
+    tell([&] { reports_.validation(now_.step, now_.position.epoch, terms); });
     note_coverage(terms);
     double loss = terms[0].value;
     bool best = std::isfinite(loss) && (now_.best_step < 0 || loss < now_.best_loss);
@@ -230,24 +247,28 @@ class Trainer {
     double coverage = coverage_of(terms);
     if (coverage < 0 || 2 * coverage >= now_.best_coverage) return;
     bool kept = config_.keep_best && checkpoints_->has_run() && now_.best_step >= 0;
-    reports_.remark(
-        now_.step,
-        {"coverage",
-         fmt::format(
-             "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the samples have "
-             "lost kinds of what is trained on; {}",
-             coverage, now_.step, now_.best_coverage, now_.best_coverage_step,
-             kept ? fmt::format("best.h5 is of step {}", now_.best_step) : "no best.h5 is kept")});
+    Remark remark{
+        "coverage",
+        fmt::format(
+            "coverage {:.3f} at step {} is less than half of {:.3f} at step {}: the samples have "
+            "lost kinds of what is trained on; {}",
+            coverage, now_.step, now_.best_coverage, now_.best_coverage_step,
+            kept ? fmt::format("best.h5 is of step {}", now_.best_step) : "no best.h5 is kept")};
+    tell([&] { reports_.remark(now_.step, remark); });
   }
 
   bool draw_grid() {
-    std::filesystem::path directory = checkpoints_->in_run("samples");
-    std::error_code error;
-    std::filesystem::create_directories(directory, error);
-    if (error) throw_errno(directory, "cannot create", error.value());
-    std::string path = (directory / fmt::format("step-{:08}.png", now_.step)).string();
-    logging::detail(fmt::format("phase draw: {}", path));
-    return task_.sample_grid(store_, weights_prefix(), path, [this] { return must_stop(); });
+    bool drawn = false;
+    tell([&] {
+      std::filesystem::path directory = checkpoints_->in_run("samples");
+      std::error_code error;
+      std::filesystem::create_directories(directory, error);
+      if (error) throw_errno(directory, "cannot create", error.value());
+      std::string path = (directory / fmt::format("step-{:08}.png", now_.step)).string();
+      logging::detail(fmt::format("phase draw: {}", path));
+      drawn = task_.sample_grid(store_, weights_prefix(), path, [this] { return must_stop(); });
+    });
+    return drawn;
   }
 
   // Before averages are looked at or written.
@@ -386,6 +407,7 @@ class Trainer {
   Pace pace_;
   Progress now_;
   bool begun_ = false;
+  std::string untold_;   // why a record or a grid could not be written
   bool worked_ = false;  // this process has got the training further
   Clock::time_point last_save_;
 };

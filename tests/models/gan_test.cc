@@ -178,7 +178,7 @@ TEST_CASE("combinations that cannot be meant are refused with the reason") {
   CHECK(said([](GanConfig& c) {
           c.hidden_dim = "128,";
           c.net = "mlp";
-        }) == "--hidden-dim '128,': expected numbers from 1, such as 128,128");
+        }) == "--hidden-dim '128,': expected numbers from 1 to 1000000, such as 128,128");
 }
 
 TEST_CASE("options of the other network, and those that nothing reads, are told apart") {

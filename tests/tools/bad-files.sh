@@ -200,8 +200,8 @@ stderr_has 'no-such-family'
 refused 'field.h5: ' sample field.h5 -o x.h5
 stderr_has 'no_such_field'
 refused "wordy.h5: latent_dim 'two': expected a whole number" sample wordy.h5 -o x.h5
-refused "negative.h5: latent_dim '-2': expected a whole number of at least 1" sample negative.h5 -o x.h5
-refused 'huge.h5: axis of 1099511627776 elements: out of range' sample huge.h5 -o x.h5
+refused "negative.h5: latent_dim '-2': expected a whole number from 1 to 1000000" sample negative.h5 -o x.h5
+refused "huge.h5: latent_dim '1099511627776': expected a whole number from 1 to 1000000" sample huge.h5 -o x.h5
 refused 'large.h5: ' sample large.h5 -o x.h5
 refused 'net.h5: ' sample net.h5 -o x.h5
 stderr_has 'round'

@@ -75,7 +75,7 @@ sys.exit(not (ten == one).all())'
 status 0 gan-train -q shapes.h5 "${small[@]}" --class-conditional --steps 2 -o classes.h5
 status 0 sample -q classes.h5 -n 6 --class 2 --truncation 0.7 -o c.png
 status 2 sample classes.h5 --truncation -1 -o c.png
-stderr_has '--truncation: expected 0 or more'
+stderr_has '--truncation -1: expected 0 to 100'
 status 1 sample classes.h5 --class 3 -o c.png
 stderr_has 'classes.h5: no class 3, it has 0 to 2'
 status 1 sample straight.h5 --class 0 -o c.png
