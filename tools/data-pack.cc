@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
 
   return tool.run(argc, argv, [&] {
     if (output.empty()) throw UsageError("--output: expected a file, or - for standard output");
+    refuse_idle_drawing(tool, options);
     refuse_idle_reading(tool, options);
     refuse_overwriting(output, files_read(sources, options));
     const Attributes provenance = {{"program", std::string("data-pack")}};

@@ -200,7 +200,7 @@ void check(const Options& o, const Tool& tool) {
         "nothing to do: give --reference, --probe, --retrieval, --zero-shot, --modes, "
         "--reconstruct, --likelihood, --denoising, --classifier, --baselines or --save-stats");
   if (o.sources.empty() && o.reading.synthetic.empty()) throw UsageError("DATA is missing");
-  refuse_idle_reading(tool, o.reading);
+  refuse_idle_drawing(tool, o.reading);
   bool denoises = !o.denoising.empty();
   bool models = !o.reconstruct.empty() || !o.likelihood.empty() || denoises;
   const std::pair<const char*, bool> companions[] = {

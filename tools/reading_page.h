@@ -1,4 +1,5 @@
-// What programs that read or draw data refuse alike.
+// What programs that read or draw data refuse alike, as far as it was typed: a variable or a file
+// may serve several calls.
 #pragma once
 
 #include <string>
@@ -9,14 +10,21 @@
 
 namespace atelier {
 
-// Options of what is drawn beside data that are read, and the other way round, as far as they were
-// typed: a variable or a file may serve several calls.
-inline void refuse_idle_reading(const Tool& tool, const ReadOptions& reading) {
-  bool drawn = !reading.synthetic.empty() || reading.data_format == "synthetic";
+inline bool draws_data(const ReadOptions& reading) {
+  return !reading.synthetic.empty() || reading.data_format == "synthetic";
+}
+
+// Options of what is drawn, beside data that are read.
+inline void refuse_idle_drawing(const Tool& tool, const ReadOptions& reading) {
   for (const char* flag : {"--synthetic-count", "--synthetic-seed"}) {
-    if (!drawn && tool.typed(flag)) throw UsageError(std::string(flag) + " goes with --synthetic");
+    if (!draws_data(reading) && tool.typed(flag))
+      throw UsageError(std::string(flag) + " goes with --synthetic");
   }
-  if (!drawn) return;
+}
+
+// The other way round, where nothing is read beside what is drawn.
+inline void refuse_idle_reading(const Tool& tool, const ReadOptions& reading) {
+  if (!draws_data(reading)) return;
   if (tool.typed("--data-format") && reading.data_format != "synthetic")
     throw UsageError("--data-format " + reading.data_format +
                      " and --synthetic exclude each other");

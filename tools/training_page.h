@@ -50,7 +50,7 @@ inline void declare_training_and_reading(Tool& tool, TrainConfig& config, ReadOp
 inline void check_before_reading(const Tool& tool, const std::vector<std::string>& sources,
                                  const ReadOptions& reading, TrainConfig& config) {
   if (sources.empty() && reading.synthetic.empty()) throw UsageError("DATA is missing");
-  refuse_idle_reading(tool, reading);
+  refuse_idle_drawing(tool, reading);
   auto inputs =
       paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
   refuse_overwriting(config.output, inputs);

@@ -33,8 +33,7 @@ Ends ends_of(const NoiseScheduleArgs& args, Ends usual) {
     return {start * scale, end * scale};
   throw UsageError(
       fmt::format("--beta-start {} and --beta-end {}: expected {} <= start <= end < 1 after "
-                  "scaling by {} for {} "
-                  "timesteps",
+                  "scaling by {} for {} timesteps",
                   start, end, kSmallestBeta, scale, args.num_timesteps));
 }
 

@@ -184,6 +184,8 @@ while IFS='|' read -r words message; do
   stderr_has "$message"
   status 0 test ! -e x.h5
 done <<'T'
+--synthetic ring --on-error skip|--on-error: --synthetic draws and reads nothing
+--synthetic ring --data-format idx|--data-format idx and --synthetic exclude each other
 --synthetic rings|--synthetic 'rings': expected noise, shapes, ring, grid, swiss-roll or gaussians
 --synthetic grid --synthetic-modes 24|--synthetic-modes 24: a grid has a square number
 --synthetic swiss-roll --synthetic-modes 3|--synthetic-modes: swiss-roll has none

@@ -73,6 +73,11 @@ status 0 sample -q classes.h5 -n 2 --sampler ddim --eta 1 --sample-steps 4 --tim
 status 0 ddpm-train -q ring.h5 --embed-dim 8 --depth 1 --steps 3 -o points.h5
 status 0 sample -q points.h5 -n 40 --sample-steps 5 -o drawn.h5
 status 0 model-eval drawn.h5 --modes ring.h5
+# ---- vectors that the noise does not cover, or that it drowns
+for radius in 50 0.01; do
+  status 0 ddpm-train --synthetic ring --synthetic-radius $radius --synthetic-count 200 --embed-dim 8 --depth 1 --steps 1 -o far.h5
+  stderr_has 'the root mean square of the vectors is '
+done
 # ---- what is typed is stronger than a variable, and a file that holds both lists and counts is refused
 status 0 sample -q points.h5 -n 4 --sample-steps 3 -o three.h5
 ATELIER_TIMESTEPS=900,500,0 status 0 sample -q points.h5 -n 4 --sample-steps 3 -o typed.h5
@@ -159,6 +164,8 @@ done <<'T'
 --class-dropout-prob 0.2|--class-dropout-prob has no effect with no --class-conditional
 --class-conditional --class-dropout-prob 1|--class-dropout-prob 1: no label is ever seen
 --base-channels 1|--base-channels
+--base-channels 1e12|--base-channels '1e12': expected a whole number from 2 to 16384
+--beta-start 1e-20|--beta-start 1e-20 and --beta-end 0.02: expected 1e-12 <= start
 --attention-sizes 5|--attention-sizes has no effect with maps of 8, 4, 2
 --attention-sizes 4,5|--attention-sizes has no effect with maps of 8, 4, 2
 --val-importance-samples 3|--val-importance-samples

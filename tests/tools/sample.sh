@@ -157,6 +157,11 @@ status 0 sample ddpm.h5 -n 4 --sample-steps 4 --guidance-scale 1 -o one.ppm
 status 0 cmp four.ppm one.ppm
 status 0 sample ddpm.h5 -n 4 --sample-steps 4 --class none -o none.ppm
 status 0 sample ddpm.h5 -n 4 --sample-steps 4 --guidance-scale 0 --class 1 -o zero.ppm
+# What is drawn without a class has no label.
+status 0 sample ddpm.h5 -n 2 --sample-steps 2 --guidance-scale 0 -o unlabelled.h5
+status 0 sample ddpm.h5 -n 2 --sample-steps 2 -o labelled.h5
+check 'labels' python3 -c 'import h5py, sys
+sys.exit("labels" in h5py.File("unlabelled.h5") or "labels" not in h5py.File("labelled.h5"))'
 status 0 cmp none.ppm zero.ppm
 status 1 cmp -s none.ppm four.ppm
 # Classes by name and by number; files say which, and classifiers know them.
