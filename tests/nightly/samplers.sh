@@ -1,12 +1,12 @@
 #!/bin/bash
-# The samplers at 5 to 250 evaluations of one model, that of the item classes: Frechet distance of 2,048
+# The samplers at 5 to 250 evaluations of one model, the U-Net of the item denoisers: Frechet distance of 2,048
 # samples in the classifier's features, and seconds of one thread, counted as processor time since one
 # runs on each CPU.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
-model=../classes/model.h5
-for name in model classifier mnist-train; do
-  [ -e ../classes/$name.h5 ] || { echo "skipped: no ../classes/$name.h5: run classes first"; exit 77; }
+model=../denoisers/unet.h5
+for file in $model ../classes/classifier.h5 ../classes/mnist-train.h5; do
+  [ -e $file ] || { echo "skipped: no $file: run denoisers and classes first"; exit 77; }
 done
 export model OMP_NUM_THREADS=1
 # drawn SAMPLER STEPS EVALUATIONS
