@@ -66,6 +66,7 @@ done
   plant "a banned option" names.py bin/sample 'printf "%s\n" "echo \"  -l, --lr X  rate\"" >>"$f"; sed -i "s/^exec //" "$f"'
   plant "a banned other name of an option" names.py bin/sample 'printf "%s\n" "echo \"  --lr, --learning-rate X  rate\"" >>"$f"; sed -i "s/^exec //" "$f"'
   plant "an unfinished remark" words.sh lib/base/bad.cc 'echo "// TO""DO" >"$f"'
+  plant "a comparison that lets small figures pass" words.sh tests/base/bad_test.cc 'echo "CHECK(x == doctest::Appr""ox(1e-9));" >"$f"'
 }
 echo "summary: planted faults: $tried tried, $failed problems"
 [ $failed -eq 0 ]

@@ -9,8 +9,8 @@ clip-train -q -c "$source_dir/share/recipes/classifier-28.toml" mnist-train.h5 -
 [ -s real.json ] || { model-eval -q mnist-t10k.h5 --classifier classifier.h5 --json >part && mv part real.json; }
 # An hour of two cores, by the item presets: as many updates whatever the machine.
 epochs=${ATELIER_CLASS_EPOCHS:-6}
-ddpm-train -q mnist-train.h5 --preset unet-32 --class-conditional --prediction-type v --beta-schedule cosine \
-  --learning-rate 1e-3 --lr-schedule cosine --warmup-steps 200 --epochs "$epochs" --val-data mnist-t10k.h5 --run-dir run --resume --save-every 5m -o model.h5
+ddpm-train -q mnist-train.h5 --preset unet-32 --class-conditional --lr-schedule cosine --epochs "$epochs" \
+  --val-data mnist-t10k.h5 --run-dir run --resume --save-every 5m -o model.h5
 for epoch in $(seq "$epochs"); do echo "error of v after epoch $epoch: $(metric run/metrics.jsonl $((epoch * 938)) val_mse)"; done
 training_time run/metrics.jsonl
 count=2000

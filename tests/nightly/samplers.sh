@@ -6,7 +6,7 @@
 . "${0%/*}/common.sh"
 model=../denoisers/unet.h5
 for file in $model ../classes/classifier.h5 ../classes/mnist-train.h5; do
-  [ -e $file ] || { echo "skipped: no $file: run denoisers and classes first"; exit 77; }
+  [ -e "$file" ] || { echo "skipped: no $file: run denoisers and classes first"; exit 77; }
 done
 export model OMP_NUM_THREADS=1
 # drawn SAMPLER STEPS EVALUATIONS

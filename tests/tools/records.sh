@@ -190,7 +190,7 @@ refused() {
 }
 refused '--sample-every: needs --run-dir' --sample-every 5
 refused '--sample-every: this model draws no pictures' --sample-every 5 --run-dir r --no-variational
-refused "--sample-grid '0x3': expected columns x rows" --sample-grid 0x3
+refused "--sample-grid '0x3': expected columns x rows" --run-dir grids --sample-every 1 --sample-grid 0x3
 refused '--val-importance-samples: this model' --val-importance-samples 5 --no-variational --val-split 0.3
 refused '--val-importance-samples: nothing is held out' --val-importance-samples 5
 refused '--val-every: nothing is held out' --val-every 5
