@@ -69,10 +69,10 @@ class Trainer {
     std::string saved = finish(done);
     tell([&] { reports_.summary(now_.step, done); });
     if (!untold_.empty()) {
+      if (saved.empty()) throw Error(untold_);
       bool whole = done && !config_.output.empty();
-      throw Error(saved.empty() ? untold_
-                  : whole       ? fmt::format("{}; {} is complete", untold_, config_.output)
-                                : fmt::format("{}; {}", untold_, how_to_go_on(saved)));
+      throw Error(fmt::format("{}; {}", untold_,
+                              whole ? config_.output + " is complete" : how_to_go_on(saved)));
     }
     if (done) return 0;
     std::string where = fmt::format("stopped at step {} of {}, seed {}", now_.step,

@@ -28,7 +28,8 @@ Turns::Turns(const Task& task, const TrainConfig& config, const Dataset& data, S
 }
 
 std::int64_t Turns::batches() const {
-  return alone() ? 1 : std::accumulate(updates_.begin(), updates_.end() - 1, std::int64_t{0});
+  auto last = updates_.begin() + std::ptrdiff_t(readers());
+  return std::accumulate(updates_.begin(), last, std::int64_t{0});
 }
 
 void Turns::compile(std::int64_t rows) {
@@ -106,18 +107,18 @@ bool Turns::run(Loader& loader, std::int64_t step, double rate) {
   std::int64_t number = step * std::accumulate(updates_.begin(), updates_.end(), std::int64_t{0});
   rows_ = 0;
   HostBatch batch = loader.next();
-  if (!alone()) {
+  if (plans_.size() > 1) {
     compile(batch.rows);  // tells what is written
     keep();
   }
   begin_terms();
   for (std::size_t i = 0; i < plans_.size(); ++i) {
-    bool reads = alone() || i + 1 < plans_.size();
+    bool reads = i < readers();
     for (std::int64_t k = 0; k < updates_[i]; ++k) {
       if (reads && (i > 0 || k > 0)) batch = loader.next();
       if (!plans_[i]->update(batch, number++, rate)) {
         non_finite_ = plans_[i]->non_finite();
-        if (!alone()) restore();
+        restore();
         return false;
       }
       if (terms_.empty()) begin_terms();

@@ -3,6 +3,7 @@
 // pictures, is that of the update before, so that an epoch shows every picture to a discriminator.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,7 +45,7 @@ class Turns {
   std::size_t bytes(std::int64_t rows);   // of memory that the plans work in
 
  private:
-  bool alone() const { return plans_.size() == 1; }
+  std::size_t readers() const { return std::max<std::size_t>(plans_.size() - 1, 1); }
   void keep();
   void restore();
   void begin_terms();
