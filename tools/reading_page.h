@@ -10,21 +10,17 @@
 
 namespace atelier {
 
-inline bool draws_data(const ReadOptions& reading) {
-  return !reading.synthetic.empty() || reading.data_format == "synthetic";
-}
-
 // Options of what is drawn, beside data that are read.
 inline void refuse_idle_drawing(const Tool& tool, const ReadOptions& reading) {
+  if (reading.draws()) return;
   for (const char* flag : {"--synthetic-count", "--synthetic-seed"}) {
-    if (!draws_data(reading) && tool.typed(flag))
-      throw UsageError(std::string(flag) + " goes with --synthetic");
+    if (tool.typed(flag)) throw UsageError(std::string(flag) + " goes with --synthetic");
   }
 }
 
 // The other way round, where nothing is read beside what is drawn.
 inline void refuse_idle_reading(const Tool& tool, const ReadOptions& reading) {
-  if (!draws_data(reading)) return;
+  if (!reading.draws()) return;
   if (tool.typed("--data-format") && reading.data_format != "synthetic")
     throw UsageError("--data-format " + reading.data_format +
                      " and --synthetic exclude each other");

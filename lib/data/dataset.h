@@ -42,6 +42,7 @@ struct ReadOptions {
   // which then have those of toys.
   bool real = false;
 
+  bool draws() const { return !synthetic.empty() || data_format == "synthetic"; }  // reads none
   Fields fields();
 };
 

@@ -178,7 +178,7 @@ std::vector<Input> identify_all(std::span<const std::string> sources, const Read
   std::vector<Input> inputs;
   const std::string& synthetic = options.synthetic;
   check_synthetic(options);
-  if (!synthetic.empty() || options.data_format == "synthetic") {
+  if (options.draws()) {
     if (!sources.empty()) {
       throw UsageError(fmt::format("'{}': --synthetic draws {} and reads none", sources[0],
                                    is_toy(synthetic) ? "points" : "pictures"));
