@@ -7,7 +7,6 @@
 
 #include "diffusion/timestep_draw.h"
 #include "infer/training.h"
-#include "models/ddpm.h"
 
 using namespace atelier;
 using namespace atelier::testing;

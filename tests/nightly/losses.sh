@@ -12,7 +12,6 @@ done
 clip-train -q -c "$source_dir/share/recipes/classifier-28.toml" train.h5 --val-data t10k.h5 --epochs 6 --run-dir run-classifier --resume --save-every 2m -o classifier.h5
 recipe=(--net dcgan --base-channels 32 --lr-schedule constant --learning-rate 2e-4 --batch-size 64
   --ema-decay 0.999 --val-every 300 --sample-every 600 --seed 0)
-adam=(--adam-beta1 0.5)
 names=()
 # trained NAME DISCRIMINATOR_STEPS OPTION...
 trained() {
@@ -34,21 +33,23 @@ trained() {
 }
 if [ "$(basename "$0")" = critics.sh ]; then
   trained wgan 5 --loss wasserstein --weight-clip 0.01 --optimizer rmsprop
-  trained wgan-gp 5 --loss wasserstein --penalty gradient "${adam[@]}" --adam-beta2 0.9
-  trained wgan-one-sided 5 --loss wasserstein --penalty gradient --one-sided-penalty "${adam[@]}" --adam-beta2 0.9
+  recipe+=(--adam-beta1 0.5)
+  trained wgan-gp 5 --loss wasserstein --penalty gradient --adam-beta2 0.9
+  trained wgan-one-sided 5 --loss wasserstein --penalty gradient --one-sided-penalty --adam-beta2 0.9
   beat=(wgan-gp)
 else
-  trained minimax 1 "${adam[@]}" --loss minimax
-  trained non-saturating 1 "${adam[@]}" --loss non-saturating
-  trained smoothed 1 "${adam[@]}" --loss non-saturating --label-smoothing 0.1
-  trained instance-noise 1 "${adam[@]}" --loss non-saturating --instance-noise 0.5 --instance-noise-steps 1500
-  trained least-squares 1 "${adam[@]}" --loss least-squares
-  trained hinge 1 "${adam[@]}" --loss hinge
-  trained unrolled 1 "${adam[@]}" --loss minimax --unroll-steps 1 --discriminator-norm layer
-  trained dragan 1 "${adam[@]}" --loss non-saturating --penalty dragan
-  trained r1 1 "${adam[@]}" --loss non-saturating --penalty r1
-  trained hinge-gradient 1 "${adam[@]}" --loss hinge --penalty gradient
-  trained least-squares-gradient 1 "${adam[@]}" --loss least-squares --penalty gradient
+  recipe+=(--adam-beta1 0.5)
+  trained minimax 1 --loss minimax
+  trained non-saturating 1 --loss non-saturating
+  trained smoothed 1 --loss non-saturating --label-smoothing 0.1
+  trained instance-noise 1 --loss non-saturating --instance-noise 0.5 --instance-noise-steps 1500
+  trained least-squares 1 --loss least-squares
+  trained hinge 1 --loss hinge
+  trained unrolled 1 --loss minimax --unroll-steps 1 --discriminator-norm layer
+  trained dragan 1 --loss non-saturating --penalty dragan
+  trained r1 1 --loss non-saturating --penalty r1
+  trained hinge-gradient 1 --loss hinge --penalty gradient
+  trained least-squares-gradient 1 --loss least-squares --penalty gradient
   beat=(non-saturating hinge)
 fi
 python3 - "${names[@]}" <<'P'
