@@ -24,13 +24,13 @@ struct AdversaryConfig {
                          {},
                          {"adam", "rmsprop"}}),
         bind(discriminator_optimizer, {"discriminator_optimizer",
-                                       "the same of the discriminator; auto: as the generator",
+                                       "the same of the discriminator; auto: the generator's",
                                        {},
                                        {"auto", "adam", "rmsprop"}}),
         bind(discriminator_learning_rate,
              {.name = "discriminator_learning_rate",
-              .help = "peak of the discriminator's learning rate, on the same schedule",
-              .origin = "as the generator",
+              .help = "peak of the discriminator's learning rate, on the same schedule; 0: the "
+                      "generator's",
               .low = 0}),
     };
   }

@@ -341,9 +341,9 @@ void declare(Tool& tool, Options& o) {
   tool.option("--visited-timesteps", o.visited_timesteps, "N",
               "timesteps of each row that a diffusion model is judged at, 0: all", models);
   tool.option("--timesteps", o.timesteps, "LIST",
-              "with --denoising: timesteps whose errors are told, as 50,250; ten of all", models);
+              "with --denoising: timesteps whose errors are told, as 50,250; ten from first to last", models);
   tool.option("--inversion-steps", o.inversion_steps, "N",
-              "with --denoising: timesteps of the way to the noise, and of that back; 0: not gone",
+              "with --denoising: timesteps of the way to the noise, and of that back; 0: neither",
               models);
   tool.option("--held-out", o.held_out, "X", "only the share that --val-split X holds out", models);
   tool.choice("--split-by", o.split_by, {"name", "caption"},

@@ -25,7 +25,7 @@ struct DrawnOutput {
     tool.option("-o,--output", output, "FILE",
                 "file to write, - for standard output (also if not given)");
     tool.choice("--format", format, {"png", "ppm", "hdf5", "tar", "npy", "fvecs", "csv", "jsonl"},
-                "png: one grid, ppm: one after another; vectors: hdf5, npy and on; by the suffix");
+                "png: one grid, ppm: one after another; vectors: hdf5 to jsonl; by the suffix");
     tool.option("--grid", grid, "WxH", "columns and rows of a png grid; nearly square");
     tool.flag("--force", force, "write to a terminal all the same");
     tool.option("--average", average, "NAME",

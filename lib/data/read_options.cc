@@ -65,16 +65,16 @@ Fields ReadOptions::fields() {
   fields.insert(
       fields.end(),
       {bind(synthetic_modes, {.name = "synthetic_modes",
-                              .help = "points: how many Gaussians, 0: as usual",
+                              .help = "points: how many Gaussians, 0: the toy's own number",
                               .low = 0,
                               .high = kMostModes}),
        bind(synthetic_radius,
             {.name = "synthetic_radius",
-             .help = "points: of the ring, or the largest coordinate of a centre, 0: as usual",
+             .help = "points: of the ring, or the largest coordinate of a centre, 0: the toy's own",
              .low = 0,
              .high = kFarthest}),
        bind(synthetic_std, {.name = "synthetic_std",
-                            .help = "points: standard deviation, 0: as usual",
+                            .help = "points: standard deviation, 0: the toy's own",
                             .low = 0,
                             .high = kFarthest})});
   return fields;

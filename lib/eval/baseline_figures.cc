@@ -27,12 +27,14 @@ void say_components(const Table& fitted, const Table& judged, Figures& figures) 
   }
 }
 
-void say_covariance(const Table& fitted, const Table& judged, Figures& figures) {
-  Moments moments = moments_of(fitted);
-  if (judged.rows > 1 && fitted.rows > fitted.columns) {
-    figures.push_back({"gaussian_bits", gaussian_bits(moments, moments_of(judged)), "bits/dim"});
-  }
-  WienerLosses wiener = wiener_losses(moments);
+// `itself`: judged on what it is fitted to. A single row has no moments to judge by.
+void say_covariance(const Table& fitted, const Table& judged, bool itself, Figures& figures) {
+  if (judged.rows < 2) return;
+  Moments moments = moments_of(fitted), others = itself ? moments : moments_of(judged);
+  if (fitted.rows > fitted.columns)
+    figures.push_back({"gaussian_bits", gaussian_bits(moments, others), "bits/dim"});
+  WienerLosses wiener =
+      wiener_losses(itself ? wiener_filter(moments, 2) : wiener_filter(moments, others, 2));
   figures.push_back({"wiener_linear_epsilon", wiener.linear_epsilon, "squared error/dim"});
   figures.push_back({"wiener_linear_v", wiener.linear_v, "squared error/dim"});
   figures.push_back({"wiener_cosine_epsilon", wiener.cosine_epsilon, "squared error/dim"});
@@ -77,7 +79,8 @@ Comparison baseline_figures(const Dataset& train, std::span<const std::int64_t> 
   result.figures.push_back({"histogram_bits", bits.whole, "bits/dim"});
   result.figures.push_back({"place_histogram_bits", bits.place, "bits/dim"});
   result.figures.push_back({"context_histogram_bits", bits.context, "bits/dim"});
-  if (narrow) say_covariance(fitted, measured, result.figures);
+  bool itself = &train == &judged && std::ranges::equal(train_indices, judged_indices);
+  if (narrow) say_covariance(fitted, measured, itself, result.figures);
   return result;
 }
 

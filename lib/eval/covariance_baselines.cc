@@ -106,8 +106,7 @@ WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> 
   return wiener_filter(moments, moments_of(table_of(judged_pixels, judged_rows)), scale);
 }
 
-WienerLosses wiener_losses(const Moments& moments) {
-  WienerFilter filter = wiener_filter(moments, 2);
+WienerLosses wiener_losses(const WienerFilter& filter) {
   WienerLosses result;
   losses(filter, linear_beta, result.linear_epsilon, result.linear_v);
   losses(filter, cosine_beta, result.cosine_epsilon, result.cosine_v);

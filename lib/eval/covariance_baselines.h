@@ -40,13 +40,12 @@ WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> 
                            const Dataset& judged, std::span<const std::int64_t> judged_rows,
                            double scale, Binarize binarize = Binarize::none);
 
-// Mean squared errors per number of the filter fitted to and judged on pixels, averaged over 1000
-// timesteps of data 2x - 1: of the noise, and of v. For the linear (Ho et al. 2020) and the cosine
-// schedule (Nichol and Dhariwal 2021).
+// Mean squared errors per number of the filter averaged over 1000 timesteps: of the noise, and of v.
+// For the linear (Ho et al. 2020) and the cosine schedule (Nichol and Dhariwal 2021).
 struct WienerLosses {
   double linear_epsilon = 0, linear_v = 0, cosine_epsilon = 0, cosine_v = 0;
 };
-WienerLosses wiener_losses(const Moments& moments);
+WienerLosses wiener_losses(const WienerFilter& filter);
 
 // Bits per number of 8-bit pixels, with uniform noise of one step, under the Gaussian with the
 // moments of `train` (and the noise's variance). Pixels in 0..1; what of `test` counts is its own

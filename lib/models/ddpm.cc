@@ -210,8 +210,7 @@ std::vector<Preset> presets() {
 Fields DdpmConfig::fields() {
   const char* ho = "DDPM (Ho et al. 2020)";
   Fields fields = {bind(net, {"net",
-                              "network; auto: unet for pictures, mlp for vectors and for pictures "
-                              "below 8 pixels",
+                              "network; auto: unet if both sides are at least 8, else mlp",
                               {},
                               {"auto", "unet", "dit", "mlp"}})};
   for (Fields part : {unet.fields(), dit.fields()})
@@ -237,7 +236,7 @@ Fields DdpmConfig::fields() {
            {"zero_terminal_snr", "nothing of the picture is left at the last timestep",
             "Lin et al. 2023"}),
       bind(prediction_type,
-           {"prediction_type", "what the network tells: the noise, the picture, or v between both",
+           {"prediction_type", "what the network predicts: the noise, the picture, or v between both",
             ho, names_of(kPredictionTypes)}),
       bind(variance_type, {"variance_type",
                            "variance of a step: the posterior's, beta, or learned between the two",
@@ -252,8 +251,9 @@ Fields DdpmConfig::fields() {
             .origin = "Hang et al. 2023 have 5",
             .low = 0}),
       bind(timestep_sampler, {"timestep_sampler",
-                              "which timesteps are trained on: all alike, or by their late losses",
-                              "Nichol and Dhariwal 2021",
+                              "how training timesteps are drawn: all alike, or by the root mean "
+                              "square of their last ten losses (Nichol and Dhariwal 2021)",
+                              ho,
                               {"uniform", "loss-second-moment"}}),
       bind(class_conditional, {"class_conditional", "pictures by class: the network sees labels"}),
       bind(class_dropout_prob, {.name = "class_dropout_prob",

@@ -51,7 +51,7 @@ Fields DitConfig::fields() {
                         .low = 1,
                         .high = 16384}),
       bind(embed_dim, {.name = "embed_dim",
-                       .help = "dit: numbers a token, S has 384, B 768; mlp: width of the layers",
+                       .help = "dit: width of a token, DiT-S has 384, DiT-B 768; mlp: width of the layers",
                        .origin = "for two cores",
                        .low = 4,
                        .high = 16384}),

@@ -119,7 +119,7 @@ std::vector<Preset> presets() {
   using namespace std::string_literals;
   return {
       {"dcgan",
-       "DCGAN: 64 channels, batch norm, non-saturating loss, Adam 2e-4 with beta1 0.5",
+       "the DCGAN of PyTorch's example: 64 channels, batch norm, Adam 2e-4 with beta1 0.5",
        {{"net", "dcgan"s},
         {"batch_size", std::int64_t{64}},
         {"learning_rate", 2e-4},
@@ -135,7 +135,7 @@ std::vector<Preset> presets() {
         {"lr_schedule", "constant"s},
         {"ema_decay", "0.999"s}}},
       {"wgan-gp",
-       "the WGAN-GP pair: 128 channels by 5x5, no norm in the critic, 5 updates of it a step",
+       "the convolutional pair of WGAN-GP's code: 128 channels, 5x5, no norm in the critic",
        {{"net", "dcgan"s},
         {"base_channels", std::int64_t{128}},
         {"kernel_size", std::int64_t{5}},

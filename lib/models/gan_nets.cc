@@ -137,6 +137,7 @@ Expr dcgan_discriminate(const GanConfig& c, const Scope& scope, Expr x, Expr lab
 
 Fields GanConfig::fields() {
   const char* dcgan = "DCGAN (Radford et al. 2015)";
+  const char* example = "PyTorch's DCGAN example";  // the paper has twice the channels, 5x5
   const char* wgan_gp = "WGAN-GP (Gulrajani et al. 2017)";
   Fields fields = {
       bind(net,
@@ -170,19 +171,19 @@ Fields GanConfig::fields() {
                            .low = 1e-6}),
       bind(base_channels,
            {.name = "base_channels",
-            .help = "dcgan: channels beside the picture, twice as many at each halving",
-            .origin = dcgan,
+            .help = "dcgan: channels after the first halving, doubled at each of the next three",
+            .origin = example,
             .low = 1,
             .high = 16384}),
       bind(kernel_size, {.name = "kernel_size",
-                         .help = "dcgan: side of the kernels; WGAN-GP has 5",
-                         .origin = dcgan,
+                         .help = "dcgan: side of the kernels; DCGAN and WGAN-GP have 5",
+                         .origin = example,
                          .low = 3,
                          .high = 9}),
       bind(bias, {"bias", "dcgan: biases beside the norms; WGAN-GP has them", dcgan}),
       bind(discriminator_norm, {"discriminator_norm",
-                                "dcgan: auto: batch, with a penalty on slopes layer",
-                                "LynnHo/DCGAN-LSGAN-WGAN-GP-DRAGAN",
+                                "dcgan: of the discriminator; auto: batch, or layer with a --penalty",
+                                "as github.com/LynnHo/DCGAN-LSGAN-WGAN-GP-DRAGAN-Pytorch",
                                 {"auto", "batch", "layer", "none"}}),
       bind(class_conditional,
            {"class_conditional", "pictures by class: both networks see the labels"}),
@@ -193,7 +194,7 @@ Fields GanConfig::fields() {
                      {},
                      {"none", "gradient", "dragan", "r1"}}),
       bind(gradient_penalty_weight, {.name = "gradient_penalty_weight",
-                                     .help = "weight of the penalty; r1: half of it",
+                                     .help = "weight w of the penalty; r1 adds w/2 times the squared slope",
                                      .origin = wgan_gp,
                                      .low = 0}),
       bind(one_sided_penalty,
@@ -207,10 +208,11 @@ Fields GanConfig::fields() {
                              .high = 0.5}),
       bind(instance_noise,
            {.name = "instance_noise",
-            .help = "deviation of noise on all that the discriminator sees, at the start",
+            .help = "deviation of noise on all that the discriminator sees, at the start; pixels are "
+                    "-1..1",
             .low = 0}),
       bind(instance_noise_steps, {.name = "instance_noise_steps",
-                                  .help = "steps in which that noise falls to nothing; 0: it stays",
+                                  .help = "steps over which that noise falls linearly to 0; 0: it stays",
                                   .low = 0}),
       bind(discriminator_steps, {.name = "discriminator_steps",
                                  .help = "updates of the discriminator to one of the generator",
@@ -220,7 +222,7 @@ Fields GanConfig::fields() {
       bind(unroll_steps,
            {.name = "unroll_steps",
             .help = "updates of the discriminator that the generator looks ahead through",
-            .origin = "none; Metz et al. 2016 have 5 or 10",
+            .origin = "Metz et al. 2016 have 5 or 10",
             .low = 0,
             .high = 100}),
   };

@@ -16,13 +16,13 @@ using namespace atelier;
 TEST_CASE("the best linear denoiser of white data has the closed form") {
   // D6 of a variance c^2 = 0.25 of data 2x - 1, so 1/16 of x.
   Moments white{100, {0.5, 0.5}, {0.0625, 0, 0, 0.0625}};
-  WienerLosses found = wiener_losses(white);
+  WienerLosses found = wiener_losses(wiener_filter(white, 2));
   CHECK(found.linear_epsilon == testing::near(0.173053, 1e-5));
   CHECK(found.cosine_epsilon == testing::near(0.327653, 1e-5));
   CHECK(found.linear_v == testing::near(0.379790, 1e-5));
   CHECK(found.cosine_v == testing::near(0.495740, 1e-5));
   white.sigma = {0.25, 0, 0, 0.25};
-  CHECK(wiener_losses(white).linear_v == testing::near(1, 1e-12));
+  CHECK(wiener_losses(wiener_filter(white, 2)).linear_v == testing::near(1, 1e-12));
   // A Gaussian's bits at itself: its entropy in steps.
   double deviation = 0.5 * 255;
   double bits =
@@ -59,7 +59,7 @@ TEST_CASE("baselines of Fashion-MNIST by counts and covariance are the known one
   Table fitted = table_of(train_pixels, all);
   HistogramBits bits = histogram_bits(fitted, judged, 28, 1);
   Moments moments = moments_of(fitted);
-  WienerLosses wiener = wiener_losses(moments);
+  WienerLosses wiener = wiener_losses(wiener_filter(moments, 2));
   double gaussian = gaussian_bits(moments, moments_of(judged));
   fmt::print(
       "summary: Fashion-MNIST bits/dim: histogram {:.3f}, per place {:.3f}, by neighbours {:.3f}, "

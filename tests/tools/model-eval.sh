@@ -114,6 +114,13 @@ stdout_has '^importance_nll: [0-9.-]+ nats/image$'
 status 0 model-eval real.h5 --likelihood vae.h5 --held-out 0.3 --split-by name
 status 0 model-eval --baselines real.h5 --unseen unseen.h5
 for key in pca_64_psnr bernoulli_nll mixture_nll context_histogram_bits wiener_cosine_v; do stdout_has "^$key: [0-9.]+"; done
+# The filter is judged on rows that it has not seen, where it is worse.
+cp stdout unseen.out
+status 0 model-eval --baselines real.h5
+cp stdout itself.out
+for key in wiener_linear_epsilon wiener_cosine_v; do
+  is "$(value $key unseen.out) > 1.1 * $(value $key itself.out)"
+done
 status 0 model-eval --baselines real.h5 --held-out 0.3
 status 2 model-eval unseen.h5 --reference real.h5 --nearest nearest.jpg
 stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 or .tar (see"
