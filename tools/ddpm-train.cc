@@ -1,7 +1,9 @@
 // ddpm-train: train diffusion models.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <memory>
 
 #include "base/error.h"
@@ -82,10 +84,11 @@ void warn(const DdpmConfig& ddpm) {
                      " errors grow too much for samples to begin there; expected v");
 }
 
-// Of three digits or so.
+// Of three digits.
 std::string short_text(double value) {
-  double unit = std::pow(10, std::floor(std::log10(std::max(value, 1e-30))) - 2);
-  return to_text(std::round(value / unit) * unit);
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
 }
 
 // Vectors in units of their own, or a factor that is no inverse of the deviation of latents, such
