@@ -340,8 +340,10 @@ void declare(Tool& tool, Options& o) {
               "importance samples a picture of its likelihood, 0: only the bound", models);
   tool.option("--visited-timesteps", o.visited_timesteps, "N",
               "timesteps of each row that a diffusion model is judged at, 0: all", models);
-  tool.option("--timesteps", o.timesteps, "LIST",
-              "with --denoising: timesteps whose errors are told, as 50,250; ten from first to last", models);
+  tool.option(
+      "--timesteps", o.timesteps, "LIST",
+      "with --denoising: timesteps whose errors are told, as 50,250; ten from first to last",
+      models);
   tool.option("--inversion-steps", o.inversion_steps, "N",
               "with --denoising: timesteps of the way to the noise, and of that back; 0: neither",
               models);

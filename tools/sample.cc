@@ -269,8 +269,9 @@ int main(int argc, char** argv) {
               "diffusion models: these pictures with holes drawn anew, one a seed, over and over");
   tool.option("--mask", o.mask, "FILE",
               "with --inpaint: grey picture, or one each, white where a picture is drawn");
-  tool.option("--inpaint-repeats", o.inpaint_repeats, "N",
-              "with --inpaint: how many times each step is done, so that holes suit what is around");
+  tool.option(
+      "--inpaint-repeats", o.inpaint_repeats, "N",
+      "with --inpaint: how many times each step is done, so that holes suit what is around");
   tool.option("--held-out", o.held_out, "X",
               "with --reconstruct: only the share that --val-split X holds out");
   tool.choice("--split-by", o.split_by, {"name", "caption"},

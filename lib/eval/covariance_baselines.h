@@ -40,8 +40,8 @@ WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> 
                            const Dataset& judged, std::span<const std::int64_t> judged_rows,
                            double scale, Binarize binarize = Binarize::none);
 
-// Mean squared errors per number of the filter averaged over 1000 timesteps: of the noise, and of v.
-// For the linear (Ho et al. 2020) and the cosine schedule (Nichol and Dhariwal 2021).
+// Mean squared errors per number of the filter averaged over 1000 timesteps: of the noise, and of
+// v. For the linear (Ho et al. 2020) and the cosine schedule (Nichol and Dhariwal 2021).
 struct WienerLosses {
   double linear_epsilon = 0, linear_v = 0, cosine_epsilon = 0, cosine_v = 0;
 };

@@ -24,7 +24,8 @@ Fields SampleArgs::diffusion_fields() {
             "Lin et al. 2023", names_of(kTimestepSpacings)}),
       bind(timesteps, {"timesteps", "the timesteps themselves, as 999,666,333,0"}),
       bind(eta, {.name = "eta",
-                 .help = "ddim: noise added in each step, in units of ddpm's with the posterior's variance; 0: none",
+                 .help = "ddim: noise added in each step, in units of ddpm's with the posterior's "
+                         "variance; 0: none",
                  .low = 0,
                  .high = 1}),
       bind(temperature, {.name = "temperature",

@@ -168,9 +168,9 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data, 
     }
   });
   if (pace.total_steps > 0 && c.warmup_steps > pace.total_steps) {
-    throw UsageError(
-        fmt::format("--warmup-steps {}: the run has {} steps; give fewer, also where a preset has them",
-                    c.warmup_steps, pace.total_steps));
+    throw UsageError(fmt::format(
+        "--warmup-steps {}: the run has {} steps; give fewer, also where a preset has them",
+        c.warmup_steps, pace.total_steps));
   }
   pace.schedule = {parse_lr_schedule(c.lr_schedule),
                    c.learning_rate,

@@ -211,7 +211,7 @@ TEST_CASE("with the best mean and variance the bound is the entropy of Gaussian 
   args.variance_type = VarianceType::fixed_large;
   CHECK(std::isfinite(expected(zero, 0.5, args).bound));
   fmt::print(
-      "summary: bound minus entropy of Gaussian data: {:.1e} bits in f64, {:.1e} in f32 plans\n",
+      "summary: D3 bound minus entropy of Gaussian data: {:.1e} bits in f64, {:.1e} in f32 plans\n",
       worst, worst_single);
 }
 
@@ -248,8 +248,9 @@ TEST_CASE("fixed variances cost as many bits as they do in closed form") {
       CHECK(large == testing::near(first, 1e-6));
     }
   }
-  fmt::print("summary: excess bits of fixed variances, {} schedules: {:.1e} off their constants\n",
-             std::size(kRows), worst);
+  fmt::print(
+      "summary: D4 excess bits of fixed variances, {} schedules: {:.1e} off their constants\n",
+      std::size(kRows), worst);
 }
 
 TEST_CASE(
@@ -328,5 +329,6 @@ TEST_CASE("the squared error of the best prediction is what its posterior varian
   for (double a : linear.alphas_cumprod) inverse += 0.25 * (1 - a) / (0.25 * a + 1 - a) / 1000;
   CHECK(expected(linear, 0.5, {.prediction_type = PredictionType::x0}).mse ==
         testing::near(inverse, 1e-9));
-  fmt::print("summary: least squared errors on Gaussian data: {:.1e} off their constants\n", worst);
+  fmt::print("summary: D6 least squared errors on Gaussian data: {:.1e} off their constants\n",
+             worst);
 }

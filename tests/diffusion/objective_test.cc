@@ -124,7 +124,7 @@ TEST_CASE("min-SNR weights have the constants of their paper's formulas") {
   CHECK(first_below(s) == 130);
   CHECK(first_below(schedule_of(BetaSchedule::cosine)) == 261);
   CHECK(timestep_table(s, {})[3] == 1);
-  fmt::print("summary: min-SNR weights: {:.1e} off their constants; SNR below 5 from 130, 261\n",
+  fmt::print("summary: D8 min-SNR weights: {:.1e} off their constants; SNR below 5 from 130, 261\n",
              worst);
 }
 

@@ -76,7 +76,7 @@ TEST_CASE("a perfect prediction of any type gives back picture and noise") {
       worst = std::max({worst, picture, noise});
     }
   }
-  fmt::print("summary: conversions of predictions: {:.1e} off in f64\n", worst);
+  fmt::print("summary: D7 conversions of predictions: {:.1e} off in f64\n", worst);
 }
 
 TEST_CASE("noised pictures and v keep the length of picture and noise") {

@@ -166,5 +166,6 @@ TEST_CASE("a sample is the same bits again, in any batch and with any number of 
       CHECK(std::equal(piece.begin(), piece.end(), once.begin() + 2 * first));
     }
   }
-  fmt::print("summary: 4 samplers: the same bits in 2 runs, with 1 and 3 threads, in 2 batches\n");
+  fmt::print(
+      "summary: D9 4 samplers: the same bits in 2 runs, with 1 and 3 threads, in 2 batches\n");
 }

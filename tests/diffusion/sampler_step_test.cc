@@ -270,7 +270,7 @@ TEST_CASE("DDIM with eta 1 and DDPM take the same step in a plan given the same 
     x = one;
   }
   CHECK(worst < 1e-6);
-  fmt::print("summary: DDIM with eta 1 against DDPM in a plan: {:.1e}\n", worst);
+  fmt::print("summary: D12 DDIM with eta 1 against DDPM in a plan: {:.1e}\n", worst);
 }
 
 TEST_CASE("operands of a step that do not fit are refused") {

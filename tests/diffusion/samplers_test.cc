@@ -75,7 +75,7 @@ TEST_CASE("DDIM with eta 1 on all timesteps is DDPM with the posterior's varianc
     }
   }
   CHECK(worst < 1e-10);
-  fmt::print("summary: DDIM with eta 1 against DDPM, step by step: {:.1e}\n", worst);
+  fmt::print("summary: D12 DDIM with eta 1 against DDPM, step by step: {:.1e}\n", worst);
 }
 
 TEST_CASE("every sampler keeps a picture and its noise at the levels of the schedule") {

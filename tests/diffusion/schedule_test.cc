@@ -108,7 +108,7 @@ TEST_CASE("the closed form of a schedule is the chain of its steps, and its post
   }
   CHECK(chain < 1e-10);
   CHECK(posterior < 1e-8);
-  fmt::print("summary: schedules: chain of steps {:.1e}, posterior {:.1e} off the closed form\n",
+  fmt::print("summary: D2 schedules: chain of steps {:.1e}, posterior {:.1e} off the closed form\n",
              chain, posterior);
 }
 
