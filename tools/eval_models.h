@@ -57,6 +57,13 @@ inline void require_known_figures(std::span<const Bar> bars, const Figures& figu
 
 inline constexpr const char* kImportance = "importance_nll";
 
+inline bool is_no_number(const Figure& figure) {
+  auto* number = std::get_if<double>(&figure.value);
+  return number && std::isnan(*number);
+}
+// By how rows differ, of which there must be two.
+inline bool is_spread(const Figure& figure) { return figure.key.ends_with("_standard_error"); }
+
 inline Figures bound_figures(const Loaded& model, const BoundTerms& bound) {
   const char* unit = model.model().diffusion().args.discretized ? "bits/dimension"
                                                                 : "bits/dimension of the density";
@@ -106,25 +113,38 @@ inline double sampled_nll(const EvalOptions& o, const Loaded& model, const Datas
   throw Error(model.name() + ": its likelihood of " + data.source + " is not finite");
 }
 
+inline void require_visits(const EvalOptions& o, const Tool& tool, const Loaded& model) {
+  if (!tool.typed("visited-timesteps")) return;
+  if (!model.model().denoise)
+    throw UsageError("--visited-timesteps goes with a diffusion model, which " + model.name() +
+                     " is not");
+  std::int64_t timesteps = model.model().diffusion().schedule.size();
+  if (o.visited_timesteps > timesteps)
+    throw UsageError("--visited-timesteps " + std::to_string(o.visited_timesteps) + ": " +
+                     model.name() + " has " + std::to_string(timesteps));
+}
+
 inline void score_likelihood(EvalOptions& o, const Tool& tool, std::span<const Bar> bars,
                              Report& report) {
   LoadedModel model = load(o.likelihood, o, tool);
   bool diffuses = bool(model->model().denoise);
-  if (tool.typed("visited-timesteps") && !diffuses)
-    throw UsageError("--visited-timesteps goes with a diffusion model, which " + model->name() +
-                     " is not");
+  require_visits(o, tool, *model);
   o.reading.real = model->data_shape().real;
   JudgedSet set = report.read(o);
   const Dataset& data = set.pictures;
   std::vector<std::int64_t> rows = asked_rows(o, data);
   if (!bars.empty()) require_known_terms(o, *model, data, rows, bars);
   report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
-  report.add(term_figures(*model, data, rows, o.batch_size, o.seed));
+  Figures terms = term_figures(*model, data, rows, o.batch_size, o.seed);
+  std::erase_if(terms, is_no_number);  // of timesteps that no row was noised to
+  report.add(std::move(terms));
   if (diffuses) {
     DenoisingScore score = score_denoising(
         *model, data, rows,
         {.batch_size = o.batch_size, .seed = o.seed, .visited_timesteps = o.visited_timesteps});
-    report.add(bound_figures(*model, score.bound));
+    Figures bound = bound_figures(*model, score.bound);
+    if (rows.size() < 2) std::erase_if(bound, is_spread);
+    report.add(std::move(bound));
   }
   if (o.draws > 0) report.add({{kImportance, sampled_nll(o, *model, data, rows), "nats/image"}});
 }
@@ -211,6 +231,7 @@ inline void judge_denoising(EvalOptions& o, const Tool& tool, std::span<const Ba
                             Report& report) {
   LoadedModel model = load(o.denoising, o, tool);
   if (!model->model().denoise) throw Error(model->name() + ": this model is no diffusion model");
+  require_visits(o, tool, *model);
   DiffusionSpec spec = model->model().diffusion();
   DenoisingArgs args{.batch_size = o.batch_size,
                      .seed = o.seed,

@@ -61,7 +61,6 @@ void require_cells(const Options& o, std::int64_t pictures) {
 // `usual`: how many, if nothing else says so.
 std::vector<std::int32_t> listed_seeds(const Options& o, std::int64_t usual = 64) {
   if (!o.seeds.empty()) {
-    if (o.num >= 0) throw UsageError("-n and --seeds exclude each other");
     return parse_seed_list(o.seeds, "--seeds");
   }
   GridShape grid = parse_grid(o.grid);
@@ -88,9 +87,12 @@ SampleArgs sample_args(const Options& o) {
   return args;
 }
 
-// Whether what is drawn is of classes, so that files say which.
+// Whether what is drawn is of classes, `label` being that of all or -1, so that files say which.
+bool labelled(const Loaded& loaded, const Options& o, std::int64_t label) {
+  return draws_classes(loaded) && label != kNoClass && o.diffusion.guidance_scale != 0;
+}
 bool labelled(const Loaded& loaded, const Options& o) {
-  return draws_classes(loaded) && o.diffusion.label != kNoClass && o.diffusion.guidance_scale != 0;
+  return labelled(loaded, o, o.diffusion.label);
 }
 
 // Rows whose ids are the seeds, given to a sink's add().
@@ -159,14 +161,17 @@ void draw(Loaded& loaded, const Options& o) {
 std::int64_t fill_holes(const Loaded& loaded, const Options& o) {
   Inpainting given = read_inpainting(loaded, o.inpaint, o.mask, o.reading);
   std::vector<std::int32_t> seeds = seeds_of(o, given.pictures.size);
-  PictureSink sink = sink_of(loaded, o, seeds.size(), false);
+  std::int64_t label = label_of_pictures(loaded, given.pictures, o.diffusion.label);
+  std::vector<std::int32_t> labels = classes_of_pictures(loaded, given.pictures, label);
+  PictureSink sink = sink_of(loaded, o, seeds.size(), labelled(loaded, o, label));
   bool kept = format_of(sink_options(o, "")) == "png";
   inpaint(
       loaded, given, o.inpaint_repeats, seeds,
       [&](std::int64_t i, std::span<const std::uint8_t> row) {
         std::int32_t seed = seeds[std::size_t(i)];
-        if (kept) sink.add(given.kept_of(given.place_of(seed)), seed);
-        add_pictures(sink, loaded, row, seed, -1);
+        std::int64_t place = given.place_of(seed);
+        if (kept) sink.add(given.kept_of(place), seed);
+        add_pictures(sink, loaded, row, seed, labels[std::size_t(place)]);
       },
       sample_args(o));
   sink.finish();
@@ -209,6 +214,16 @@ std::int64_t reconstruct(Loaded& loaded, const Options& o) {
   return data.skipped;
 }
 
+// How many, or which: what is said nearer to the call holds, as a variable or a file serves
+// several.
+void settle_seeds(Options& o, const Tool& tool) {
+  if (o.num < 0 || o.seeds.empty()) return;
+  OptionSource number = tool.source("num"), list = tool.source("seeds");
+  if (number == list) throw UsageError("-n and --seeds exclude each other");
+  if (number > list) o.seeds.clear();
+  if (list > number) o.num = -1;
+}
+
 // Refuses what cannot be meant, before the model is read.
 void check(const Options& o, const Tool& tool) {
   if (o.batch_size < 1) throw UsageError("--batch-size '0': expected at least 1");
@@ -226,7 +241,9 @@ void check(const Options& o, const Tool& tool) {
   if (o.inpaint.empty() != o.mask.empty()) throw UsageError("--inpaint and --mask: expected both");
   if (tool.typed("inpaint-repeats") && o.inpaint.empty())
     throw UsageError("--inpaint-repeats goes with --inpaint");
-  if (o.inpaint_repeats < 1) throw UsageError("--inpaint-repeats 0: expected at least 1");
+  if (o.inpaint_repeats < 1 || o.inpaint_repeats > 1000)
+    throw UsageError("--inpaint-repeats " + std::to_string(o.inpaint_repeats) +
+                     ": expected 1 to 1000");
   if (!o.reconstruct.empty()) {
     if (!o.seeds.empty()) throw UsageError("--reconstruct and --seeds exclude each other");
     for (const char* flag : {"class", "truncation", "inpaint"}) {
@@ -281,6 +298,7 @@ int main(int argc, char** argv) {
   tool.config_file();
 
   return tool.run(argc, argv, [&] {
+    settle_seeds(o, tool);
     check(o, tool);
     Loaded loaded(o.model, o.average);
     loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });

@@ -53,6 +53,7 @@ inline void check_before_reading(const Tool& tool, const std::vector<std::string
   refuse_idle_drawing(tool, reading);
   auto inputs =
       paths_of(files_read(sources, reading), config.val_data, config.init, tool.config_path());
+  require_one_stdin(paths_of(inputs, config.resume));
   refuse_overwriting(config.output, inputs);
   if (config.run_dir.empty()) refuse_overwriting(beside_output(config.output, "state"), inputs);
   refuse_overwriting(config.metrics, inputs, "--metrics");
@@ -80,10 +81,13 @@ inline void fit(const Model& model, const DataShape& shape, const Tool& tool,
                 const TrainConfig& config) {
   model.fit(shape);
   using Pairs = std::vector<std::pair<std::string, std::string>>;
+  bool by_data = tool.source("--net") == OptionSource::usual;
   for (const auto& [name, with] : model.idle ? model.idle() : Pairs{}) {
     for (const BoundField& field : model.fields) {
       if (field.name == name && tool.typed(field.flag()))
-        throw UsageError(field.flag() + " has no effect with " + with);
+        throw UsageError(
+            field.flag() + " has no effect with " + with +
+            (by_data && with.starts_with("--net ") ? ", which the data's size chose" : ""));
     }
   }
   std::string whole = model.no_slices ? model.no_slices() : "";

@@ -97,7 +97,9 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 std::vector<std::int32_t> parse_seed_list(std::string_view text, std::string_view flag) {
   auto refused = [&] {
     return UsageError(
-        fmt::format("{} '{}': expected seeds up to 2147483647, such as 0,3-6,9", flag, text));
+        fmt::format("{} '{}': expected seeds up to 2147483647, at most 10 million of them, such as "
+                    "0,3-6,9",
+                    flag, text));
   };
   std::vector<std::int32_t> seeds;
   auto number = [&](std::string_view piece) {

@@ -87,10 +87,14 @@ class CommandLine {
           throw UsageError(fmt::format("{}: needs a value behind the '='", name));
         return set_once(option, name, value.value_or(option.without));
       case Kind::value:
-        if (value) return set_once(option, name, *value);
-        if (next_ == words_.size())
+        if (!value && next_ == words_.size())
           throw UsageError(fmt::format("{}: needs a value ({})", name, option.metavar));
-        return set_once(option, name, words_[next_++]);
+        std::string text = value ? *value : words_[next_++];
+        if (text.empty() && option.field.filled) {
+          throw UsageError(
+              fmt::format("{}: needs a value ({}), found an empty one", name, option.metavar));
+        }
+        return set_once(option, name, text);
     }
   }
 

@@ -114,6 +114,7 @@ void Tool::option(std::string names, std::string& value, std::string metavar, st
                   std::string group) {
   OptionSpec spec = spec_of(value, std::move(metavar), std::move(help), std::move(group));
   spec.shown_default = value;
+  spec.field.filled = true;
   impl_->add(std::move(names), std::move(spec));
 }
 void Tool::option(std::string names, std::int64_t& value, std::string metavar, std::string help,

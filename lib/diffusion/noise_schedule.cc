@@ -31,6 +31,11 @@ Ends ends_of(const NoiseScheduleArgs& args, Ends usual) {
   double end = args.beta_end == 0 ? usual.end : args.beta_end;
   if (start * scale >= kSmallestBeta && start <= end && end * scale < 1)
     return {start * scale, end * scale};
+  if (args.beta_start == 0 && args.beta_end == 0)
+    throw UsageError(fmt::format(
+        "--num-timesteps {}: the schedule's betas are multiplied by 1000 over it and would reach "
+        "{}; expected at least {} timesteps, or --beta-end of less",
+        args.num_timesteps, end * scale, std::int64_t(std::floor(end * kStatedTimesteps)) + 1));
   throw UsageError(
       fmt::format("--beta-start {} and --beta-end {}: expected {} <= start <= end < 1 after "
                   "scaling by {} for {} timesteps",

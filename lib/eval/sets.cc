@@ -192,7 +192,11 @@ void require_same_maker(const JudgedSet& a, const JudgedSet& b) {
 void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& space,
                    bool by_direction) {
   if (!a.of_vectors && !b.of_vectors) return;
-  if (a.of_vectors && b.of_vectors) require_same_maker(a, b);
+  if (a.of_vectors && b.of_vectors) {
+    bool drawn = a.vectors.drawn() || b.vectors.drawn();
+    if (drawn && a.vectors.dim == b.vectors.dim) return;  // that is all that is known of them
+    require_same_maker(a, b);
+  }
   require_form(a, space, form_of(b, space), b.source, by_direction);
   require_preprocess(a, b.vectors.preprocess, b.source);
 }

@@ -71,7 +71,8 @@ void require_preprocess(const JudgedSet& set, const Attributes& preprocess,
 
 // Throws Error("a.h5: vectors [64] of 'clip', but b.h5 has [32] of 'vae'") if they are of different
 // widths or models, of different weights as far as both say, of another form, or of pictures
-// prepared otherwise. Pictures are otherwise compared by `space`, in which they are seen.
+// prepared otherwise. Vectors that a generator drew may be of whatever has their width. Pictures
+// are otherwise compared by `space`, in which they are seen.
 void require_alike(const JudgedSet& a, const JudgedSet& b, const FeatureSpace& space = {},
                    bool by_direction = false);
 

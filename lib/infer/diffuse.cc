@@ -87,7 +87,8 @@ std::vector<SamplerStep> steps_of(const Course& course, const SampleArgs& args,
                                      .guidance_scale = args.guidance_scale});
   if (options.repeats == 1 || !needs_memo(steps)) return steps;
   throw UsageError(fmt::format(
-      "--sampler {}: steps that remember cannot be repeated; expected ddpm or ddim", args.sampler));
+      "--sampler {}: its steps build on each other and cannot be repeated; expected ddpm or ddim",
+      args.sampler));
 }
 
 // A batch of rows on its way, over and over again.

@@ -20,7 +20,11 @@ namespace {
 void require_latents(const Loaded& model, const Vectors& v, const std::string& name) {
   auto refuse = [&](const std::string& what) { throw Error(fmt::format("{}: {}", name, what)); };
   const std::string& own = model.model().name;
-  if (!v.model.empty() && v.model != own)
+  // Of what a generator was trained on its file does not tell: vectors of an encoder, perhaps.
+  if (v.drawn() && !model.model().encode)
+    refuse(
+        fmt::format("samples of '{}', and no latents that {} begins with", v.model, model.name()));
+  if (!v.model.empty() && v.model != own && !v.drawn())
     refuse(fmt::format("vectors of model '{}', but {} is '{}'", v.model, model.name(), own));
   std::int64_t size = latent_size(model);
   if (v.dim != size)

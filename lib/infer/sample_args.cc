@@ -22,7 +22,9 @@ Fields SampleArgs::diffusion_fields() {
       bind(timestep_spacing,
            {"timestep_spacing", "which ones: from the clean end, both ends, or the noisy end",
             "Lin et al. 2023", names_of(kTimestepSpacings)}),
-      bind(timesteps, {"timesteps", "the timesteps themselves, as 999,666,333,0"}),
+      bind(timesteps, {.name = "timesteps",
+                       .help = "the timesteps themselves, as 999,666,333,0",
+                       .filled = true}),
       bind(eta, {.name = "eta",
                  .help = "ddim: noise added in each step, in units of ddpm's with the posterior's "
                          "variance; 0: none",

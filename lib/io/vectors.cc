@@ -86,6 +86,11 @@ std::vector<std::string> texts(const Hdf5Reader& file, const char* path) {
 
 }  // namespace
 
+bool Vectors::drawn() const {
+  const Scalar* said = find(config, "drawn");
+  return said && *said == Scalar(true);
+}
+
 void write_vectors(const std::string& output, const Vectors& v, bool force) {
   require_whole(v, output_name(output));
   VectorSink sink({.output = output, .format = "hdf5", .force = force}, v, !v.labels.empty());

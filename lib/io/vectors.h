@@ -23,6 +23,9 @@ struct Vectors {
   Attributes config, preprocess, inputs;      // the groups of these names; empty: none
 
   std::int64_t size() const { return dim > 0 ? std::int64_t(values.size()) / dim : 0; }
+  // Whether a generative model drew them: they are data like those that it was trained on, whoever
+  // had made these, and no latents of its own.
+  bool drawn() const;
 };
 
 // "-" is standard output; a terminal there is refused unless `force`. Both throw Error("x.h5: ..")

@@ -161,7 +161,8 @@ std::vector<std::pair<std::string, std::string>> idle(DdpmConfig& c) {
     auto sides = c.unet.sides(std::max(c.image_height, c.image_width));
     for (std::int64_t size : c.unet.sizes()) {
       if (std::ranges::find(sides, size) != sides.end()) continue;
-      result.emplace_back("attention_sizes", fmt::format("maps of {}", fmt::join(sides, ", ")));
+      result.emplace_back("attention_sizes",
+                          fmt::format("maps of {}: none is {}", fmt::join(sides, ", "), size));
       break;
     }
   }

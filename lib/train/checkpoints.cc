@@ -11,6 +11,20 @@
 #include "base/log.h"
 
 namespace atelier {
+namespace {
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+bool has_text(const std::filesystem::path& path) {
+  std::error_code error;
+  auto bytes = std::filesystem::file_size(path, error);
+  return !error && bytes > 0;
+}
+
+}  // namespace
 
 std::string beside_output(const std::string& output, const char* kind) {
   std::filesystem::path path = output;
@@ -39,13 +53,28 @@ Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const Trai
 
 void Checkpoints::start_anew() {
   if (!run_) return spare_state_beside();
-  if (run_->steps().empty()) return;
-  if (!config_.force) {
+  bool holds_run = !run_->steps().empty() || is_there(in_run("best.h5"));
+  // Records alone are those of a job that was killed before its first checkpoint.
+  if (config_.resume != "auto") holds_run = holds_run || has_text(in_run("metrics.jsonl"));
+  if (holds_run && !config_.force) {
     throw UsageError(fmt::format(
         "--run-dir {}: holds a run already; give --resume to go on or --force to replace it",
         config_.run_dir));
   }
-  removes_from_ = 0;
+  if (!holds_run && !config_.force) spare_own_config();
+  if (holds_run) removes_from_ = 0;
+}
+
+// A configuration that somebody wrote by hand, in a directory that holds nothing else of a run.
+void Checkpoints::spare_own_config() const {
+  auto path = in_run("config.toml");
+  bool of_run = has_text(in_run("metrics.jsonl"));
+  if (of_run || task_.resolved_toml.empty() || !is_there(path)) return;
+  if (read_text(path) == task_.resolved_toml) return;
+  throw UsageError(fmt::format(
+      "--run-dir {}: its config.toml is not of this run, whose own would replace it; give another "
+      "directory, or --force",
+      config_.run_dir));
 }
 
 // A stopped training's, which this one would replace as soon as it is stopped itself.
@@ -118,10 +147,12 @@ std::string Checkpoints::resume_source() const {
     return config_.resume;
   }
   if (!run_) return "";
-  auto steps = run_->steps();
-  std::vector<std::string> broken;  // newest first
-  for (std::size_t i = steps.size(); i-- > 0;) {
-    std::string path = run_->checkpoint(steps[i]).string();
+  std::vector<std::string> paths, broken;  // newest first
+  for (std::int64_t step : run_->steps())
+    paths.insert(paths.begin(), run_->checkpoint(step).string());
+  // The best one alone, when a job was killed before its first checkpoint.
+  if (paths.empty() && is_there(in_run("best.h5"))) paths.push_back(in_run("best.h5").string());
+  for (const std::string& path : paths) {
     try {
       Hdf5Reader file{std::filesystem::path(path)};
       read_checkpoint_attributes(file);
@@ -134,8 +165,7 @@ std::string Checkpoints::resume_source() const {
   }
   if (broken.empty() || config_.force) return "";
   std::string best = in_run("best.h5").string(), way_out;
-  std::error_code error;
-  if (std::filesystem::exists(best, error))
+  if (paths.front() != best && is_there(best))
     way_out =
         fmt::format("; go on from the best one with --resume={}, or replace them by --force", best);
   throw Error(fmt::format("{}: no good checkpoint; the newest is {}{}", config_.run_dir,
@@ -158,6 +188,8 @@ void Checkpoints::compare(const std::string& path, const Attributes& stored, con
       way_out = "; --allow-level-change goes on, with other bits perhaps";
     } else if (key.ends_with("digest") || key.ends_with("examples")) {
       way_out = "; it goes on only with the same data";
+    } else if (key == "model") {
+      way_out = "; it is the training of another program";
     } else {
       way_out = fmt::format("; to train on with other options: --init={}{}", path,
                             run_ ? " and another --run-dir" : "");

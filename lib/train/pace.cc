@@ -160,13 +160,16 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data, 
     if (pace.max_seconds <= 0)
       throw UsageError(fmt::format("--max-time '{}': expected a time above 0", c.max_time));
   }
-  named("--save-every", [&] {
+  try {
     if (c.save_every.find_first_of("smhd") != std::string::npos) {
       pace.save_seconds = parse_seconds(c.save_every);
     } else {
       pace.save_every = parse_count(c.save_every);
     }
-  });
+  } catch (const UsageError&) {
+    throw UsageError(fmt::format(
+        "--save-every '{}': expected updates such as 500, or a time such as 30m", c.save_every));
+  }
   if (pace.total_steps > 0 && c.warmup_steps > pace.total_steps) {
     throw UsageError(fmt::format(
         "--warmup-steps {}: the run has {} steps; give fewer, also where a preset has them",

@@ -62,7 +62,7 @@ void TrainConfig::check_outputs() const {
   require_replaceable(state);
   require_appendable(metrics);
   require_records(metrics);
-  if (!resume.empty() && !run_dir.empty()) require_records(run_dir + "/metrics.jsonl");
+  if (!run_dir.empty()) require_records(run_dir + "/metrics.jsonl");
 }
 
 void TrainConfig::refuse_run_file(const char* what, const std::string& path) const {
@@ -137,25 +137,32 @@ Fields TrainConfig::training_fields() {
 
 Fields TrainConfig::reporting_fields() {
   return {
-      bind(output,
-           {.name = "output", .help = "final model, - for standard output", .incidental = true}),
+      bind(output, {.name = "output",
+                    .help = "final model, - for standard output",
+                    .incidental = true,
+                    .filled = true}),
       bind(run_dir, {.name = "run_dir",
                      .help = "directory of checkpoints, metrics.jsonl, samples and config.toml",
-                     .incidental = true}),
+                     .incidental = true,
+                     .filled = true}),
       bind(metrics,
            {.name = "metrics",
             .help = "JSON Lines: a file, or - for standard output; empty: in the run directory",
             .incidental = true}),
-      bind(val_data, {"val_data", "held-out pictures from another source"}),
+      bind(val_data,
+           {.name = "val_data", .help = "held-out pictures from another source", .filled = true}),
       bind(max_time, {.name = "max_time",
                       .help = "save and end with status 75 after this time, as 50m",
-                      .incidental = true}),
-      bind(save_every, {"save_every", "save after so many updates, or a time as 30m"}),
+                      .incidental = true,
+                      .filled = true}),
+      bind(save_every,
+           {"save_every", "save after so many updates, or a time as 30m; 0: only when it ends"}),
       bind(keep, {"keep", "checkpoints kept in the run directory", "", {}, 1}),
       bind(log_every, {"log_every", "updates between records", "", {}, 1}),
       bind(sample_every, {"sample_every", "updates between grids of samples, 0: never", "", {}, 0}),
       bind(sample_grid, {"sample_grid", "columns and rows of these grids"}),
-      bind(init, {"init", "take weights by name from this checkpoint"}),
+      bind(init,
+           {.name = "init", .help = "take weights by name from this checkpoint", .filled = true}),
       bind(dry_run, {.name = "dry_run",
                      .help = "print sizes, memory and measured time, and stop",
                      .incidental = true}),

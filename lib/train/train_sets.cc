@@ -21,9 +21,9 @@ void hold_out_file(const std::string& path, const ReadOptions& reading, TrainSet
   if (theirs.height != ours.height || theirs.width != ours.width ||
       theirs.channels != ours.channels || theirs.dtype != ours.dtype || theirs.real != ours.real ||
       theirs.latents != ours.latents) {
-    throw Error(fmt::format("{}: its {} are {}x{}x{} {}, but those trained on {}x{}x{} {}", path,
-                            theirs.noun(), theirs.height, theirs.width, theirs.channels,
-                            name(theirs.dtype), ours.height, ours.width, ours.channels,
+    throw Error(fmt::format("{}: its {} are {}x{}x{} {}, but the {} trained on are {}x{}x{} {}",
+                            path, theirs.noun(), theirs.height, theirs.width, theirs.channels,
+                            name(theirs.dtype), ours.noun(), ours.height, ours.width, ours.channels,
                             name(ours.dtype)));
   }
   if (ours.latents)

@@ -93,6 +93,8 @@ class Trainer {
       loader_.seek(now_.position);
     } else {
       checkpoints_->start_anew();
+      if (!config_.resume.empty() && checkpoints_->has_run())
+        logging::note(config_.run_dir + ": holds no checkpoint to go on from, begins anew");
       checkpoints_->take_weights();
     }
     create_tensors(from.empty() ? config_.init : from);

@@ -195,6 +195,8 @@ const Wrong kWrong[] = {
     {{"--net", "FC"}, "--net 'FC': expected fc, conv"},
     {{"--preset", "huge"}, "--preset 'huge': expected small, large"},
     {{"--preset="}, "--preset '': expected small, large"},
+    {{"--max-time", ""}, "--max-time: needs a value (TIME), found an empty one"},
+    {{"--max-time="}, "--max-time: needs a value (TIME), found an empty one"},
     {{"--completion", "csh"}, "--completion 'csh': expected bash, zsh, fish"},
     {{"-j", "two"}, "-j 'two': expected a whole number from 0 to 1024"},
     // two mistakes: the first is told

@@ -35,4 +35,4 @@ for key in "frechet", "kernel", "precision", "recall", "nearer_prob":
     print(f"  {key}: {json.load(open(sys.argv[1])).get(key)}")' "$name.json"
 }
 trained gan best.h5 gan-train -q train.h5 --preset dcgan-32 --hflip --val-every 1000
-trained unet 'step-*.h5' ddpm-train -q train.h5 --preset unet-32 --hflip --val-every 1000
+trained unet 'step-*.h5' ddpm-train -q train.h5 --preset unet-32 --hflip

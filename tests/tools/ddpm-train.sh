@@ -165,6 +165,7 @@ done <<'T'
 --class-conditional --class-dropout-prob 1|--class-dropout-prob 1: no label is ever seen
 --base-channels 1|--base-channels
 --base-channels 1e12|--base-channels '1e12': expected a whole number from 2 to 16384
+--num-timesteps 20|--num-timesteps 20: the schedule's betas are multiplied by 1000 over it and would reach 1; expected at least 21
 --beta-start 1e-20|--beta-start 1e-20 and --beta-end 0.02: expected 1e-12 <= start
 --attention-sizes 5|--attention-sizes has no effect with maps of 8, 4, 2
 --attention-sizes 4,5|--attention-sizes has no effect with maps of 8, 4, 2

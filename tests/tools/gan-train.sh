@@ -129,6 +129,19 @@ status 2 sample points.h5 -n 3 -o drawn.xyz
 status 2 sample straight.h5 -n 3 -o drawn.csv
 status 2 sample points.h5 --grid 2x2 -o drawn.csv
 stderr_has '--grid: points.h5 makes no pictures'
+# Vectors that a generator drew are like those of an encoder that it learned from: comparable with
+# them, and decoded as they are. They are no latents of its own.
+status 0 model-eval drawn.h5 --reference ring.h5 --bootstrap 0
+stdout_has '^frechet: [0-9.]+'
+status 0 vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 3 --likelihood gaussian --steps 1 -o vae.h5
+status 0 img2vec -q -m vae.h5 shapes.h5 -o codes.h5
+status 0 gan-train -q codes.h5 --hidden-dim 8 --latent-dim 3 --steps 2 -o coder.h5
+status 0 sample -q coder.h5 -n 61 -o codes-drawn.h5
+status 0 model-eval codes-drawn.h5 --reference codes.h5 --bootstrap 0
+status 0 interpolate vae.h5 --vectors codes-drawn.h5 --frames 3 -o decoded.png
+refused "codes-drawn.h5: samples of 'gan', and no latents that coder.h5 begins with" interpolate coder.h5 --vectors codes-drawn.h5 -o x.h5
+refused "drawn.h5: vectors of 2 numbers, but vae.h5 decodes 3" interpolate vae.h5 --vectors drawn.h5 -o x.h5
+rm x.h5
 # What samples are judged by takes time and memory as well.
 status 0 gan-train ring.h5 --hidden-dim 8,8 --latent-dim 2 --steps 4 --val-every 2 -n
 stdout_has '^seconds a validation: '

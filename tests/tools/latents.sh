@@ -145,7 +145,7 @@ cut.h5|cut.h5: truncated: 3000 bytes of
 l.h5 other.h5|other.h5: scaling_factor is '0.5', but '0.25' in l.h5
 l.h5 flat.h5|flat.h5: vae is '', but 'vae@00ff' in l.h5
 l.h5 --val-data other.h5|other.h5: scaling_factor is '0.5', but '0.25' in l.h5
-l.h5 --val-data ring.h5|ring.h5: its vectors are 1x1x2 f32, but those trained on 
+l.h5 --val-data ring.h5|ring.h5: its vectors are 1x1x2 f32, but the latents trained on are 
 T
 for command in 'vae-train --steps 1' 'sample vae.h5 --reconstruct'; do
   [ -e vae.h5 ] || vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 1 -o vae.h5

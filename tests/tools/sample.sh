@@ -78,6 +78,7 @@ while IFS='|' read -r words message; do
   status 2 sample vae.h5 $words
   stderr_has "$message"
 done <<'T'
+--seeds 1 -n 2 -o x.png|-n and --seeds exclude each other
 --reconstruct shapes.h5 --seeds 1 -o x.png|--reconstruct and --seeds exclude each other
 --grid 2x2 -o x.h5|--grid 2x2: goes with png, not with hdf5
 --grid 2x2 --format tar -o x.png|--grid 2x2: goes with png, not with tar
@@ -105,6 +106,12 @@ status 2 sample --reconstruct - -o x.png
 stderr_has "'-' twice: standard input can be read once only"
 # A variable may be meant for another tool of the pipeline.
 status 0 env ATELIER_IMAGE_SIZE=16 sample vae.h5 -n 1 -o one.png
+# What is typed holds over a variable, in either way of saying how many.
+status 0 env ATELIER_NUM=3 sample vae.h5 --seeds 7,3 -o typed.h5
+status 0 cmp typed.h5 two.h5
+status 0 env ATELIER_SEEDS=7,3 sample vae.h5 -n 2 -o counted.h5
+status 0 sample vae.h5 -n 2 -o first.h5
+status 0 cmp counted.h5 first.h5
 status 2 sample vae.h5 --held-out 0.5 -o x.png
 cp vae.h5 kept.h5
 status 2 sample vae.h5 -n 2 --format png -o vae.h5
@@ -203,6 +210,9 @@ status 0 sample ddpm.h5 --inpaint given.h5 --mask black.pgm --sample-steps 4 --f
 check 'with nothing to draw the pictures are those given' python3 -c 'import h5py, sys
 given, kept = (h5py.File(name)["images"][:] for name in ("given.h5", "kept.h5"))
 sys.exit(not (given == kept).all())'
+check 'and of their classes' python3 -c 'import h5py, sys
+given, kept = (h5py.File(name)["labels"][:] for name in ("given.h5", "kept.h5"))
+sys.exit(not (given == kept).all())'
 status 0 sample ddpm.h5 --inpaint given.h5 --mask white.pgm --sample-steps 4 --class 0 -o drawn.ppm
 status 0 sample ddpm.h5 -n 3 --sample-steps 4 --class 0 -o free.ppm
 status 0 cmp drawn.ppm free.ppm
@@ -256,7 +266,7 @@ ddpm.h5 --sampler dpm2m --eta 0.5|--eta 0.5: only the sampler ddim has one
 ddpm.h5 --sampler euler|--sampler 'euler': expected ddpm, ddim, dpm2m, heun
 ddpm.h5 --class none --guidance-scale 2|--guidance-scale 2: there is no class to guide to
 ddpm.h5 --trajectory 7 --sample-steps 5|--trajectory 7: expected 2 to 6 pictures of 5 steps
-ddpm.h5 --inpaint given.h5 --mask half.pgm --inpaint-repeats 2 --sampler heun|--sampler heun: steps that remember cannot be repeated
+ddpm.h5 --inpaint given.h5 --mask half.pgm --inpaint-repeats 2 --sampler heun|--sampler heun: its steps build on each other and cannot be repeated
 cosine.h5 --no-clip-x0 --timesteps 999,500,0|--timesteps 999: the first step multiplies errors in epsilon by
 T
 status 0 test ! -e x.png

@@ -240,6 +240,22 @@ wait $pid 2>/dev/null
 status 0 test -e kept/samples/step-00000004.png
 status 2 "${short[@]}" --run-dir kept
 stderr_has 'holds a run already'
+# A run whose checkpoints were removed to save space still has its best one and its records, and
+# goes on from the former; a configuration of somebody's own is none of the run's.
+cp -r kept spare && rm spare/step-*.h5
+status 2 "${short[@]}" --run-dir spare
+stderr_has 'holds a run already'
+status 0 cmp spare/best.h5 kept/best.h5
+rm spare/best.h5
+status 2 "${short[@]}" --run-dir spare
+stderr_has 'holds a run already'
+mkdir own && echo 'steps = 1' >own/config.toml
+status 2 "${short[@]}" --run-dir own
+stderr_has 'own: its config.toml is not of this run, whose own would replace it'
+check 'it is as it was' test "$(cat own/config.toml)" = 'steps = 1'
+echo 'notes' >own/metrics.jsonl
+status 1 "${short[@]}" --run-dir own --force
+stderr_has 'metrics.jsonl: expected records of a training'
 status 0 "${short[@]}" --run-dir kept --force
 check 'nothing of the former run is left' test ! -e kept/samples -a ! -e kept/best.h5
 check 'one checkpoint' test "$(steps_of kept)" = step-00000012.h5
@@ -298,6 +314,20 @@ status 0 "${short[@]}" --run-dir empty --resume=a/step-00000002.h5 -o empty.h5
 status 0 "${short[@]}" -o straight.h5
 status 0 cmp straight.h5 b.h5
 status 0 cmp straight.h5 empty.h5
+status 0 "${short[@]}" --run-dir new --resume -o new.h5
+stderr_has 'new: holds no checkpoint to go on from, begins anew'
+status 0 cmp straight.h5 new.h5
+# Killed before its first checkpoint, when it had kept a best one.
+status 0 "${short[@]}" -q --run-dir best --val-split 0.3 -o whole.h5
+rm best/step-*.h5
+status 0 "${short[@]}" --run-dir best --val-split 0.3 --resume -o again.h5
+stderr_has 'resumed from best/best.h5'
+status 0 cmp whole.h5 again.h5
+# An unset variable of a shell is no option.
+for option in --run-dir --val-data --init --max-time -o --labels; do
+  status 2 "${short[@]}" "$option" "" --run-dir empty2
+  stderr_has "$option: needs a value (TEXT), found an empty one"
+done
 # A newest checkpoint that is broken outlives no newer one.
 head -c 500 a/step-00000003.h5 >cut.h5 && mv cut.h5 a/step-00000009.h5
 status 75 "${short[@]}" --run-dir a --resume --keep 1 --max-time 0.0001s
