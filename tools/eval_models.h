@@ -57,12 +57,13 @@ inline void require_known_figures(std::span<const Bar> bars, const Figures& figu
 
 inline constexpr const char* kImportance = "importance_nll";
 
-inline bool is_no_number(const Figure& figure) {
+// No row may have been noised to the timesteps of a quarter.
+inline bool is_number(const Figure& figure) {
   auto* number = std::get_if<double>(&figure.value);
-  return number && std::isnan(*number);
+  return !number || !std::isnan(*number);
 }
-// By how rows differ, of which there must be two.
-inline bool is_spread(const Figure& figure) { return figure.key.ends_with("_standard_error"); }
+// Standard errors need at least two rows.
+inline bool is_of_one_row(const Figure& figure) { return !figure.key.ends_with("_standard_error"); }
 
 inline Figures bound_figures(const Loaded& model, const BoundTerms& bound) {
   const char* unit = model.model().diffusion().args.discretized ? "bits/dimension"
@@ -120,8 +121,9 @@ inline void require_visits(const EvalOptions& o, const Tool& tool, const Loaded&
                      " is not");
   std::int64_t timesteps = model.model().diffusion().schedule.size();
   if (o.visited_timesteps > timesteps)
-    throw UsageError("--visited-timesteps " + std::to_string(o.visited_timesteps) + ": " +
-                     model.name() + " has " + std::to_string(timesteps));
+    throw UsageError("--visited-timesteps " + std::to_string(o.visited_timesteps) +
+                     ": expected at most " + std::to_string(timesteps) +
+                     ", the timesteps of the model");
 }
 
 inline void score_likelihood(EvalOptions& o, const Tool& tool, std::span<const Bar> bars,
@@ -135,16 +137,12 @@ inline void score_likelihood(EvalOptions& o, const Tool& tool, std::span<const B
   std::vector<std::int64_t> rows = asked_rows(o, data);
   if (!bars.empty()) require_known_terms(o, *model, data, rows, bars);
   report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
-  Figures terms = term_figures(*model, data, rows, o.batch_size, o.seed);
-  std::erase_if(terms, is_no_number);  // of timesteps that no row was noised to
-  report.add(std::move(terms));
+  report.add(term_figures(*model, data, rows, o.batch_size, o.seed), is_number);
   if (diffuses) {
     DenoisingScore score = score_denoising(
         *model, data, rows,
         {.batch_size = o.batch_size, .seed = o.seed, .visited_timesteps = o.visited_timesteps});
-    Figures bound = bound_figures(*model, score.bound);
-    if (rows.size() < 2) std::erase_if(bound, is_spread);
-    report.add(std::move(bound));
+    report.add(bound_figures(*model, score.bound), rows.size() < 2 ? is_of_one_row : is_number);
   }
   if (o.draws > 0) report.add({{kImportance, sampled_nll(o, *model, data, rows), "nats/image"}});
 }

@@ -34,6 +34,7 @@ struct EvalOptions {
 // What is said in the end.
 struct Report {
   Figures figures;
+  std::vector<std::string> left_out;  // keys of figures that the data have no value for
   std::int64_t skipped = 0;
 
   void add(const Comparison& comparison) {
@@ -41,6 +42,16 @@ struct Report {
     for (const std::string& remark : comparison.remarks) logging::warning(remark);
   }
   void add(const Figures& more) { figures.insert(figures.end(), more.begin(), more.end()); }
+  // All but those without a value, as means over no row.
+  void add(const Figures& more, bool (*has_value)(const Figure&)) {
+    for (const Figure& figure : more) {
+      if (has_value(figure)) {
+        figures.push_back(figure);
+      } else {
+        left_out.push_back(figure.key);
+      }
+    }
+  }
   JudgedSet read(SetInput input, bool of_vectors) {
     JudgedSet set = read_set(std::move(input), of_vectors);
     skipped += set.pictures.skipped;

@@ -129,7 +129,7 @@ void compare_sets(const Options& o, const LoadedModel& encoder, const LoadedMode
   }
   if (!o.unseen.empty()) {
     unseen = report.read(recognise_other(o.unseen, o.reading), of_vectors);
-    require_alike(*unseen, judged);
+    require_alike(*unseen, reference->set ? *reference->set : judged);
   }
   report.add(judge(judged, *reference, unseen,
                    {.bootstrap = o.bootstrap,
@@ -383,7 +383,7 @@ int main(int argc, char** argv) {
     Report report;
     work(o, tool, bars, report);
     write_all(1, o.json ? to_json(report.figures) : to_lines(report.figures), "standard output");
-    std::vector<std::string> broken = broken_bars(report.figures, bars);
+    std::vector<std::string> broken = broken_bars(report.figures, bars, report.left_out);
     for (const std::string& bar : broken) logging::error(bar);
     return !broken.empty() ? kExitFailed : report.skipped > 0 ? kExitSkipped : kExitDone;
   });

@@ -96,7 +96,7 @@ inline void write_rows(const Loaded& loaded, const VectorSinkOptions& options, b
   about.dim = shape.channels;
   about.metric = "l2";
   about.model = loaded.model().name;
-  about.config = {{"model", loaded.model().name}, {"drawn", true}};
+  about.config = {{"model", loaded.model().name}, {kDrawn, true}};
   about.label_names = loaded.checkpoint().label_names;
   VectorSink sink(options, about, labelled);
   draw([&](const VectorRow& row) { sink.add({&row, 1}); });

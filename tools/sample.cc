@@ -60,9 +60,7 @@ void require_cells(const Options& o, std::int64_t pictures) {
 
 // `usual`: how many, if nothing else says so.
 std::vector<std::int32_t> listed_seeds(const Options& o, std::int64_t usual = 64) {
-  if (!o.seeds.empty()) {
-    return parse_seed_list(o.seeds, "--seeds");
-  }
+  if (!o.seeds.empty()) return parse_seed_list(o.seeds, "--seeds");
   GridShape grid = parse_grid(o.grid);
   auto parts = std::int64_t(parts_of(o, "png").size());
   std::int64_t cells = grid.columns * grid.rows / parts;
@@ -162,16 +160,14 @@ std::int64_t fill_holes(const Loaded& loaded, const Options& o) {
   Inpainting given = read_inpainting(loaded, o.inpaint, o.mask, o.reading);
   std::vector<std::int32_t> seeds = seeds_of(o, given.pictures.size);
   std::int64_t label = label_of_pictures(loaded, given.pictures, o.diffusion.label);
-  std::vector<std::int32_t> labels = classes_of_pictures(loaded, given.pictures, label);
   PictureSink sink = sink_of(loaded, o, seeds.size(), labelled(loaded, o, label));
   bool kept = format_of(sink_options(o, "")) == "png";
   inpaint(
       loaded, given, o.inpaint_repeats, seeds,
-      [&](std::int64_t i, std::span<const std::uint8_t> row) {
+      [&](std::int64_t i, std::int32_t of_class, std::span<const std::uint8_t> row) {
         std::int32_t seed = seeds[std::size_t(i)];
-        std::int64_t place = given.place_of(seed);
-        if (kept) sink.add(given.kept_of(place), seed);
-        add_pictures(sink, loaded, row, seed, labels[std::size_t(place)]);
+        if (kept) sink.add(given.kept_of(given.place_of(seed)), seed);
+        add_pictures(sink, loaded, row, seed, of_class);
       },
       sample_args(o));
   sink.finish();
@@ -220,8 +216,11 @@ void settle_seeds(Options& o, const Tool& tool) {
   if (o.num < 0 || o.seeds.empty()) return;
   OptionSource number = tool.source("num"), list = tool.source("seeds");
   if (number == list) throw UsageError("-n and --seeds exclude each other");
-  if (number > list) o.seeds.clear();
-  if (list > number) o.num = -1;
+  if (number > list) {
+    o.seeds.clear();
+  } else {
+    o.num = -1;
+  }
 }
 
 // Refuses what cannot be meant, before the model is read.
@@ -293,12 +292,12 @@ int main(int argc, char** argv) {
               "with --reconstruct: only the share that --val-split X holds out");
   tool.choice("--split-by", o.split_by, {"name", "caption"},
               "with --held-out: what is hashed, as in training");
+  tool.settle([&] { settle_seeds(o, tool); });
   declare_diffusion(tool, o.diffusion, o.diffusion.diffusion_fields());
   tool.fields(o.reading.fields(), "Reading");
   tool.config_file();
 
   return tool.run(argc, argv, [&] {
-    settle_seeds(o, tool);
     check(o, tool);
     Loaded loaded(o.model, o.average);
     loaded.prepare(o.reading, [&](std::string_view flag) { return tool.given(flag); });

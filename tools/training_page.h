@@ -2,6 +2,7 @@
 // model as the training loop's task.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -79,9 +80,10 @@ inline DataShape shape_of(const TrainSets& sets, const TrainConfig& config) {
 // several models, and micro-batches that would train for something else.
 inline void fit(const Model& model, const DataShape& shape, const Tool& tool,
                 const TrainConfig& config) {
+  auto net = std::ranges::find(model.fields, "net", &BoundField::name);
+  bool by_data = net != model.fields.end() && to_text(net->value()) == "auto";
   model.fit(shape);
   using Pairs = std::vector<std::pair<std::string, std::string>>;
-  bool by_data = tool.source("--net") == OptionSource::usual;
   for (const auto& [name, with] : model.idle ? model.idle() : Pairs{}) {
     for (const BoundField& field : model.fields) {
       if (field.name == name && tool.typed(field.flag()))

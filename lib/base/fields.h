@@ -30,7 +30,7 @@ struct Field {
   bool from_data = false;  // decided by the data: stored, never a flag
   // Of one call alone, such as where results go or for how long: what repeats a run leaves it out.
   bool incidental = false;
-  // Of a text: an empty one is a slip, as of an unset variable of a shell, not "none".
+  // Of a text: an empty one on the command line is a slip, as of an unset variable of a shell.
   bool filled = false;
 };
 

@@ -49,7 +49,7 @@ struct Tool::Impl {
   std::vector<OperandSpec> operands;
   std::vector<OptionSpec> options;
   std::vector<std::pair<std::string, Attributes>> presets;
-  std::function<void()> settle;
+  std::vector<std::function<void()>> settle;
   bool has_config = false, print_config = false, help = false, version = false, quiet = false,
        debug = false;
   std::int64_t verbose = 0, threads = 0;
@@ -143,6 +143,7 @@ void Tool::choice(std::string names, std::string& value, std::vector<std::string
                   std::string help, std::string group) {
   option(std::move(names), value, "NAME", std::move(help), std::move(group));
   impl_->options.back().field.choices = std::move(choices);
+  impl_->options.back().field.filled = false;  // an empty one is none of the choices
 }
 void Tool::flag(std::string names, bool& value, std::string help, std::string group) {
   OptionSpec spec = spec_of(value, "", std::move(help), std::move(group));
@@ -190,7 +191,7 @@ void Tool::incidental(std::string_view long_name) {
   option->field.incidental = true;
 }
 void Tool::config_file() { impl_->has_config = true; }
-void Tool::settle(std::function<void()> settle) { impl_->settle = std::move(settle); }
+void Tool::settle(std::function<void()> settle) { impl_->settle.push_back(std::move(settle)); }
 void Tool::presets(std::vector<std::pair<std::string, Attributes>> presets) {
   impl_->presets = std::move(presets);
 }
@@ -378,7 +379,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     t.environment();
     if (given("config")) read_config(t.config, t.options, t.operands);
     t.apply_preset();
-    if (t.settle) t.settle();
+    for (const auto& settle : t.settle) settle();
     if (t.print_config) {
       print(resolved_toml());
       return closed(kExitDone);

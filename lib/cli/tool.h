@@ -40,7 +40,7 @@ class Tool {
   void option(std::string names, std::vector<std::string>& values, std::string metavar,
               std::string help, std::string group = "Options");
   void flag(std::string names, bool& value, std::string help, std::string group = "Options");
-  // One of `choices`, which help and completion show; an empty value stands for "not given".
+  // One of `choices`, which help and completion show; a variable that is empty was not given.
   void choice(std::string names, std::string& value, std::vector<std::string> choices,
               std::string help, std::string group = "Options");
   // An option whose value may be left out: --resume, --resume=FILE. The value that it then has may
@@ -57,8 +57,8 @@ class Tool {
   // ATELIER_<FLAG> > file > default). Operands have their lower-case names as keys ("data") and
   // are taken from the file if the command line has none.
   void config_file();
-  // Called when all options have their values, before --print-config prints them: for those that
-  // take each other's place.
+  // Called, one after another, when all options have their values, before --print-config prints
+  // them: for those that take each other's place.
   void settle(std::function<void()> settle);
   const std::string& config_path() const;  // of -c; empty: not given
   // --preset NAME: a named list of field values that flags override.

@@ -34,7 +34,7 @@ Ends ends_of(const NoiseScheduleArgs& args, Ends usual) {
   if (args.beta_start == 0 && args.beta_end == 0)
     throw UsageError(fmt::format(
         "--num-timesteps {}: the schedule's betas are multiplied by 1000 over it and would reach "
-        "{}; expected at least {} timesteps, or --beta-end of less",
+        "{}; expected at least {} timesteps, or a smaller --beta-end",
         args.num_timesteps, end * scale, std::int64_t(std::floor(end * kStatedTimesteps)) + 1));
   throw UsageError(
       fmt::format("--beta-start {} and --beta-end {}: expected {} <= start <= end < 1 after "

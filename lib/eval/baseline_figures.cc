@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "data/pixels.h"
@@ -30,11 +31,13 @@ void say_components(const Table& fitted, const Table& judged, Figures& figures) 
 // `itself`: judged on what it is fitted to. A single row has no moments to judge by.
 void say_covariance(const Table& fitted, const Table& judged, bool itself, Figures& figures) {
   if (judged.rows < 2) return;
-  Moments moments = moments_of(fitted), others = itself ? moments : moments_of(judged);
+  Moments moments = moments_of(fitted);
+  std::optional<Moments> apart;
+  if (!itself) apart = moments_of(judged);
+  const Moments& others = apart ? *apart : moments;
   if (fitted.rows > fitted.columns)
     figures.push_back({"gaussian_bits", gaussian_bits(moments, others), "bits/dim"});
-  WienerLosses wiener =
-      wiener_losses(itself ? wiener_filter(moments, 2) : wiener_filter(moments, others, 2));
+  WienerLosses wiener = wiener_losses(wiener_filter(moments, others, 2));
   figures.push_back({"wiener_linear_epsilon", wiener.linear_epsilon, "squared error/dim"});
   figures.push_back({"wiener_linear_v", wiener.linear_v, "squared error/dim"});
   figures.push_back({"wiener_cosine_epsilon", wiener.cosine_epsilon, "squared error/dim"});

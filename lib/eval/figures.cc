@@ -43,6 +43,8 @@ std::string to_json(std::span<const Figure> figures) {
 
 std::vector<Bar> parse_bars(const std::string& text, std::string_view flag, bool above) {
   std::vector<Bar> bars;
+  if (text.empty())
+    throw UsageError(fmt::format("{} '': expected KEY=VALUE, such as frechet=30", flag));
   for (std::size_t at = 0; at < text.size();) {
     std::size_t end = std::min(text.find(',', at), text.size());
     std::string part = text.substr(at, end - at);
@@ -60,9 +62,14 @@ std::vector<Bar> parse_bars(const std::string& text, std::string_view flag, bool
   return bars;
 }
 
-std::vector<std::string> broken_bars(std::span<const Figure> figures, std::span<const Bar> bars) {
+std::vector<std::string> broken_bars(std::span<const Figure> figures, std::span<const Bar> bars,
+                                     std::span<const std::string> left_out) {
   std::vector<std::string> broken;
   for (const Bar& bar : bars) {
+    if (std::ranges::find(left_out, bar.key) != left_out.end()) {
+      broken.push_back(bar.key + " has no value for these data");
+      continue;
+    }
     std::optional<double> found;
     std::string known;
     for (const Figure& f : figures) {

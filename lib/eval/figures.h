@@ -31,8 +31,9 @@ struct Bar {
 std::vector<Bar> parse_bars(const std::string& text, std::string_view flag, bool above);
 
 // "frechet 0.31 is above 0.1", one a bar that is not kept. Infinity is above any bar, as the psnr
-// of equal pictures; what is no number, or infinity below 0, keeps none. UsageError for a key that
-// no figure of numbers has, listing those that do.
-std::vector<std::string> broken_bars(std::span<const Figure> figures, std::span<const Bar> bars);
+// of equal pictures; what is no number, or infinity below 0, keeps none, nor does a figure that was
+// left out. UsageError for a key that no figure of numbers has, listing those that do.
+std::vector<std::string> broken_bars(std::span<const Figure> figures, std::span<const Bar> bars,
+                                     std::span<const std::string> left_out = {});
 
 }  // namespace atelier

@@ -124,8 +124,10 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
   const std::string& file = reader.name();
   Stats stats = read_stats(reader);
   FeatureSpace space = features_of(stats, file);
+  // Of vectors that were drawn nothing but the width is known.
+  bool drawn = judged.of_vectors && (judged.vectors.drawn() || find(stats.config, kDrawn));
   if (judged.of_vectors || !space.rows) {
-    if (own.name != space.name) {
+    if (!drawn && own.name != space.name) {
       throw Error(fmt::format("{}: features are {}, but those of {} are {}", file, space.name,
                               judged.source, own.name));
     }
@@ -133,9 +135,11 @@ std::unique_ptr<Reference> read_reference(const Hdf5Reader& reader, const Judged
       throw Error(fmt::format("{}: features of {} numbers, but {} has vectors of {}", file,
                               stats.dim(), judged.source, judged.vectors.dim));
     }
-    require_stated_form(stats, judged, own, file);
-    require_form(judged, own, stats.config, file);
-    require_preprocess(judged, stats.preprocess, file);
+    if (!drawn) {
+      require_stated_form(stats, judged, own, file);
+      require_form(judged, own, stats.config, file);
+      require_preprocess(judged, stats.preprocess, file);
+    }
     space = std::move(own);
   }
   return std::make_unique<Reference>(

@@ -142,6 +142,7 @@ Attributes form_of(const JudgedSet& set, const FeatureSpace& space) {
   // Texts have no other choice.
   if (!find(form, "pool") && of_texts) form.emplace_back("pool", "auto");
   form.emplace_back("normalized", set.vectors.normalized);
+  if (set.vectors.drawn()) form.emplace_back(kDrawn, true);
   return form;
 }
 

@@ -51,7 +51,7 @@ std::int32_t class_of(const Loaded& model, std::int64_t label, std::int32_t seed
   if (label == -1) return std::int32_t(classes > 0 ? seed % classes : 0);
   if (classes == 0)
     throw Error(
-        fmt::format("{}: this model draws no classes, --class needs one that does", model.name()));
+        fmt::format("{}: this model draws no classes; --class needs one that does", model.name()));
   if (label == kNoClass && !draws_without_class(model))
     throw Error(fmt::format("{}: --class none: this model draws no pictures without a class",
                             model.name()));

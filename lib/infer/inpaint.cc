@@ -63,9 +63,7 @@ Inpainting read_inpainting(const Loaded& model, const std::string& source, const
 }
 
 void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
-             std::span<const std::int32_t> seeds,
-             const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-             const SampleArgs& args) {
+             std::span<const std::int32_t> seeds, const GivePainted& give, const SampleArgs& args) {
   const Dataset& set = given.pictures;
   SampleArgs settled = args;
   settled.label = label_of_pictures(model, set, args.label);
@@ -83,7 +81,9 @@ void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
       .repeats = repeats};
   diffuse(
       model, seeds,
-      [&](std::int64_t index, std::span<const float> row) { give(index, picture_of(model, row)); },
+      [&](std::int64_t index, std::span<const float> row) {
+        give(index, labels[std::size_t(place_of(index))], picture_of(model, row));
+      },
       settled, {}, options);
 }
 

@@ -31,13 +31,13 @@ struct Inpainting {
 Inpainting read_inpainting(const Loaded& model, const std::string& source, const std::string& mask,
                            const ReadOptions& reading);
 
+using GivePainted = std::function<void(std::int64_t index, std::int32_t of_class,
+                                       std::span<const std::uint8_t> picture)>;
 // Draws the holes, each seed that of its picture: pictures u8 [H,W,C], as
-// Loaded::sample gives them. What is kept comes out as it was. Pictures are of the classes that
-// classes_of_pictures() says. `repeats`: as DiffuseOptions. Error naming the file if it is no
-// diffusion model of pictures.
+// Loaded::sample gives them, and their classes, the number of classes being none. What is kept
+// comes out as it was. Pictures are of the classes that classes_of_pictures() says. `repeats`: as
+// DiffuseOptions. Error naming the file if it is no diffusion model of pictures.
 void inpaint(const Loaded& model, const Inpainting& given, std::int64_t repeats,
-             std::span<const std::int32_t> seeds,
-             const std::function<void(std::int64_t index, std::span<const std::uint8_t>)>& give,
-             const SampleArgs& args);
+             std::span<const std::int32_t> seeds, const GivePainted& give, const SampleArgs& args);
 
 }  // namespace atelier

@@ -23,7 +23,7 @@ void require_latents(const Loaded& model, const Vectors& v, const std::string& n
   // Of what a generator was trained on its file does not tell: vectors of an encoder, perhaps.
   if (v.drawn() && !model.model().encode)
     refuse(
-        fmt::format("samples of '{}', and no latents that {} begins with", v.model, model.name()));
+        fmt::format("vectors that a '{}' drew are data, not latents of {}", v.model, model.name()));
   if (!v.model.empty() && v.model != own && !v.drawn())
     refuse(fmt::format("vectors of model '{}', but {} is '{}'", v.model, model.name(), own));
   std::int64_t size = latent_size(model);

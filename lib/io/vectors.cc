@@ -87,7 +87,7 @@ std::vector<std::string> texts(const Hdf5Reader& file, const char* path) {
 }  // namespace
 
 bool Vectors::drawn() const {
-  const Scalar* said = find(config, "drawn");
+  const Scalar* said = find(config, kDrawn);
   return said && *said == Scalar(true);
 }
 

@@ -11,6 +11,8 @@
 
 namespace atelier {
 
+inline constexpr const char* kDrawn = "drawn";  // field of config
+
 struct Vectors {
   std::int64_t dim = 0;
   std::vector<float> values;                  // [N, dim], finite

@@ -24,6 +24,12 @@ bool has_text(const std::filesystem::path& path) {
   return !error && bytes > 0;
 }
 
+// The first line of what runs write of their options: a file without it is somebody's own.
+constexpr std::string_view kOfRun = "# The options of the run in this directory.\n";
+bool is_own_config(const std::filesystem::path& path) {
+  return has_text(path) && !read_text(path).starts_with(kOfRun);
+}
+
 }  // namespace
 
 std::string beside_output(const std::string& output, const char* kind) {
@@ -53,28 +59,22 @@ Checkpoints::Checkpoints(const Task& task, const TrainConfig& config, const Trai
 
 void Checkpoints::start_anew() {
   if (!run_) return spare_state_beside();
-  bool holds_run = !run_->steps().empty() || is_there(in_run("best.h5"));
-  // Records alone are those of a job that was killed before its first checkpoint.
-  if (config_.resume != "auto") holds_run = holds_run || has_text(in_run("metrics.jsonl"));
-  if (holds_run && !config_.force) {
-    throw UsageError(fmt::format(
-        "--run-dir {}: holds a run already; give --resume to go on or --force to replace it",
-        config_.run_dir));
+  std::string held;
+  if (!states_in(run_->path()).empty()) {
+    held = "holds a run already; give --resume to go on or --force to replace it";
+  } else if (config_.resume.empty() && has_text(in_run("metrics.jsonl"))) {
+    // With --resume they are of a job that was killed before its first checkpoint, and grow.
+    held =
+        "holds the records of a run that left no checkpoint; give --resume to begin it anew or "
+        "--force to replace it";
+  } else if (is_own_config(in_run("config.toml"))) {
+    held =
+        "holds a config.toml that no run wrote and this one's would replace; give another "
+        "directory, or --force";
   }
-  if (!holds_run && !config_.force) spare_own_config();
-  if (holds_run) removes_from_ = 0;
-}
-
-// A configuration that somebody wrote by hand, in a directory that holds nothing else of a run.
-void Checkpoints::spare_own_config() const {
-  auto path = in_run("config.toml");
-  bool of_run = has_text(in_run("metrics.jsonl"));
-  if (of_run || task_.resolved_toml.empty() || !is_there(path)) return;
-  if (read_text(path) == task_.resolved_toml) return;
-  throw UsageError(fmt::format(
-      "--run-dir {}: its config.toml is not of this run, whose own would replace it; give another "
-      "directory, or --force",
-      config_.run_dir));
+  if (held.empty()) return;
+  if (!config_.force) throw UsageError(fmt::format("--run-dir {}: {}", config_.run_dir, held));
+  removes_from_ = 0;
 }
 
 // A stopped training's, which this one would replace as soon as it is stopped itself.
@@ -110,8 +110,7 @@ void Checkpoints::make_way(const std::string& path, std::int64_t step) {
 void Checkpoints::begin() {
   if (!run_) return;
   if (replaces_run()) {
-    logging::note(
-        fmt::format("{}: the checkpoints of the former run are removed", config_.run_dir));
+    logging::note(fmt::format("{}: what a former run left is removed", config_.run_dir));
     run_->clear();
   } else if (removes_from_) {
     logging::note(fmt::format("{}: the checkpoints after step {} are removed", config_.run_dir,
@@ -128,6 +127,7 @@ void Checkpoints::begin() {
     at = end + 1;
   }
   AtomicFile file(in_run("config.toml"));
+  file.write(kOfRun);
   file.write(task_.resolved_toml);
   file.commit();
 }
@@ -147,12 +147,10 @@ std::string Checkpoints::resume_source() const {
     return config_.resume;
   }
   if (!run_) return "";
-  std::vector<std::string> paths, broken;  // newest first
-  for (std::int64_t step : run_->steps())
-    paths.insert(paths.begin(), run_->checkpoint(step).string());
-  // The best one alone, when a job was killed before its first checkpoint.
-  if (paths.empty() && is_there(in_run("best.h5"))) paths.push_back(in_run("best.h5").string());
-  for (const std::string& path : paths) {
+  std::vector<std::string> broken;
+  auto states = states_in(run_->path());
+  for (const auto& state : states) {
+    const std::string path = state.string();
     try {
       Hdf5Reader file{std::filesystem::path(path)};
       read_checkpoint_attributes(file);
@@ -164,8 +162,8 @@ std::string Checkpoints::resume_source() const {
     }
   }
   if (broken.empty() || config_.force) return "";
-  std::string best = in_run("best.h5").string(), way_out;
-  if (paths.front() != best && is_there(best))
+  std::string best = in_run("best.h5").string(), way_out = "; --force replaces it";
+  if (states.front() != best && is_there(best))
     way_out =
         fmt::format("; go on from the best one with --resume={}, or replace them by --force", best);
   throw Error(fmt::format("{}: no good checkpoint; the newest is {}{}", config_.run_dir,

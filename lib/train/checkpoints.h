@@ -41,9 +41,10 @@ class Checkpoints {
 
   bool has_run() const { return bool(run_); }
   std::filesystem::path in_run(const std::string& name) const { return run_->path() / name; }
-  // A run directory that holds another run, or a configuration of somebody's own, is refused
-  // (UsageError), or with --force emptied by begin(): its later steps would be taken for this run's
-  // newest. So is, without one, the state of a stopped training beside the output.
+  // A run directory that holds states of another run, its records (unless --resume is to continue
+  // them) or a configuration of somebody's own is refused (UsageError), or with --force emptied by
+  // begin(): later steps would be taken for this run's newest. So is, without one, the state of a
+  // stopped training beside the output.
   void start_anew();
   // Called before anything is written, when the run is known to work: removes what --force said
   // and writes config.toml. Until then the run directory is as it was found.
@@ -84,7 +85,6 @@ class Checkpoints {
   std::string save_beside(const Progress& progress, const char* kind);
   void make_way(const std::string& path, std::int64_t step);
   void spare_state_beside() const;
-  void spare_own_config() const;
   void compare(const std::string& path, const Attributes& stored, const Attributes& now,
                const char* what) const;
 

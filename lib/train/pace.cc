@@ -171,9 +171,10 @@ Pace settle_pace(const Task& task, const TrainConfig& c, const TrainData& data, 
         "--save-every '{}': expected updates such as 500, or a time such as 30m", c.save_every));
   }
   if (pace.total_steps > 0 && c.warmup_steps > pace.total_steps) {
-    throw UsageError(fmt::format(
-        "--warmup-steps {}: the run has {} steps; give fewer, also where a preset has them",
-        c.warmup_steps, pace.total_steps));
+    throw UsageError(
+        fmt::format("--warmup-steps {}: the run has {} steps; expected at most as many (a preset "
+                    "may have set it)",
+                    c.warmup_steps, pace.total_steps));
   }
   pace.schedule = {parse_lr_schedule(c.lr_schedule),
                    c.learning_rate,

@@ -51,6 +51,14 @@ std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& d
   return found;
 }
 
+std::vector<std::filesystem::path> states_in(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> found = checkpoints_in(directory);
+  std::error_code error;
+  std::filesystem::path best = directory / "best.h5";
+  if (found.empty() && std::filesystem::exists(best, error)) found.push_back(best);
+  return found;
+}
+
 bool is_run_file(const std::string& name) {
   for (const char* own : {"best.h5", "metrics.jsonl", "config.toml", "run.lock"})
     if (name == own) return true;

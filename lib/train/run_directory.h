@@ -17,6 +17,10 @@ bool is_run_file(const std::string& name);
 // The checkpoints by step of a directory that may be in use or not there yet; newest first.
 std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& directory);
 
+// What a run can go on from there, newest first: the checkpoints, or where there are none the best
+// model, which a job that is killed before its first checkpoint leaves alone.
+std::vector<std::filesystem::path> states_in(const std::filesystem::path& directory);
+
 // Creates the directory if needed, locks it for the life of this object, removes temporaries that
 // dead jobs left. Throws Error("run: in use by process 123 on host") if another job holds it.
 class RunDirectory {

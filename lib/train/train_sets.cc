@@ -103,7 +103,7 @@ std::optional<Tokenizer> stored_tokenizer(const TrainConfig& config) {
   }
   if (!config.resume.empty() && config.resume != "auto") return read(config.resume);
   if (config.resume == "auto" && !config.run_dir.empty() && !config.dry_run) {
-    for (const auto& path : checkpoints_in(config.run_dir)) {
+    for (const auto& path : states_in(config.run_dir)) {
       try {
         return read(path.string());
       } catch (const Error&) {  // passed over when the run is resumed, with a warning

@@ -407,7 +407,7 @@ TEST_CASE("what does not suit the model or itself is refused in one line") {
         "known: --class none: this model draws no pictures without a class");
   CHECK(drawing(numbers, {.label = 2}) == "known: no class 2, it has 0 to 1");
   CHECK(drawing(plain, {.label = 0}) ==
-        "ddpm: this model draws no classes, --class needs one that does");
+        "ddpm: this model draws no classes; --class needs one that does");
   CHECK(drawing(plain, {.timesteps = "1,x"}) ==
         "--timesteps '1,x': expected numbers from 0, such as 999,666,333,0");
   CHECK(drawing(plain, {.timesteps = "1000,0"}) == "--timesteps 1000: expected 0 to 999");

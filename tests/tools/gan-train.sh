@@ -138,8 +138,16 @@ status 0 img2vec -q -m vae.h5 shapes.h5 -o codes.h5
 status 0 gan-train -q codes.h5 --hidden-dim 8 --latent-dim 3 --steps 2 -o coder.h5
 status 0 sample -q coder.h5 -n 61 -o codes-drawn.h5
 status 0 model-eval codes-drawn.h5 --reference codes.h5 --bootstrap 0
+status 0 model-eval codes.h5 --save-stats stats.h5
+status 0 model-eval codes-drawn.h5 --reference stats.h5 --bootstrap 0
+status 0 model-eval codes-drawn.h5 --save-stats stats-drawn.h5
+status 0 model-eval codes.h5 --reference stats-drawn.h5 --bootstrap 0
+refused "drawn.h5 has vectors of 2" model-eval drawn.h5 --reference stats.h5
+status 0 vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 3 --likelihood gaussian --steps 2 -o vae2.h5
+status 0 img2vec -q -m vae2.h5 shapes.h5 -o codes2.h5
+refused "codes2.h5: vectors [3] of 'vae@" model-eval codes-drawn.h5 --reference codes.h5 --unseen codes2.h5
 status 0 interpolate vae.h5 --vectors codes-drawn.h5 --frames 3 -o decoded.png
-refused "codes-drawn.h5: samples of 'gan', and no latents that coder.h5 begins with" interpolate coder.h5 --vectors codes-drawn.h5 -o x.h5
+refused "codes-drawn.h5: vectors that a 'gan' drew are data, not latents of coder.h5" interpolate coder.h5 --vectors codes-drawn.h5 -o x.h5
 refused "drawn.h5: vectors of 2 numbers, but vae.h5 decodes 3" interpolate vae.h5 --vectors drawn.h5 -o x.h5
 rm x.h5
 # What samples are judged by takes time and memory as well.

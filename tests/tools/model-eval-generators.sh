@@ -55,6 +55,12 @@ done
 is "$(value vlb bound.out) - ($(value vlb_prior bound.out)) - ($(value vlb_divergence bound.out)) - ($(value vlb_decoder bound.out)) < 1e-4"
 status 0 model-eval points.h5 --likelihood points-ddpm.h5 "${few[@]}" -j 3 --batch-size 7
 stdout_is "$(cat bound.out)\n"
+# Of one row: no standard error, and of the quarters that it was not noised to nothing.
+status 0 model-eval points.h5 --likelihood points-ddpm.h5 --limit 1 --visited-timesteps 5
+check 'what has no value is not printed' test "$(grep -cE 'nan|standard_error' stdout)" = 0
+status 0 test "$(grep -c '^mse_q[1-4]: ' stdout)" = 1
+status 1 model-eval points.h5 --likelihood points-ddpm.h5 --limit 1 --visited-timesteps 5 --fail-above vlb_standard_error=9
+stderr_has 'vlb_standard_error has no value for these data'
 status 0 bash -c 'cat points.h5 | model-eval - --likelihood points-ddpm.h5 --limit 200 --visited-timesteps 20'
 stdout_is "$(cat bound.out)\n"
 # A ring's own bits: log2(8) / 2 for the mode, and those of its Gaussian; no bound is below.
@@ -96,6 +102,8 @@ done <<'T'
 --denoising ddpm.h5 --timesteps 3,1,2|--timesteps: expected at least one, each once, in order
 --denoising ddpm.h5 --timesteps 3,x|--timesteps '3,x': expected
 --denoising ddpm.h5 --visited-timesteps -1|--visited-timesteps
+--denoising ddpm.h5 --visited-timesteps 21|--visited-timesteps 21: expected at most 20, the timesteps of the model
+--likelihood ddpm.h5 --visited-timesteps 21|--visited-timesteps 21: expected at most 20, the timesteps of the model
 --denoising ddpm.h5 --inversion-steps 21|21
 --denoising ddpm.h5 --inversion-steps 50|50
 --likelihood ddpm.h5 --inversion-steps 2|--inversion-steps does not go with

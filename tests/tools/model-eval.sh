@@ -97,6 +97,10 @@ status 2 model-eval unseen.h5 --reference real.h5 "${quick[@]}" --fail-above fid
 stderr_has "no figure 'fid': there are rows, reference_rows, frechet"
 status 2 model-eval unseen.h5 --reference real.h5 --fail-above frechet
 stderr_has "--fail-above 'frechet': expected KEY=VALUE"
+for bar in --fail-above --fail-below; do
+  status 2 model-eval unseen.h5 --reference real.h5 $bar ""
+  stderr_has "$bar '': expected KEY=VALUE"
+done
 
 # ---- probes, models, baselines
 status 0 model-eval unseen.h5 --probe real.h5
@@ -122,6 +126,9 @@ for key in wiener_linear_epsilon wiener_cosine_v; do
   is "$(value $key unseen.out) > 1.1 * $(value $key itself.out)"
 done
 status 0 model-eval --baselines real.h5 --held-out 0.3
+data-pack -q unseen.h5 --limit 1 -o single.h5
+status 0 model-eval --baselines real.h5 --unseen single.h5
+check 'one row has no covariance' test "$(grep -c wiener stdout)" = 0
 status 2 model-eval unseen.h5 --reference real.h5 --nearest nearest.jpg
 stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 or .tar (see"
 status 1 model-eval unseen.h5 --classifier vae.h5

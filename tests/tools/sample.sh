@@ -95,6 +95,7 @@ done <<'T'
 --inpaint shapes.h5 -o x.png|--inpaint and --mask: expected both
 --mask shapes.h5 -o x.png|--inpaint and --mask: expected both
 --inpaint-repeats 2 -o x.png|--inpaint-repeats goes with --inpaint
+--inpaint shapes.h5 --mask shapes.h5 --inpaint-repeats 1001 -o x.png|--inpaint-repeats 1001: expected 1 to 1000
 --sampler ddpm -o x.png|--sampler is about samples of diffusion models, vae.h5 is none
 --trajectory 3 -o x.png|--trajectory is about samples of diffusion models, vae.h5 is none
 --trajectory 3 --grid 3x3 -o x.png|--trajectory and --grid exclude each other
@@ -112,6 +113,9 @@ status 0 cmp typed.h5 two.h5
 status 0 env ATELIER_SEEDS=7,3 sample vae.h5 -n 2 -o counted.h5
 status 0 sample vae.h5 -n 2 -o first.h5
 status 0 cmp counted.h5 first.h5
+status 0 bash -c 'ATELIER_SEEDS=7,3 sample vae.h5 -n 2 --print-config >seeds.toml'
+status 0 sample -c seeds.toml -o printed.h5
+status 0 cmp printed.h5 first.h5
 status 2 sample vae.h5 --held-out 0.5 -o x.png
 cp vae.h5 kept.h5
 status 2 sample vae.h5 -n 2 --format png -o vae.h5

@@ -248,14 +248,24 @@ stderr_has 'holds a run already'
 status 0 cmp spare/best.h5 kept/best.h5
 rm spare/best.h5
 status 2 "${short[@]}" --run-dir spare
-stderr_has 'holds a run already'
+stderr_has 'spare: holds the records of a run that left no checkpoint; give --resume to begin it anew'
+status 0 "${short[@]}" --run-dir spare --resume -o spare.h5
 mkdir own && echo 'steps = 1' >own/config.toml
-status 2 "${short[@]}" --run-dir own
-stderr_has 'own: its config.toml is not of this run, whose own would replace it'
+for resume in '' --resume; do
+  status 2 "${short[@]}" --run-dir own $resume
+  stderr_has 'own: holds a config.toml that no run wrote'
+done
+status 0 "${short[@]}" --run-dir own -n
+status 1 "${short[@]}" --run-dir own --force --kl-weight 1e308
 check 'it is as it was' test "$(cat own/config.toml)" = 'steps = 1'
 echo 'notes' >own/metrics.jsonl
 status 1 "${short[@]}" --run-dir own --force
 stderr_has 'metrics.jsonl: expected records of a training'
+rm own/metrics.jsonl
+status 0 "${short[@]}" --run-dir own --force
+# Ours may change with the options of this call, as when a killed job is begun with another --save-every.
+rm own/*.h5 own/metrics.jsonl
+status 0 "${short[@]}" --run-dir own --save-every 5
 status 0 "${short[@]}" --run-dir kept --force
 check 'nothing of the former run is left' test ! -e kept/samples -a ! -e kept/best.h5
 check 'one checkpoint' test "$(steps_of kept)" = step-00000012.h5
@@ -317,6 +327,16 @@ status 0 cmp straight.h5 empty.h5
 status 0 "${short[@]}" --run-dir new --resume -o new.h5
 stderr_has 'new: holds no checkpoint to go on from, begins anew'
 status 0 cmp straight.h5 new.h5
+# A job that begins from another's state and is killed before its first checkpoint is begun again alike.
+rm empty/*.h5
+status 0 "${short[@]}" --run-dir empty --resume=a/step-00000002.h5 -o empty.h5
+status 0 cmp straight.h5 empty.h5
+: >best-broken
+mkdir broken && cp best-broken broken/best.h5
+status 1 "${short[@]}" --run-dir broken --resume
+stderr_has '--force replaces it'
+status 2 vae-train - "${tiny[@]}" --steps 1 --val-data - -o x.h5
+stderr_has "'-' twice: standard input can be read once only"
 # Killed before its first checkpoint, when it had kept a best one.
 status 0 "${short[@]}" -q --run-dir best --val-split 0.3 -o whole.h5
 rm best/step-*.h5

@@ -117,7 +117,8 @@ TEST_CASE("flags that cannot be meant are refused by name before the training") 
       {"--max-time '5x': expected a time", [](Run& r) { r.config.max_time = "5x"; }},
       {"--save-every '5x': expected updates such as 500, or a time such as 30m",
        [](Run& r) { r.config.save_every = "5x"; }},
-      {"--save-every '5mm': expected updates such as 500, or a time", [](Run& r) { r.config.save_every = "5mm"; }},
+      {"--save-every '5mm': expected updates such as 500, or a time",
+       [](Run& r) { r.config.save_every = "5mm"; }},
       {"--lr-milestones: only", [](Run& r) { r.config.lr_milestones = "2"; }},
       {"--lr-milestones 'x': expected a count",
        [](Run& r) {
