@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <span>
 
@@ -56,14 +57,6 @@ inline void require_known_figures(std::span<const Bar> bars, const Figures& figu
 // ---- likelihood
 
 inline constexpr const char* kImportance = "importance_nll";
-
-// No row may have been noised to the timesteps of a quarter.
-inline bool is_number(const Figure& figure) {
-  auto* number = std::get_if<double>(&figure.value);
-  return !number || !std::isnan(*number);
-}
-// Standard errors need at least two rows.
-inline bool is_of_one_row(const Figure& figure) { return !figure.key.ends_with("_standard_error"); }
 
 inline Figures bound_figures(const Loaded& model, const BoundTerms& bound) {
   const char* unit = model.model().diffusion().args.discretized ? "bits/dimension"
@@ -137,12 +130,14 @@ inline void score_likelihood(EvalOptions& o, const Tool& tool, std::span<const B
   std::vector<std::int64_t> rows = asked_rows(o, data);
   if (!bars.empty()) require_known_terms(o, *model, data, rows, bars);
   report.add({{"model", name_of(*model)}, {"rows", std::int64_t(rows.size())}});
-  report.add(term_figures(*model, data, rows, o.batch_size, o.seed), is_number);
+  report.add_known(term_figures(*model, data, rows, o.batch_size, o.seed));
   if (diffuses) {
     DenoisingScore score = score_denoising(
         *model, data, rows,
         {.batch_size = o.batch_size, .seed = o.seed, .visited_timesteps = o.visited_timesteps});
-    report.add(bound_figures(*model, score.bound), rows.size() < 2 ? is_of_one_row : is_number);
+    // Rows differ if there are two.
+    if (rows.size() < 2) score.bound.standard_error = std::numeric_limits<double>::quiet_NaN();
+    report.add_known(bound_figures(*model, score.bound));
   }
   if (o.draws > 0) report.add({{kImportance, sampled_nll(o, *model, data, rows), "nats/image"}});
 }

@@ -2,6 +2,7 @@
 // that this is about.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,13 +43,14 @@ struct Report {
     for (const std::string& remark : comparison.remarks) logging::warning(remark);
   }
   void add(const Figures& more) { figures.insert(figures.end(), more.begin(), more.end()); }
-  // All but those without a value, as means over no row.
-  void add(const Figures& more, bool (*has_value)(const Figure&)) {
+  // All but those that are no numbers, as means over no row.
+  void add_known(const Figures& more) {
     for (const Figure& figure : more) {
-      if (has_value(figure)) {
-        figures.push_back(figure);
-      } else {
+      auto* number = std::get_if<double>(&figure.value);
+      if (number && std::isnan(*number)) {
         left_out.push_back(figure.key);
+      } else {
+        figures.push_back(figure);
       }
     }
   }

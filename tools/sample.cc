@@ -89,15 +89,12 @@ SampleArgs sample_args(const Options& o) {
 bool labelled(const Loaded& loaded, const Options& o, std::int64_t label) {
   return draws_classes(loaded) && label != kNoClass && o.diffusion.guidance_scale != 0;
 }
-bool labelled(const Loaded& loaded, const Options& o) {
-  return labelled(loaded, o, o.diffusion.label);
-}
 
 // Rows whose ids are the seeds, given to a sink's add().
 void draw_rows(Loaded& loaded, const Options& o, std::span<const std::int32_t> seeds,
                const AddRow& add) {
   SampleArgs args = sample_args(o);
-  bool classes = labelled(loaded, o);
+  bool classes = labelled(loaded, o, args.label);
   loaded.sample_values(
       seeds,
       [&](std::int64_t i, std::span<const float> values) {
@@ -138,13 +135,13 @@ void draw(Loaded& loaded, const Options& o) {
       throw UsageError("--trajectory: " + loaded.name() + " draws " +
                        (loaded.latent_space() ? "latents" : "vectors") + ", which are no pictures");
     std::vector<std::int32_t> seeds = listed_seeds(o);
-    return write_rows(loaded, o.vectors(), labelled(loaded, o),
+    return write_rows(loaded, o.vectors(), labelled(loaded, o, o.diffusion.label),
                       [&](const AddRow& add) { draw_rows(loaded, o, seeds, add); });
   }
   // Trajectories are rows of a picture to look at.
   std::vector<std::int32_t> seeds = seeds_of(o, o.diffusion.trajectory > 0 ? 8 : 64);
   SampleArgs args = sample_args(o);
-  PictureSink sink = sink_of(loaded, o, seeds.size(), labelled(loaded, o));
+  PictureSink sink = sink_of(loaded, o, seeds.size(), labelled(loaded, o, args.label));
   loaded.sample(
       seeds,
       [&](std::int64_t i, std::span<const std::uint8_t> row) {

@@ -37,7 +37,8 @@ void say_covariance(const Table& fitted, const Table& judged, bool itself, Figur
   const Moments& others = apart ? *apart : moments;
   if (fitted.rows > fitted.columns)
     figures.push_back({"gaussian_bits", gaussian_bits(moments, others), "bits/dim"});
-  WienerLosses wiener = wiener_losses(wiener_filter(moments, others, 2));
+  WienerLosses wiener =
+      wiener_losses(apart ? wiener_filter(moments, *apart, 2) : wiener_filter(moments, 2));
   figures.push_back({"wiener_linear_epsilon", wiener.linear_epsilon, "squared error/dim"});
   figures.push_back({"wiener_linear_v", wiener.linear_v, "squared error/dim"});
   figures.push_back({"wiener_cosine_epsilon", wiener.cosine_epsilon, "squared error/dim"});

@@ -88,7 +88,6 @@ WienerFilter wiener_filter(const Moments& data, double scale) {
 }
 
 WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale) {
-  if (&fitted == &judged) return wiener_filter(fitted, scale);  // a third of the work
   require_alike(fitted, judged, "Wiener filter");
   Eigen::SelfAdjointEigenSolver<Matrix> solver(square_of(fitted.sigma, fitted.dim()));
   const auto& vectors = solver.eigenvectors();
@@ -103,7 +102,7 @@ WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> 
   PixelReader fitted_pixels(fitted, binarize), judged_pixels(judged, binarize);
   Moments moments = moments_of(table_of(fitted_pixels, fitted_rows));
   if (&fitted == &judged && std::ranges::equal(fitted_rows, judged_rows))
-    return wiener_filter(moments, moments, scale);
+    return wiener_filter(moments, scale);  // a third of the work: no eigenvectors
   return wiener_filter(moments, moments_of(table_of(judged_pixels, judged_rows)), scale);
 }
 

@@ -31,8 +31,7 @@ struct WienerFilter {
   double v_error(double alphas_cumprod) const;
 };
 // Of data `scale` times as wide as those with the moments: 2 for pixels that are noised as 2x - 1.
-// Judged on what it is fitted to, which needs no eigenvectors and is meant if both are one object;
-// or on others, of as many numbers.
+// Judged on what it is fitted to; or on others, of as many numbers.
 WienerFilter wiener_filter(const Moments& data, double scale);
 WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale);
 // Of rows of data sets as models see them; at least two of each, and of kMostCovarianceColumns

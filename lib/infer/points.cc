@@ -21,11 +21,13 @@ void require_latents(const Loaded& model, const Vectors& v, const std::string& n
   auto refuse = [&](const std::string& what) { throw Error(fmt::format("{}: {}", name, what)); };
   const std::string& own = model.model().name;
   // Of what a generator was trained on its file does not tell: vectors of an encoder, perhaps.
-  if (v.drawn() && !model.model().encode)
-    refuse(
-        fmt::format("vectors that a '{}' drew are data, not latents of {}", v.model, model.name()));
-  if (!v.model.empty() && v.model != own && !v.drawn())
+  if (v.drawn()) {
+    if (!model.model().encode)
+      refuse(fmt::format("vectors that a '{}' drew are data, not latents of {}", v.model,
+                         model.name()));
+  } else if (!v.model.empty() && v.model != own) {
     refuse(fmt::format("vectors of model '{}', but {} is '{}'", v.model, model.name(), own));
+  }
   std::int64_t size = latent_size(model);
   if (v.dim != size)
     refuse(fmt::format("vectors of {} numbers, but {} decodes {}", v.dim, model.name(), size));

@@ -80,9 +80,7 @@ void Checkpoints::start_anew() {
 // A stopped training's, which this one would replace as soon as it is stopped itself.
 void Checkpoints::spare_state_beside() const {
   std::string state = beside_output(config_.output, "state");
-  std::error_code error;
-  if (config_.dry_run || config_.force || state.empty() || !std::filesystem::exists(state, error))
-    return;
+  if (config_.dry_run || config_.force || state.empty() || !is_there(state)) return;
   throw UsageError(fmt::format(
       "-o {}: {} holds the state of a stopped training; give --resume={} to go on or --force to "
       "replace it",
