@@ -10,6 +10,7 @@
 #include "infer/classes.h"
 #include "infer/latents.h"
 #include "infer/points.h"
+#include "infer/way.h"
 #include "io/picture_sink.h"
 #include "row_output.h"
 
@@ -18,7 +19,7 @@ using namespace atelier;
 namespace {
 
 struct Options : DrawnOutput {
-  std::string model = "-", from, to, through, seeds, mode, label;
+  std::string model = "-", from, to, through, seeds, mode, label, pace = "latents";
   std::int64_t from_index = 0, to_index = 0, frames = -1;
   double extrapolate = 0;
   bool strip = false, loop = false;
@@ -61,6 +62,14 @@ std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadO
   return points;
 }
 
+std::vector<double> places_of(const Loaded& loaded, const Way& way, const Options& o,
+                              const SampleArgs& args) {
+  if (o.pace == "pictures") return places_of_even_steps(loaded, way, args);
+  std::vector<double> places;
+  for (std::int64_t i = 0; i < way.frames(); ++i) places.push_back(way.place(i));
+  return places;
+}
+
 // The way to the noise and back is not the same with guidance: each prediction is moved on from
 // where it was made.
 void warn_of_guidance(const Options& o, const Loaded& loaded) {
@@ -88,7 +97,10 @@ int draw(const Options& o, const Tool& tool) {
   std::int64_t frames = frames_of(o);
   Way way(points, size,
           {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
-  auto write = [&](std::int64_t index, std::span<float> latent) { way.write(index, latent); };
+  std::vector<double> places = places_of(loaded, way, o, args);
+  auto write = [&](std::int64_t index, std::span<float> latent) {
+    way.write(places[std::size_t(index)], latent);
+  };
   std::int64_t frame = 0;
   DataShape shape = loaded.data_shape();
   if (shape.real) {
@@ -171,6 +183,8 @@ int main(int argc, char** argv) {
               "straight or in arcs; slerp between seeds and noises, lerp between others");
   tool.option("--class", o.label, "NAME",
               "class of all frames: its name, its number from 0, or none; of the first seed");
+  tool.choice("--pace", o.pace, {"latents", "pictures"},
+              "what changes by even steps; pictures take several times as long to find");
   tool.option("--frames", o.frames, "N", "how many; 60, 9 of a strip, as many as a grid holds");
   tool.flag("--loop", o.loop, "come back to the beginning, which is not repeated");
   tool.option("--extrapolate", o.extrapolate, "X",

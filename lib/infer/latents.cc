@@ -1,4 +1,4 @@
-// Seeds to latents, latents to pictures, points between.
+// Seeds to latents, latents to pictures.
 #include "infer/latents.h"
 
 #include <fmt/format.h>
@@ -18,28 +18,6 @@ void require_decoder(const Loaded& model) {
   if (latents_are_noise(model)) return;
   if (model.model().decode && model.model().latent_shape) return;
   throw Error(fmt::format("{}: this model has no decoder", model.name()));
-}
-
-double norm(std::span<const float> x) {
-  double square = 0;
-  for (float v : x) square += double(v) * v;
-  return std::sqrt(square);
-}
-
-// Weights of the two ends at t; t below 0 and above 1 goes on along the same line or arc.
-struct Weights {
-  double from, to;
-};
-Weights weights_at(double t, std::span<const float> from, std::span<const float> to, bool arc) {
-  if (!arc) return {1 - t, t};
-  double dot = 0, lengths = norm(from) * norm(to);
-  for (std::size_t i = 0; i < from.size(); ++i) dot += double(from[i]) * to[i];
-  double angle = lengths > 0 ? std::acos(std::clamp(dot / lengths, -1.0, 1.0)) : 0;
-  // Of ends that nearly agree the arc is the line; of opposite ones no arc is the shortest.
-  constexpr double kLeastSine = 1e-6;
-  double sine = std::sin(angle);
-  if (sine < kLeastSine) return {1 - t, t};
-  return {std::sin((1 - t) * angle) / sine, std::sin(t * angle) / sine};
 }
 
 }  // namespace
@@ -124,26 +102,6 @@ void decode_latent_values(const Loaded& model, std::int64_t count, const WriteLa
     std::size_t made = y.size() / std::size_t(rows);
     for (std::int64_t i = 0; i < wanted; ++i) give(y.subspan(std::size_t(i) * made, made));
   }
-}
-
-Way::Way(std::span<const float> points, std::int64_t dim, WayOptions options)
-    : points_(points), dim_(dim), options_(std::move(options)) {}
-
-void Way::write(std::int64_t frame, std::span<float> into) const {
-  std::int64_t count = std::int64_t(points_.size()) / dim_;
-  std::int64_t pieces = options_.loop ? count : count - 1;
-  double beyond = options_.loop ? 0 : options_.extrapolate;
-  std::int64_t steps = options_.loop ? options_.frames : options_.frames - 1;
-  double length = double(pieces) + 2 * beyond;
-  double at = (steps > 0 ? double(frame) * length / double(steps) : 0) - beyond;
-  auto piece = std::clamp(std::int64_t(std::floor(at)), std::int64_t{0}, pieces - 1);
-  auto point = [&](std::int64_t i) {
-    return points_.subspan(std::size_t(i % count * dim_), std::size_t(dim_));
-  };
-  std::span<const float> from = point(piece), to = point(piece + 1);
-  Weights w = weights_at(at - double(piece), from, to, options_.mode == "slerp");
-  for (std::size_t i = 0; i < into.size(); ++i)
-    into[i] = float(w.from * double(from[i]) + w.to * double(to[i]));
 }
 
 }  // namespace atelier

@@ -1,5 +1,5 @@
-// Latents of any model: those of seeds, what they decode to, and ways between them. The latent of a
-// diffusion model's picture is the noise that a deterministic sampler makes it of.
+// Latents of any model: those of seeds, and what they decode to. The latent of a diffusion model's
+// picture is the noise that a deterministic sampler makes it of.
 #pragma once
 
 #include <cstdint>
@@ -35,30 +35,5 @@ void decode_latents(const Loaded& model, std::int64_t count, const WriteLatent& 
 void decode_latent_values(const Loaded& model, std::int64_t count, const WriteLatent& write,
                           const std::function<void(std::span<const float> row)>& give,
                           const SampleArgs& args = {});
-
-// A way through points in order, at an even pace from one to the next.
-struct WayOptions {
-  // lerp: straight lines. slerp: arcs, on which lengths change evenly in angle (Shoemake 1985,
-  // doi:10.1145/325165.325242, with the lengths as they are): between draws of a Gaussian prior,
-  // all nearly of one length, straight lines lead through points that it never draws (White 2016,
-  // arXiv:1609.04468).
-  std::string mode = "lerp";
-  std::int64_t frames = 60;
-  bool loop = false;       // on from the last point to the first, whose frame is not repeated
-  double extrapolate = 0;  // go on beyond both ends by so many times the distance to the next point
-};
-
-class Way {
- public:
-  // `points`: [K, dim], K at least 2. Kept by reference.
-  Way(std::span<const float> points, std::int64_t dim, WayOptions options);
-  // The point of a frame: at the places of given points exactly these.
-  void write(std::int64_t frame, std::span<float> into) const;
-
- private:
-  std::span<const float> points_;
-  std::int64_t dim_;
-  WayOptions options_;
-};
 
 }  // namespace atelier

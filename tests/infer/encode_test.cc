@@ -1,4 +1,4 @@
-// Encoders by batches, latents of seeds, ways between points, and attention in closed form.
+// Encoders by batches, latents of seeds, and attention in closed form.
 #include "infer/encode.h"
 
 #include <doctest/doctest.h>
@@ -47,15 +47,6 @@ std::vector<float> encoded(Encoder& encoder, const std::vector<Item>& items, std
                                                  std::span(places).subspan(first, count));
     all.insert(all.end(), rows.begin(), rows.end());
   }
-  return all;
-}
-
-std::vector<float> frames_of(const std::vector<float>& points, std::int64_t dim,
-                             const WayOptions& options) {
-  Way way(points, dim, options);
-  std::vector<float> all(std::size_t(options.frames * dim));
-  for (std::int64_t i = 0; i < options.frames; ++i)
-    way.write(i, std::span(all).subspan(std::size_t(i * dim), std::size_t(dim)));
   return all;
 }
 
@@ -211,32 +202,6 @@ TEST_CASE("latents of seeds decode to the pictures that sample draws") {
   other.decode = nullptr;
   CHECK(message_of([&] { latent_size(Loaded(other, store, "")); }) ==
         "vae: this model has no decoder");
-}
-
-TEST_CASE("ways go through their points, straight or in arcs, round and beyond") {
-  using Floats = std::vector<float>;
-  Floats two{0, 0, 4, 8};
-  CHECK(frames_of(two, 2, {.frames = 5}) == Floats{0, 0, 1, 2, 2, 4, 3, 6, 4, 8});
-  CHECK(frames_of(two, 2, {.frames = 3, .extrapolate = 0.5}) == Floats{-2, -4, 2, 4, 6, 12});
-  CHECK(frames_of(two, 2, {.frames = 4, .loop = true}) == Floats{0, 0, 2, 4, 4, 8, 2, 4});
-  CHECK(frames_of(two, 2, {.frames = 1}) == Floats{0, 0});
-  Floats three{0.1f, 0.7f, -0.3f};
-  CHECK(frames_of(three, 1, {.frames = 3}) == three);
-  // A quarter of a circle in three steps of 30 degrees; 90 more on both sides.
-  Floats arc = frames_of({1, 0, 0, 1}, 2, {.mode = "slerp", .frames = 10, .extrapolate = 1});
-  for (int i = 0; i < 10; ++i) {
-    double angle = (i - 3) * std::acos(-1.0) / 6;
-    CHECK(arc[std::size_t(2 * i)] == testing::within(std::cos(angle), 1e-6));
-    CHECK(arc[std::size_t(2 * i + 1)] == testing::within(std::sin(angle), 1e-6));
-  }
-  // Ends come back to the bit; ends that agree, oppose each other or vanish have no one arc.
-  Floats ends{0.3f, -1.7f, 2.1f, 1e-3f, 5, -0.25f};
-  Floats there = frames_of(ends, 3, {.mode = "slerp", .frames = 7});
-  CHECK(std::equal(ends.begin(), ends.begin() + 3, there.begin()));
-  CHECK(std::equal(ends.begin() + 3, ends.end(), there.end() - 3));
-  for (const Floats& odd : {Floats{1, 2, 1, 2}, Floats{1, 2, -1, -2}, Floats{0, 0, 1, 2}}) {
-    CHECK(frames_of(odd, 2, {.mode = "slerp", .frames = 3}) == frames_of(odd, 2, {.frames = 3}));
-  }
 }
 
 TEST_CASE("attention to oneself is near, to everything as far as the grid, whatever is before it") {

@@ -37,6 +37,21 @@ status 0 interpolate vae.h5 --seeds 1,7 --frames 3 -o near.ppm
 status 0 cmp <(frames far.ppm 2) <(frames near.ppm 1)
 status 1 cmp -s <(frames far.ppm 0) <(frames near.ppm 0)
 
+# ---- at the pace of pictures: the same ends, even steps between them, for any batch and threads
+status 0 interpolate vae.h5 --seeds 1,7 --frames 9 --pace pictures -o even.ppm
+status 0 cmp <(frames even.ppm 0) <(frames ends.ppm 0)
+status 0 cmp <(frames even.ppm 8) <(frames ends.ppm 1)
+for batch in 1 4; do
+  status 0 interpolate vae.h5 --seeds 1,7 --frames 9 --pace pictures --batch-size $batch -j $batch -o again.ppm
+  status 0 cmp even.ppm again.ppm
+done
+status 0 interpolate vae.h5 --seeds 1,7 --frames 1 --pace pictures -o one.ppm
+status 0 cmp one.ppm <(frames ends.ppm 0)
+status 0 interpolate vae.h5 --seeds 1,7,9 --frames 6 --loop --pace pictures -o loop.ppm
+status 0 cmp <(frames loop.ppm 0) <(frames ends.ppm 0)
+status 2 interpolate vae.h5 --seeds 1,7 --pace even -o no.ppm
+stderr_has "pictures"
+
 # ---- every output
 status 0 interpolate vae.h5 --seeds 1,7 --strip -o strip.png
 status 0 interpolate vae.h5 --seeds 1,7 --grid 4x3 -o grid.png
