@@ -29,27 +29,29 @@ trained() {
 printf '%-28s %8s %8s %8s %8s %10s\n' run modes good least most distance
 row() { printf '%-28s %8s %8.4f %8.4f %8.4f %10.4f\n' "$1" "$(value "$1" modes_covered)" "$(value "$1" good_fraction)" "$(value "$1" basin_min)" "$(value "$1" basin_max)" "$(value "$1" sliced_wasserstein)"; }
 wgan_gp=(--loss wasserstein --penalty gradient --gradient-penalty-weight 0.1 --discriminator-steps 5 --latent-dim 2
-  --batch-size 256 --learning-rate 1e-4 --adam-beta1 0.5 --adam-beta2 0.9)
+  --batch-size 256 --adam-beta1 0.5 --adam-beta2 0.9)
 unrolled=(--loss minimax --hidden-dim "128,128" --latent-dim 256 --weight-init orthogonal --weight-init-gain 0.8
   --input-divisor 4 --batch-size 128 --learning-rate 1e-3 --discriminator-learning-rate 1e-4 --adam-beta1 0.5
   --lr-schedule constant)
 if [ "$(basename "$0")" = grid.sh ]; then
   points grid
   for seed in "${seeds[@]}"; do
-    # A falling rate and an average of the generator sharpen modes that are narrow in their spacing.
-    trained "grid-$seed" grid "$seed" 10000 "${wgan_gp[@]}" --hidden-dim "512,512,512" --lr-schedule cosine --ema-decay 0.999
+    # Centres lie up to 4 from the middle: at the rate of the ring, 1e-4, 10,000 steps are too few (22
+    # modes, 0.45 good, and with a falling rate 0.27).
+    trained "grid-$seed" grid "$seed" 10000 "${wgan_gp[@]}" --hidden-dim "512,512,512" --learning-rate 5e-4 --lr-schedule cosine
     for part in 5000 10000; do row "grid-$seed-$part"; done
   done
   for seed in "${seeds[@]}"; do
-    at_least "seed $seed: modes of 25 (aim: all)" "$(value "grid-$seed-10000" modes_covered)" 20
-    at_least "seed $seed: good (aim: 0.6)" "$(value "grid-$seed-10000" good_fraction)" 0.3
+    at_least "seed $seed: modes of 25" "$(value "grid-$seed-10000" modes_covered)" 25
+    at_least "seed $seed: good" "$(value "grid-$seed-10000" good_fraction)" 0.6
   done
   [ "$misses" = 0 ]
   exit
 fi
 points ring
 for seed in "${seeds[@]}"; do
-  trained "wgan-gp-$seed" ring "$seed" 5000 "${wgan_gp[@]}" --hidden-dim "256,256,256" --lr-schedule constant
+  trained "wgan-gp-$seed" ring "$seed" 5000 "${wgan_gp[@]}" --hidden-dim "256,256,256" \
+    --learning-rate 1e-4 --lr-schedule constant
   for ahead in 0 5 10; do
     trained "unroll-$ahead-$seed" ring "$seed" 5000 "${unrolled[@]}" --unroll-steps "$ahead"
   done
