@@ -1,13 +1,15 @@
 #!/bin/bash
-# The samplers at 5 to 250 evaluations of one model, the U-Net of the item denoisers: Frechet distance of 2,048
+# The samplers at 5 to 250 evaluations of one model, that of the item classes: Frechet distance of 2,048
 # samples in the classifier's features, and seconds of one thread, counted as processor time since one
 # runs on each CPU.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
-model=../denoisers/unet.h5
-for file in $model ../classes/classifier.h5 ../classes/mnist-train.h5; do
-  [ -e "$file" ] || { echo "skipped: no $file: run denoisers and classes first"; exit 77; }
+model=../classes/model.h5
+for name in model classifier mnist-train; do
+  [ -e ../classes/$name.h5 ] || { echo "skipped: no ../classes/$name.h5: run classes first"; exit 77; }
 done
+# What all distances are to: moments of the training pictures, once.
+[ -e stats.h5 ] || model-eval -q ../classes/mnist-train.h5 --features ../classes/classifier.h5 --save-stats stats.h5
 export model OMP_NUM_THREADS=1
 # drawn SAMPLER STEPS EVALUATIONS
 drawn() {
@@ -16,7 +18,7 @@ drawn() {
   local TIMEFORMAT='%U %S'
   { time sample -q $model -n 2048 --sampler "$1" --sample-steps "$2" --format hdf5 -o "$name.h5" 2>&3; } 3>&2 2>"$name.seconds"
   sample -q $model -n 64 --sampler "$1" --sample-steps "$2" -o "$name.png"
-  model-eval -q "$name.h5" --reference ../classes/mnist-train.h5 --features ../classes/classifier.h5 --bootstrap 0 --json >"$name.part"
+  model-eval -q "$name.h5" --reference stats.h5 --features ../classes/classifier.h5 --bootstrap 0 --json >"$name.part"
   mv "$name.part" "$name.json"
 }
 export -f drawn
