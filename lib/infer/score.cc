@@ -81,7 +81,7 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
 Logits classify(const Loaded& loaded, const Dataset& data, std::span<const std::int64_t> indices,
                 std::int64_t batch_size) {
   const Model& model = loaded.model();
-  if (!model.classify) throw Error(fmt::format("{}: this model has no classes", loaded.name()));
+  if (!model.classify) throw Error(fmt::format("{}: this model classifies nothing", loaded.name()));
   Logits logits;
   loaded.for_each_row(
       data, indices, batch_size,

@@ -31,7 +31,7 @@ std::vector<ScoredTerm> validation_terms(const Loaded& loaded, const Dataset& da
                                          std::span<const std::int64_t> indices,
                                          std::int64_t batch_size = 64, std::int64_t seed = 0);
 
-// Logits f32 [indices, classes]. Throws Error("x.h5: this model has no classes") if so, and for
+// Logits f32 [indices, classes]. Throws Error("x.h5: this model classifies nothing") if so, and for
 // logits that are not finite.
 struct Logits {
   std::int64_t classes = 0;

@@ -132,14 +132,15 @@ std::vector<double> places_of_even_steps(const Loaded& model, const Way& way,
   std::vector<double> places;
   for (std::int64_t i = 0; i <= way.steps(); ++i) places.push_back(way.place(i));
   std::vector<Seen> seen = decoded(model, way, places, args);
-  for (int round = 0; round < kRounds; ++round) {
+  auto divisible = [&] { return length(seen) > 0 && std::isfinite(length(seen)); };
+  for (int round = 0; round < kRounds && divisible(); ++round) {
     std::vector<double> between = cuts(seen, length(seen) / double(2 * way.steps()));
     if (between.empty()) break;
     std::vector<Seen> added = decoded(model, way, between, args), both;
     std::ranges::merge(seen, added, std::back_inserter(both), {}, &Seen::place, &Seen::place);
     seen = std::move(both);
   }
-  if (length(seen) > 0) places = equal_lengths(seen, way.steps());
+  if (divisible()) places = equal_lengths(seen, way.steps());
   places.resize(std::size_t(way.frames()));  // without the end of a loop
   return places;
 }

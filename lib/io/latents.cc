@@ -20,10 +20,10 @@ void require_factor(const std::string& file, double factor) {
 // Of programs that write 1 for 1.0 too.
 double scaling_factor(const Hdf5Reader& file, const Scalar* value) {
   if (!value) {
-    throw Error(
-        fmt::format("{}: /latents has no scaling_factor: expected the factor that makes their "
-                    "deviation 1",
-                    file.name()));
+    throw Error(fmt::format(
+        "{}: /latents has no scaling_factor of one number: expected the factor that makes their "
+        "deviation 1",
+        file.name()));
   }
   double factor = 0;
   if (auto* real = std::get_if<double>(value)) {

@@ -37,7 +37,7 @@ TEST_CASE("terms of pictures are means over them, whatever the batch") {
   }
   CHECK(one_by_one == testing::near(all[0].value, 1e-12));
   CHECK(validation_terms(loaded, data, rows, 11, 1)[0].value != all[0].value);
-  CHECK_THROWS_WITH_AS(classify(loaded, data, rows), "vae: this model has no classes", Error);
+  CHECK_THROWS_WITH_AS(classify(loaded, data, rows), "vae: this model classifies nothing", Error);
   data.width = 4;
   CHECK_THROWS_WITH_AS(validation_terms(loaded, data, rows),
                        "random: pictures of 6x4x1, but vae takes 6x5x1", Error);

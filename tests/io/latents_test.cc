@@ -140,9 +140,9 @@ TEST_CASE("files that are called latents and are not are refused by the reader")
   CHECK(refusal({2, 4}, right, "vectors") == path + ": expected kind latents, found kind vectors");
   CHECK(refusal({2, 2, 2}, right) ==
         path + ": /latents: expected f32 or f16 [N,H,W,C] or [N,D], found f32 [2,2,2]");
-  CHECK(refusal({2, 4}, {}) ==
-        path +
-            ": /latents has no scaling_factor: expected the factor that makes their deviation 1");
+  CHECK(refusal({2, 4}, {}) == path +
+                                   ": /latents has no scaling_factor of one number: expected the "
+                                   "factor that makes their deviation 1");
   CHECK(refusal({2, 4}, {{"scaling_factor", std::string("one")}}) ==
         path + ": /latents: scaling_factor 'one': expected a number");
   CHECK(refusal({2, 4}, {{"scaling_factor", 0.0}}) ==

@@ -139,7 +139,8 @@ def error(steps):
 errors = [error(steps) for steps in (10, 50, 250)]
 print("summary: D17 interpolate.sh: inverted and drawn again in 10, 50, 250 steps: mean square " +
       "%.1e, %.1e, %.1e of 255^2" % tuple(errors))
-sys.exit(not (errors[0] > errors[1] > errors[2] and errors[2] < 4))'
+# D10 has 5.4e-5 at 250 steps, of pixels as -1..1, and allows half as much again.
+sys.exit(not (errors[0] > errors[1] > errors[2] and errors[2] <= 1.5 * 5.4e-5 * 127.5 ** 2))'
 cat stdout
 
 # ---- classes: one for all frames

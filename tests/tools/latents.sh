@@ -135,7 +135,7 @@ while IFS='|' read -r files text; do
   refused "$text" ddpm-train $files "${dit[@]}" --steps 1 -o x.h5
   if [[ $files != *' '* ]]; then refused "$text" data-pack "$files" -o x.h5; fi
 done <<'T'
-bare.h5|bare.h5: /latents has no scaling_factor: expected the factor that makes their deviation 1
+bare.h5|bare.h5: /latents has no scaling_factor of one number: expected the factor that makes their deviation 1
 zero.h5|zero.h5: /latents: scaling_factor 0: expected a finite number above 0
 rank.h5|rank.h5: /latents: expected f32 or f16 [N,H,W,C] or [N,D], found f32 [4,4,4]
 double.h5|double.h5: /latents: expected f32 or f16 [N,H,W,C] or [N,D], found f64 [48,4,4,4]

@@ -132,7 +132,7 @@ check 'one row has no covariance' test "$(grep -c wiener stdout)" = 0
 status 2 model-eval unseen.h5 --reference real.h5 --nearest nearest.jpg
 stderr_has "--nearest 'nearest.jpg': expected a name ending in .png, .ppm, .h5 or .tar (see"
 status 1 model-eval unseen.h5 --classifier vae.h5
-stderr_has 'vae.h5: this model has no classes'
+stderr_has 'vae.h5: this model classifies nothing'
 status 0 clip-train -q real.h5 --targets labels --net conv --channels 4,8 --steps 2 -o cls.h5
 status 0 model-eval unseen.h5 --classifier cls.h5 --json
 stdout_has '^\{"classifier":"classifier@[0-9a-f]{16}","class_score":[0-9.]+,"class_accuracy":[0-9.]+\}$'
