@@ -55,9 +55,48 @@ std::vector<double> scaled(const Eigen::VectorXd& variances, double scale) {
   return result;
 }
 
-void require_alike(const Moments& a, const Moments& b, const char* what) {
-  if (a.dim() != b.dim())
-    throw Error(fmt::format("{}: pictures of {} and {} numbers", what, a.dim(), b.dim()));
+void require_alike(std::int64_t a, std::int64_t b, const char* what) {
+  if (a != b) throw Error(fmt::format("{}: pictures of {} and {} numbers", what, a, b));
+}
+
+// Rows about `mean`, [rows, columns].
+Matrix centred(const Table& table, const std::vector<double>& mean) {
+  Matrix result(table.rows, table.columns);
+  for_each_piece(table, [&](std::int64_t first, std::int64_t rows, std::span<float> values) {
+    result.middleRows(first, rows) =
+        Eigen::Map<const FloatMatrix>(values.data(), rows, table.columns).cast<double>();
+  });
+  result.rowwise() -= vector_of(mean).transpose();
+  return result;
+}
+
+// With X^T X / (n - 1) = V L V^T, the rows of V^T are those of U^T X / sqrt((n - 1) L) for the
+// eigenvectors U of X X^T. Along all other directions the data fitted to do not vary, and of the
+// judged only the mean square over them counts.
+WienerFilter filter_of_few_rows(const Table& fitted, const Table& judged, double scale) {
+  constexpr double kLeastVariance = 1e-12;  // of the largest: below it is rounding
+  require_alike(fitted.columns, judged.columns, "Wiener filter");
+  std::vector<double> mean = mean_of(fitted);
+  Matrix x = centred(fitted, mean), y = centred(judged, mean);
+  Matrix products = Matrix::Zero(fitted.rows, fitted.rows);
+  products.selfadjointView<Eigen::Lower>().rankUpdate(x);
+  Eigen::SelfAdjointEigenSolver<Matrix> solver(products);  // which reads the lower half
+  Matrix along = solver.eigenvectors().transpose() * (x * y.transpose());
+  const Eigen::VectorXd& values = solver.eigenvalues();
+  double freedom = double(fitted.rows - 1), rest = y.squaredNorm() / double(judged.rows);
+  WienerFilter filter;
+  for (std::int64_t i = 0; i < fitted.rows; ++i) {
+    if (!(values[i] > kLeastVariance * values.maxCoeff())) continue;
+    double square = along.row(i).squaredNorm() / values[i] / double(judged.rows);
+    filter.fitted.push_back(scale * scale * values[i] / freedom);
+    filter.judged.push_back(scale * scale * square);
+    rest -= square;
+  }
+  std::size_t others = std::size_t(fitted.columns) - filter.fitted.size();
+  filter.fitted.resize(std::size_t(fitted.columns), 0.0);
+  filter.judged.resize(std::size_t(fitted.columns),
+                       scale * scale * std::max(rest, 0.0) / double(others));
+  return filter;
 }
 
 }  // namespace
@@ -88,7 +127,7 @@ WienerFilter wiener_filter(const Moments& data, double scale) {
 }
 
 WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale) {
-  require_alike(fitted, judged, "Wiener filter");
+  require_alike(fitted.dim(), judged.dim(), "Wiener filter");
   Eigen::SelfAdjointEigenSolver<Matrix> solver(square_of(fitted.sigma, fitted.dim()));
   const auto& vectors = solver.eigenvectors();
   Matrix along = second_moment(judged, fitted.mu) * vectors;
@@ -96,14 +135,19 @@ WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double 
   return {scaled(solver.eigenvalues(), scale), scaled(squares, scale)};
 }
 
+WienerFilter wiener_filter(const Table& fitted, const Table& judged, double scale) {
+  if (fitted.rows < fitted.columns) return filter_of_few_rows(fitted, judged, scale);
+  return wiener_filter(moments_of(fitted), moments_of(judged), scale);
+}
+
 WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> fitted_rows,
                            const Dataset& judged, std::span<const std::int64_t> judged_rows,
                            double scale, Binarize binarize) {
   PixelReader fitted_pixels(fitted, binarize), judged_pixels(judged, binarize);
-  Moments moments = moments_of(table_of(fitted_pixels, fitted_rows));
+  Table own = table_of(fitted_pixels, fitted_rows);
   if (&fitted == &judged && std::ranges::equal(fitted_rows, judged_rows))
-    return wiener_filter(moments, scale);  // a third of the work: no eigenvectors
-  return wiener_filter(moments, moments_of(table_of(judged_pixels, judged_rows)), scale);
+    return wiener_filter(moments_of(own), scale);  // a third of the work: no eigenvectors
+  return wiener_filter(own, table_of(judged_pixels, judged_rows), scale);
 }
 
 WienerLosses wiener_losses(const WienerFilter& filter) {
@@ -115,7 +159,7 @@ WienerLosses wiener_losses(const WienerFilter& filter) {
 
 double gaussian_bits(const Moments& train, const Moments& test) {
   std::int64_t d = train.dim();
-  require_alike(train, test, "Gaussian");
+  require_alike(d, test.dim(), "Gaussian");
   double noise = kStep * kStep * kUniform;
   Matrix sigma = square_of(train.sigma, d);
   sigma.diagonal().array() += noise;

@@ -9,6 +9,7 @@
 
 #include "data/pixels.h"
 #include "eval/moments.h"
+#include "eval/table.h"
 
 namespace atelier {
 
@@ -34,6 +35,9 @@ struct WienerFilter {
 // Judged on what it is fitted to; or on others, of as many numbers.
 WienerFilter wiener_filter(const Moments& data, double scale);
 WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale);
+// Of at least two rows. Fewer rows than numbers are fitted through their products with one another,
+// as their covariance has no more directions than that: in less time.
+WienerFilter wiener_filter(const Table& fitted, const Table& judged, double scale);
 // Of rows of data sets as models see them; at least two of each, and of kMostCovarianceColumns
 // numbers at most.
 WienerFilter wiener_filter(const Dataset& fitted, std::span<const std::int64_t> fitted_rows,

@@ -88,6 +88,28 @@ TEST_CASE("the error of a Wiener filter is what it measures, on its own data and
   fmt::print("summary: Wiener filter: {:.4f} of its error off what it measures\n", worst);
 }
 
+TEST_CASE("a Wiener filter of fewer rows than numbers is that of their covariance") {
+  double worst = 0;
+  for (std::int64_t rows : {2, 3, 39}) {
+    const std::int64_t columns = 40;
+    std::vector<float> own = normal_rows(rows, columns, 3), others = normal_rows(50, columns, 4);
+    for (std::size_t i = 0; i < others.size(); ++i) {  // some numbers vary little, some hardly
+      float width = std::pow(0.7f, float(i % columns));
+      others[i] = 1 + width * others[i];
+      if (i < own.size()) own[i] = 2 + width * own[i];
+    }
+    Table fitted = table_of_rows(own, columns), judged = table_of_rows(others, columns);
+    WienerFilter few = wiener_filter(fitted, judged, 2);
+    WienerFilter whole = wiener_filter(moments_of(fitted), moments_of(judged), 2);
+    REQUIRE(few.fitted.size() == std::size_t(columns));
+    for (double a : {0.9999, 0.9, 0.5, 0.001})
+      worst = std::max(worst, std::abs(few.v_error(a) / whole.v_error(a) - 1));
+  }
+  CHECK(worst < 1e-8);
+  fmt::print("summary: Wiener filter of few rows: {:.1e} of its error off that of moments\n",
+             worst);
+}
+
 TEST_CASE("the noise expected of a toy is its score") {
   Toy toy = ring();
   double worst = 0;
