@@ -97,7 +97,8 @@ int draw(const Options& o, const Tool& tool) {
   std::int64_t frames = frames_of(o);
   Way way(points, size,
           {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
-  std::vector<double> places = places_of(loaded, way, o, args);
+  // Found when the output is known to take them: it may take minutes.
+  std::vector<double> places;
   auto write = [&](std::int64_t index, std::span<float> latent) {
     way.write(places[std::size_t(index)], latent);
   };
@@ -108,6 +109,7 @@ int draw(const Options& o, const Tool& tool) {
       throw UsageError(std::string(o.strip ? "--strip: " : "--grid: ") + loaded.name() +
                        " makes no pictures");
     write_rows(loaded, o.vectors(), false, [&](const AddRow& add) {
+      places = places_of(loaded, way, o, args);
       auto give = [&](std::span<const float> row) {
         std::string id = std::to_string(frame++);
         add({.values = row, .id = id, .label = -1});
@@ -120,6 +122,7 @@ int draw(const Options& o, const Tool& tool) {
   if (o.strip) pictures.grid = std::to_string(frames) + "x1";
   PictureSink sink(pictures, shape.height, shape.width, shape.channels);
   auto give = [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); };
+  places = places_of(loaded, way, o, args);
   decode_latents(loaded, frames, write, give, args);
   sink.finish();
   return kExitDone;
@@ -181,10 +184,10 @@ int main(int argc, char** argv) {
   tool.option("--seeds", o.seeds, "LIST", "go through the pictures of these seeds, as 1,7,9");
   tool.choice("--mode", o.mode, {"lerp", "slerp"},
               "straight or in arcs; slerp between seeds and noises, lerp between others");
-  tool.option("--class", o.label, "NAME",
-              "class of all frames: its name, its number from 0, or none; of the first seed");
   tool.choice("--pace", o.pace, {"latents", "pictures"},
               "what changes by even steps; pictures take several times as long to find");
+  tool.option("--class", o.label, "NAME",
+              "class of all frames: its name, its number from 0, or none; of the first seed");
   tool.option("--frames", o.frames, "N", "how many; 60, 9 of a strip, as many as a grid holds");
   tool.flag("--loop", o.loop, "come back to the beginning, which is not repeated");
   tool.option("--extrapolate", o.extrapolate, "X",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "base/error.h"
@@ -59,15 +60,14 @@ void require_alike(std::int64_t a, std::int64_t b, const char* what) {
   if (a != b) throw Error(fmt::format("{}: pictures of {} and {} numbers", what, a, b));
 }
 
-// Rows about `mean`, [rows, columns].
-Matrix centred(const Table& table, const std::vector<double>& mean) {
-  Matrix result(table.rows, table.columns);
+// Pieces of rows about `mean`, [rows, columns].
+void for_each_centred(const Table& table, const std::vector<double>& mean,
+                      const std::function<void(std::int64_t first, const Matrix& rows)>& body) {
   for_each_piece(table, [&](std::int64_t first, std::int64_t rows, std::span<float> values) {
-    result.middleRows(first, rows) =
-        Eigen::Map<const FloatMatrix>(values.data(), rows, table.columns).cast<double>();
+    Matrix piece = Eigen::Map<const FloatMatrix>(values.data(), rows, table.columns).cast<double>();
+    piece.rowwise() -= vector_of(mean).transpose();
+    body(first, piece);
   });
-  result.rowwise() -= vector_of(mean).transpose();
-  return result;
 }
 
 // With X^T X / (n - 1) = V L V^T, the rows of V^T are those of U^T X / sqrt((n - 1) L) for the
@@ -76,19 +76,33 @@ Matrix centred(const Table& table, const std::vector<double>& mean) {
 WienerFilter filter_of_few_rows(const Table& fitted, const Table& judged, double scale) {
   constexpr double kLeastVariance = 1e-12;  // of the largest: below it is rounding
   require_alike(fitted.columns, judged.columns, "Wiener filter");
+  if (fitted.rows < 2 || judged.rows < 1) {
+    throw Error(
+        fmt::format("Wiener filter: expected 2 rows to fit to and one to judge, found {}, {}",
+                    fitted.rows, judged.rows));
+  }
   std::vector<double> mean = mean_of(fitted);
-  Matrix x = centred(fitted, mean), y = centred(judged, mean);
+  Matrix x(fitted.rows, fitted.columns);
+  for_each_centred(fitted, mean, [&](std::int64_t first, const Matrix& rows) {
+    x.middleRows(first, rows.rows()) = rows;
+  });
   Matrix products = Matrix::Zero(fitted.rows, fitted.rows);
   products.selfadjointView<Eigen::Lower>().rankUpdate(x);
   Eigen::SelfAdjointEigenSolver<Matrix> solver(products);  // which reads the lower half
-  Matrix along = solver.eigenvectors().transpose() * (x * y.transpose());
   const Eigen::VectorXd& values = solver.eigenvalues();
-  double freedom = double(fitted.rows - 1), rest = y.squaredNorm() / double(judged.rows);
+  Matrix axes = solver.eigenvectors().transpose() * x;  // of lengths sqrt(values)
+  Eigen::VectorXd squares = Eigen::VectorXd::Zero(fitted.rows);
+  double rest = 0;
+  for_each_centred(judged, mean, [&](std::int64_t, const Matrix& rows) {
+    squares += (axes * rows.transpose()).rowwise().squaredNorm();
+    rest += rows.squaredNorm();
+  });
+  rest /= double(judged.rows);
   WienerFilter filter;
   for (std::int64_t i = 0; i < fitted.rows; ++i) {
     if (!(values[i] > kLeastVariance * values.maxCoeff())) continue;
-    double square = along.row(i).squaredNorm() / values[i] / double(judged.rows);
-    filter.fitted.push_back(scale * scale * values[i] / freedom);
+    double square = squares[i] / values[i] / double(judged.rows);
+    filter.fitted.push_back(scale * scale * values[i] / double(fitted.rows - 1));
     filter.judged.push_back(scale * scale * square);
     rest -= square;
   }

@@ -22,8 +22,9 @@ std::string no_covariance(std::int64_t rows, std::int64_t numbers,
 // The best linear denoiser (Wiener filter) fitted to some data, by what its errors on others depend
 // on.
 struct WienerFilter {
-  // Along the eigenvectors of the covariance fitted to: variances of the data fitted to, and mean
-  // squares of the data judged about the fitted mean.
+  // Along the eigenvectors of the covariance fitted to, in no order: variances of the data fitted
+  // to, and mean squares of the data judged about the fitted mean; these may be the mean over all
+  // directions in which the data fitted to do not vary.
   std::vector<double> fitted, judged;
 
   // Mean square error a number of its prediction of v (Salimans and Ho 2022, arXiv:2202.00512) of
@@ -35,8 +36,8 @@ struct WienerFilter {
 // Judged on what it is fitted to; or on others, of as many numbers.
 WienerFilter wiener_filter(const Moments& data, double scale);
 WienerFilter wiener_filter(const Moments& fitted, const Moments& judged, double scale);
-// Of at least two rows. Fewer rows than numbers are fitted through their products with one another,
-// as their covariance has no more directions than that: in less time.
+// Fewer rows than numbers are fitted through their products with one another, as their covariance
+// has no more directions than that: in less time. Throws Error for fewer than two rows to fit to.
 WienerFilter wiener_filter(const Table& fitted, const Table& judged, double scale);
 // Of rows of data sets as models see them; at least two of each, and of kMostCovarianceColumns
 // numbers at most.

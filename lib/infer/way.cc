@@ -33,13 +33,20 @@ Weights weights_at(double t, std::span<const float> from, std::span<const float>
   return {std::sin((1 - t) * angle) / sine, std::sin(t * angle) / sine};
 }
 
+// Places nearer to each other than this are hardly told apart in f32 latents.
+constexpr double kNearest = 1e-7;
+// Steps of twice or once the wanted length are not cut because of rounding.
+constexpr double kRounding = 1e-3;
+
 // What a place on a way decodes to.
 struct Seen {
   double place;
   std::vector<float> row;
 };
 
-double distance(const Seen& a, const Seen& b) {
+// Between neighbours; none into which no place falls.
+double step(const Seen& a, const Seen& b) {
+  if (b.place - a.place < kNearest) return 0;
   double square = 0;
   for (std::size_t i = 0; i < a.row.size(); ++i) {
     double difference = double(a.row[i]) - double(b.row[i]);
@@ -48,32 +55,36 @@ double distance(const Seen& a, const Seen& b) {
   return std::sqrt(square / double(a.row.size()));
 }
 
+double length(std::span<const Seen> seen) {
+  double sum = 0;
+  for (std::size_t i = 1; i < seen.size(); ++i) sum += step(seen[i - 1], seen[i]);
+  return sum;
+}
+
 std::vector<Seen> decoded(const Loaded& model, const Way& way, std::span<const double> places,
                           const SampleArgs& args) {
   std::vector<Seen> seen;
   auto write = [&](std::int64_t i, std::span<float> into) {
     way.write(places[std::size_t(i)], into);
   };
+  // What pixels have beyond their range is cut off before it is seen.
+  bool pixels = !model.data_shape().real;
   auto keep = [&](std::span<const float> row) {
     seen.push_back({places[seen.size()], {row.begin(), row.end()}});
+    if (!pixels) return;
+    for (float& value : seen.back().row) value = std::clamp(value, 0.0f, 1.0f);
   };
   decode_latent_values(model, std::int64_t(places.size()), write, keep, args);
   return seen;
 }
 
-double length(std::span<const Seen> seen) {
-  double sum = 0;
-  for (std::size_t i = 1; i < seen.size(); ++i) sum += distance(seen[i - 1], seen[i]);
-  return sum;
-}
-
-// Places that cut each step between neighbours that is longer than `most` evenly into as many as
-// make it no longer, if it is straight.
+// Places that cut each step longer than `most` evenly into as many as make it no longer, if it is
+// straight.
 std::vector<double> cuts(std::span<const Seen> seen, double most) {
   std::vector<double> places;
   for (std::size_t i = 1; i < seen.size(); ++i) {
     double from = seen[i - 1].place, to = seen[i].place;
-    auto pieces = std::int64_t(std::ceil(distance(seen[i - 1], seen[i]) / most));
+    auto pieces = std::int64_t(std::ceil(step(seen[i - 1], seen[i]) / most - kRounding));
     for (std::int64_t k = 1; k < pieces; ++k)
       places.push_back(from + (to - from) * double(k) / double(pieces));
   }
@@ -85,7 +96,7 @@ std::vector<double> cuts(std::span<const Seen> seen, double most) {
 std::vector<double> equal_lengths(std::span<const Seen> seen, std::int64_t steps) {
   std::vector<double> along{0};
   for (std::size_t i = 1; i < seen.size(); ++i)
-    along.push_back(along.back() + distance(seen[i - 1], seen[i]));
+    along.push_back(along.back() + step(seen[i - 1], seen[i]));
   std::vector<double> places{seen.front().place};
   std::size_t i = 1;
   for (std::int64_t k = 1; k < steps; ++k) {
@@ -110,8 +121,8 @@ std::int64_t Way::pieces() const {
 
 double Way::place(std::int64_t frame) const {
   double beyond = options_.loop ? 0 : options_.extrapolate;
-  double length = double(pieces()) + 2 * beyond;
-  return (steps() > 0 ? double(frame) * length / double(steps()) : 0) - beyond;
+  double whole = double(pieces()) + 2 * beyond;
+  return (steps() > 0 ? double(frame) * whole / double(steps()) : 0) - beyond;
 }
 
 void Way::write(double place, std::span<float> into) const {
@@ -129,20 +140,28 @@ void Way::write(double place, std::span<float> into) const {
 std::vector<double> places_of_even_steps(const Loaded& model, const Way& way,
                                          const SampleArgs& args) {
   constexpr int kRounds = 12;
-  std::vector<double> places;
-  for (std::int64_t i = 0; i <= way.steps(); ++i) places.push_back(way.place(i));
-  std::vector<Seen> seen = decoded(model, way, places, args);
+  std::vector<double> even, begun;
+  for (std::int64_t i = 0; i <= way.steps(); ++i) even.push_back(way.place(i));
+  begun = even;
+  for (std::int64_t i = 0; i <= way.pieces(); ++i) begun.push_back(double(i));
+  std::ranges::sort(begun);
+  begun.erase(std::ranges::unique(begun).begin(), begun.end());
+  if (way.steps() == 0) return even;
+  std::vector<Seen> seen = decoded(model, way, begun, args);
   auto divisible = [&] { return length(seen) > 0 && std::isfinite(length(seen)); };
   for (int round = 0; round < kRounds && divisible(); ++round) {
     std::vector<double> between = cuts(seen, length(seen) / double(2 * way.steps()));
     if (between.empty()) break;
     std::vector<Seen> added = decoded(model, way, between, args), both;
-    std::ranges::merge(seen, added, std::back_inserter(both), {}, &Seen::place, &Seen::place);
+    std::merge(std::make_move_iterator(seen.begin()), std::make_move_iterator(seen.end()),
+               std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()),
+               std::back_inserter(both),
+               [](const Seen& x, const Seen& y) { return x.place < y.place; });
     seen = std::move(both);
   }
-  if (divisible()) places = equal_lengths(seen, way.steps());
-  places.resize(std::size_t(way.frames()));  // without the end of a loop
-  return places;
+  if (divisible()) even = equal_lengths(seen, way.steps());
+  even.resize(std::size_t(way.frames()));  // without the end of a loop
+  return even;
 }
 
 }  // namespace atelier

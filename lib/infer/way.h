@@ -35,20 +35,24 @@ class Way {
   double place(std::int64_t frame) const;
   // At whole places exactly the points.
   void write(double place, std::span<float> into) const;
+  // From point to point, back to the first in a loop: the points lie at 0, 1 .. pieces().
+  std::int64_t pieces() const;
 
  private:
-  std::int64_t pieces() const;
   std::span<const float> points_;
   std::int64_t dim_;
   WayOptions options_;
 };
 
-// Places of all frames, at a pace even in what latents decode to in place of the latents: each
-// frame as far from the next by root mean square. Between two kinds of pictures data have nothing,
-// and a model goes over in a short part of the way; there the frames come closer. Found on the line
-// through what is decoded at an even pace, into which more is decoded until none of its steps is
-// longer than half of one between frames, or for twelve rounds; all of it stays in memory. The same
-// for any batch size. Errors as decode_latent_values().
+// Places of all frames at a pace even in what latents decode to, in place of the latents: they
+// divide the line through what is decoded into equal lengths by root mean square, of pictures as
+// they are seen, within 0..1 (where the line bends frames are nearer to each other than that).
+// Between two kinds of pictures data have nothing, and a model goes over in a short part of the
+// way; there the frames come closer. Into the line through the points and the frames at an even
+// pace more is decoded until none of its steps is longer than half of one between frames, or for
+// twelve rounds; all of it stays in memory. A jump between places that f32 latents hardly tell
+// apart has no length, as no frame can fall into it. The same for any batch size. Errors as
+// decode_latent_values().
 std::vector<double> places_of_even_steps(const Loaded& model, const Way& way,
                                          const SampleArgs& args = {});
 

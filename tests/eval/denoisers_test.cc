@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "base/random.h"
 #include "data/dataset.h"
 #include "eval/covariance_baselines.h"
@@ -106,6 +107,17 @@ TEST_CASE("a Wiener filter of fewer rows than numbers is that of their covarianc
       worst = std::max(worst, std::abs(few.v_error(a) / whole.v_error(a) - 1));
   }
   CHECK(worst < 1e-8);
+  // Of rows that repeat there are fewer directions still.
+  std::vector<float> rows = normal_rows(3, 8, 5), twice = rows;
+  twice.insert(twice.end(), rows.begin(), rows.end());
+  Table repeated = table_of_rows(twice, 8);
+  Moments moments = moments_of(repeated);
+  CHECK(wiener_filter(repeated, repeated, 2).v_error(0.5) ==
+        testing::near(wiener_filter(moments, moments, 2).v_error(0.5), 1e-8));
+  Table one = table_of_rows(std::span(rows).first(8), 8);
+  CHECK_THROWS_WITH_AS(wiener_filter(one, repeated, 2),
+                       "Wiener filter: expected 2 rows to fit to and one to judge, found 1, 6",
+                       Error);
   fmt::print("summary: Wiener filter of few rows: {:.1e} of its error off that of moments\n",
              worst);
 }

@@ -1,9 +1,9 @@
 #!/bin/bash
 # Half an hour of two GANs and of a diffusion model on the avatars of share/, 32x32: grids without a
 # word beside them, and of the samples those that lie nearest to pictures that were trained on. The GANs
-# are those of the tables of losses and critics that are best in a classifier's features: of all
-# WGAN-GP, which took four times as long, and the preset. The time is that of the training alone, in as
-# many parts as it takes: ATELIER_AVATAR_TIME.
+# are WGAN-GP, the best of the tables of losses and critics, where it reads four times as many pictures,
+# and the preset, whose plain non-saturating loss is near the best of the others. The time is that of
+# the training alone, in as many parts as it takes: ATELIER_AVATAR_TIME.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
 [ -e train.h5 ] || data-pack -q "$source_dir/share/avatars-cc0-32.tar.gz" -o train.h5

@@ -1,13 +1,14 @@
 #!/bin/bash
-# One hour of diffusion training by class on MNIST (of ATELIER_DATA) padded to 32x32: how often the
-# classifier names the class that a sample was asked for, without guidance and with guidance of 2.
+# An hour of two cores, or less, of diffusion training by class on MNIST (of ATELIER_DATA) padded to
+# 32x32: how often the classifier names the class that a sample was asked for, without guidance and with
+# guidance of 2.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
 needs_data mnist
 packed_padded mnist "$data/mnist"
 clip-train -q -c "$source_dir/share/recipes/classifier-28.toml" mnist-train.h5 --val-data mnist-t10k.h5 --epochs 6 --run-dir run-classifier --resume --save-every 2m -o classifier.h5
 [ -s real.json ] || { model-eval -q mnist-t10k.h5 --classifier classifier.h5 --json >part && mv part real.json; }
-# An hour of two cores, by the item presets: as many updates whatever the machine.
+# By the item presets: as many updates whatever the machine.
 epochs=${ATELIER_CLASS_EPOCHS:-6}
 ddpm-train -q mnist-train.h5 --preset unet-32 --class-conditional --lr-schedule cosine --epochs "$epochs" \
   --val-data mnist-t10k.h5 --run-dir run --resume --save-every 5m -o model.h5

@@ -29,12 +29,13 @@ P
 # training_time FILE: minutes of all parts of a run, and the pictures a second of the last.
 training_time() { python3 - "$@" <<'P'
 import json, sys
-parts, speed = [], 0
+parts, speed, threads = [], 0, set()
 for record in map(json.loads, open(sys.argv[1])):
     if "program" in record: parts.append(0)
+    if "threads" in record: threads.add(record["threads"])
     if "seconds" in record: parts[-1] = record["seconds"]
     if "images_per_second" in record: speed = record["images_per_second"]
-print(f"training took {sum(parts) / 60:.1f} minutes in {len(parts)} parts, at the end {speed:.0f} pictures a second")
+print(f"training took {sum(parts) / 60:.1f} minutes of {', '.join(map(str, sorted(threads)))} threads in {len(parts)} parts, at the end {speed:.0f} pictures a second")
 P
 }
 # needs_data NAME: ends the item, as skipped, without that folder of ATELIER_DATA.

@@ -20,7 +20,12 @@ sample -q ddpm32.h5 -n 16 --batch-size 16 --sampler ddim --sample-steps 50 -o dr
 awk -v start="$start" -v end="$(date +%s.%N)" 'BEGIN { printf "{\"images_per_second\": %.5f}\n", 16 / (end - start) }'
 S
 # What was built or trained a minute ago still counts in the load.
-for _ in $(seq 20); do awk '{ exit !($1 < 0.3) }' /proc/loadavg && break; sleep 15; done
+idle=
+for _ in $(seq 20); do
+  awk '{ exit !($1 < 0.3) }' /proc/loadavg && idle=1 && break
+  sleep 15
+done
+[ -n "$idle" ] || { echo "skipped: the machine is busy"; exit 77; }
 echo "PyTorch $("$python" -c 'import torch; print(torch.__version__)'), load before: $(cut -d' ' -f1 /proc/loadavg)"
 race() { "$ATELIER_PEERS/race" -n 3 --only fp32,fp32-cl,fp32-compile "$@"; }
 [ -s dcgan64.json ] || race dcgan64 -- gan-train -q -c "$benches/dcgan64.toml" 64.h5 --metrics - >dcgan64.json

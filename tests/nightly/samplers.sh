@@ -22,7 +22,7 @@ drawn() {
   mv "$name.part" "$name.json"
 }
 export -f drawn
-# The longest of what decides first.
+# 250 evaluations are told, not judged, and come last; of the others the longest first.
 for evaluations in 50 20 15 10 5 250; do
   for sampler in ddpm ddim dpm2m; do echo $sampler $evaluations $evaluations; done
   # Two evaluations for each timestep but the last.
