@@ -145,7 +145,7 @@ std::vector<double> places_of_even_steps(const Loaded& model, const Way& way,
   begun = even;
   for (std::int64_t i = 0; i <= way.pieces(); ++i) begun.push_back(double(i));
   std::ranges::sort(begun);
-  begun.erase(std::ranges::unique(begun).begin(), begun.end());
+  begun.erase(std::unique(begun.begin(), begun.end()), begun.end());
   if (way.steps() == 0) return even;
   std::vector<Seen> seen = decoded(model, way, begun, args);
   auto divisible = [&] { return length(seen) > 0 && std::isfinite(length(seen)); };
