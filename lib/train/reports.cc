@@ -137,8 +137,8 @@ void Reports::update(std::int64_t step, std::int64_t epoch, std::int64_t rows, d
                                {"rss_mib", peak_rss_mib()}});
   metrics_.record(record);
   if (!is_terminal(STDERR_FILENO)) {
-    logging::note(fmt::format("step {}/{}: {}, {:.0f} pictures/s", step, total_steps_,
-                              headline(means), speed_));
+    logging::note(fmt::format("step {}/{}: {}, {:.0f} {}/s", step, total_steps_, headline(means),
+                              speed_, noun_));
   }
   recent_ = {};
   images_ = 0;
@@ -153,9 +153,9 @@ void Reports::progress(std::int64_t step) {
   double per_step = seconds() / double(std::max<std::int64_t>(1, step - first_step_));
   Sums now;
   now.add(turns_);
-  logging::status_line(fmt::format("step {}/{}  {:.0f} pictures/s  {} left  {}", step, total_steps_,
-                                   speed_, format_seconds(per_step * double(total_steps_ - step)),
-                                   headline(now.means())));
+  logging::status_line(
+      fmt::format("step {}/{}  {:.0f} {}/s  {} left  {}", step, total_steps_, speed_, noun_,
+                  format_seconds(per_step * double(total_steps_ - step)), headline(now.means())));
 }
 
 void Reports::validation(std::int64_t step, std::int64_t epoch,

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/metrics.h"
@@ -17,8 +18,9 @@ namespace atelier {
 class Reports {
  public:
   using Clock = std::chrono::steady_clock;
-  Reports(const Task& task, const TrainConfig& config, const Turns& turns)
-      : task_(task), config_(config), turns_(turns) {}
+  // `noun`: what a row of the data is, in the plural.
+  Reports(const Task& task, const TrainConfig& config, const Turns& turns, std::string_view noun)
+      : task_(task), config_(config), turns_(turns), noun_(noun) {}
 
   void start(std::int64_t step, std::int64_t total_steps);  // the clock; tells known baselines
   // `file`: where records go, empty: nowhere, "-": standard output. Records beyond the step of
@@ -50,6 +52,7 @@ class Reports {
   const Task& task_;
   const TrainConfig& config_;
   const Turns& turns_;
+  std::string_view noun_;
   MetricsWriter metrics_;
   // Sums of the loss and the terms over some updates, and of their weights.
   struct Sums {

@@ -50,7 +50,7 @@ class Trainer {
         turns_(task, config, *data.train, store_,
                data.captions ? data.captions->context_length() : 0),
         loader_(*data.train, data.train_indices, loader_options(config, data)),
-        reports_(task, config, turns_) {
+        reports_(task, config, turns_, data.train->noun()) {
     if (has_validation(task, data)) {
       validator_ =
           std::make_unique<Validator>(task, config, *data.validation, data.validation_indices,
