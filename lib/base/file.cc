@@ -85,9 +85,21 @@ std::string read_text(const std::filesystem::path& path, std::size_t limit) {
   return text;
 }
 
-Descriptor open_spool() {
+namespace {
+
+std::string spool_directory() {
   const char* variable = std::getenv("TMPDIR");
-  std::string directory = variable && *variable ? variable : "/tmp";
+  return variable && *variable ? variable : "/tmp";
+}
+
+}  // namespace
+
+std::string in_spool(std::string_view name) {
+  return fmt::format("{} (spool in {})", name, spool_directory());
+}
+
+Descriptor open_spool() {
+  std::string directory = spool_directory();
   // Without a name from the start, so that a kill leaves nothing; a few file systems cannot.
   int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
@@ -213,7 +225,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  write_all(fd(), bytes, path_.string() + (node_ ? " (spool)" : ""));
+  write_all(fd(), bytes, node_ ? in_spool(path_.string()) : path_.string());
 }
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 

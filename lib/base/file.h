@@ -51,6 +51,8 @@ std::string read_text(const std::filesystem::path& path, std::size_t limit = 64 
 // An unlinked temporary file in $TMPDIR (or /tmp): spools for pipes. Its path is gone; libhdf5
 // reaches it through our own driver by descriptor.
 Descriptor open_spool();
+// "x.h5 (spool in /tmp)": for messages about the spool that holds what `name` will or did.
+std::string in_spool(std::string_view name);
 // Writes all of a spool, from its start, to `fd`.
 void write_spool(int spool, int fd, std::string_view name);
 

@@ -44,7 +44,7 @@ Descriptor ByteReader::seekable() {
   }
   Descriptor spool = open_spool();
   for (auto block = peek(1); !block.empty(); block = peek(1)) {
-    write_all(spool.get(), block, "temporary copy of " + name_);
+    write_all(spool.get(), block, in_spool(name_));
     skip(block.size());
   }
   if (::lseek(spool.get(), 0, SEEK_SET) != 0) throw_errno(name_, "cannot seek", errno);

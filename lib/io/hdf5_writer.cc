@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/outputs.h"
 #include "io/hdf5_driver.h"
 #include "io/hdf5_types.h"
@@ -22,8 +23,7 @@ struct Hdf5Writer::Impl {
 
   void check() {
     bool spooled = !atomic || atomic->temporary().empty();
-    if (driver.error)
-      throw_errno(spooled ? name + " (spool)" : name, driver.operation, driver.error);
+    if (driver.error) throw_errno(spooled ? in_spool(name) : name, driver.operation, driver.error);
   }
 };
 
@@ -249,7 +249,7 @@ Hdf5Writer::Rows Hdf5Writer::rows(std::string_view path, FileType type,
 }
 
 void Hdf5Writer::Rows::append(std::span<const std::byte> bytes) {
-  write_all(impl_->spool.get(), bytes, impl_->writer->name + " (spool)");
+  write_all(impl_->spool.get(), bytes, in_spool(impl_->writer->name));
   XXH3_64bits_update(impl_->hash, bytes.data(), bytes.size());
   impl_->bytes += std::int64_t(bytes.size());
 }
@@ -272,7 +272,7 @@ void Hdf5Writer::Rows::finish() {
   for (std::int64_t at = 0; at < r.bytes;) {
     ssize_t n = ::pread(r.spool.get(), buffer.data(), buffer.size(), off_t(at));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw_errno(w.name + " (spool)", "cannot read", n < 0 ? errno : EIO);
+    if (n <= 0) throw_errno(in_spool(w.name), "cannot read", n < 0 ? errno : EIO);
     for (ssize_t done = 0; done < n;) {
       ssize_t m = ::pwrite(w.driver.fd, buffer.data() + done, std::size_t(n - done),
                            off_t(offset) + off_t(at) + done);

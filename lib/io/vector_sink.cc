@@ -92,7 +92,7 @@ struct VectorSink::Impl {
     if (atomic) {
       atomic->write(pending);
     } else {
-      write_all(fd(), pending, name + (spool ? " (spool)" : ""));
+      write_all(fd(), pending, spool ? in_spool(name) : name);
     }
     pending.clear();
   }

@@ -78,16 +78,16 @@ try() {  # WANTED COMMAND: status 1, that one line, nothing left in the spool's 
 }
 lost='cannot write: No space left on device'
 echo 'the old file' >x.h5
-try "data-pack: x.h5 (spool): $lost" 'data-pack -q shapes.h5 --image-size 32 -o x.h5'
-try "data-pack: standard output (spool): $lost" 'data-pack -q shapes.h5 --image-size 32 -o -'
-try "sample: x.h5 (spool): $lost" 'sample vae.h5 -n 300 -o x.h5'
-try "sample: standard input (spool): $lost" 'cat vae.h5 | sample - -o x.h5'
-try "img2vec: x.h5 (spool): $lost" 'img2vec -q -m vae.h5 --synthetic noise --synthetic-count 9k --image-size 8 -o x.h5'
-try "img2vec: standard output (spool): $lost" 'img2vec -q -m vae.h5 --synthetic noise --synthetic-count 9k --image-size 8 --format npy'
-try "interpolate: x.h5 (spool): $lost" 'interpolate vae.h5 --seeds 1,2 --frames 300 -o x.h5'
-try "vae-train: standard output (spool): $lost" 'vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3 -o -'
+try "data-pack: x.h5 (spool in $PWD/spool): $lost" 'data-pack -q shapes.h5 --image-size 32 -o x.h5'
+try "data-pack: standard output (spool in $PWD/spool): $lost" 'data-pack -q shapes.h5 --image-size 32 -o -'
+try "sample: x.h5 (spool in $PWD/spool): $lost" 'sample vae.h5 -n 300 -o x.h5'
+try "sample: standard input (spool in $PWD/spool): $lost" 'cat vae.h5 | sample - -o x.h5'
+try "img2vec: x.h5 (spool in $PWD/spool): $lost" 'img2vec -q -m vae.h5 --synthetic noise --synthetic-count 9k --image-size 8 -o x.h5'
+try "img2vec: standard output (spool in $PWD/spool): $lost" 'img2vec -q -m vae.h5 --synthetic noise --synthetic-count 9k --image-size 8 --format npy'
+try "interpolate: x.h5 (spool in $PWD/spool): $lost" 'interpolate vae.h5 --seeds 1,2 --frames 300 -o x.h5'
+try "vae-train: standard output (spool in $PWD/spool): $lost" 'vae-train -q shapes.h5 --net fc --hidden-dim 8 --latent-dim 2 --steps 3 -o -'
 [ -s out ] && echo 'half an output'
-try "vae-train: temporary copy of standard input: $lost" 'cat shapes.h5 shapes.h5 | vae-train -q - --net fc --hidden-dim 8 --latent-dim 2 --steps 3 -o x.h5'
+try "vae-train: standard input (spool in $PWD/spool): $lost" 'cat shapes.h5 shapes.h5 | vae-train -q - --net fc --hidden-dim 8 --latent-dim 2 --steps 3 -o x.h5'
 grep -qx 'the old file' x.h5 || echo 'the old file is gone'
 exit 0
 P2
