@@ -62,14 +62,6 @@ std::vector<float> points_of(const Loaded& loaded, const Options& o, const ReadO
   return points;
 }
 
-std::vector<double> places_of(const Loaded& loaded, const Way& way, const Options& o,
-                              const SampleArgs& args) {
-  if (o.pace == "pictures") return places_of_even_steps(loaded, way, args);
-  std::vector<double> places;
-  for (std::int64_t i = 0; i < way.frames(); ++i) places.push_back(way.place(i));
-  return places;
-}
-
 // The way to the noise and back is not the same with guidance: each prediction is moved on from
 // where it was made.
 void warn_of_guidance(const Options& o, const Loaded& loaded) {
@@ -97,8 +89,11 @@ int draw(const Options& o, const Tool& tool) {
   std::int64_t frames = frames_of(o);
   Way way(points, size,
           {.mode = mode, .frames = frames, .loop = o.loop, .extrapolate = o.extrapolate});
-  // Found when the output is known to take them: it may take minutes.
-  std::vector<double> places;
+  std::vector<double> places = way.places();
+  // When the output is known to take them: it may take minutes.
+  auto find_places = [&] {
+    if (o.pace == "pictures") places = places_of_even_steps(loaded, way, args);
+  };
   auto write = [&](std::int64_t index, std::span<float> latent) {
     way.write(places[std::size_t(index)], latent);
   };
@@ -109,7 +104,7 @@ int draw(const Options& o, const Tool& tool) {
       throw UsageError(std::string(o.strip ? "--strip: " : "--grid: ") + loaded.name() +
                        " makes no pictures");
     write_rows(loaded, o.vectors(), false, [&](const AddRow& add) {
-      places = places_of(loaded, way, o, args);
+      find_places();
       auto give = [&](std::span<const float> row) {
         std::string id = std::to_string(frame++);
         add({.values = row, .id = id, .label = -1});
@@ -122,7 +117,7 @@ int draw(const Options& o, const Tool& tool) {
   if (o.strip) pictures.grid = std::to_string(frames) + "x1";
   PictureSink sink(pictures, shape.height, shape.width, shape.channels);
   auto give = [&](std::span<const std::uint8_t> picture) { sink.add(picture, frame++); };
-  places = places_of(loaded, way, o, args);
+  find_places();
   decode_latents(loaded, frames, write, give, args);
   sink.finish();
   return kExitDone;

@@ -43,8 +43,9 @@ Descriptor ByteReader::seekable() {
     return same;
   }
   Descriptor spool = open_spool();
+  const std::string held = in_spool(name_);
   for (auto block = peek(1); !block.empty(); block = peek(1)) {
-    write_all(spool.get(), block, in_spool(name_));
+    write_all(spool.get(), block, held);
     skip(block.size());
   }
   if (::lseek(spool.get(), 0, SEEK_SET) != 0) throw_errno(name_, "cannot seek", errno);

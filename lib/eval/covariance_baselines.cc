@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numbers>
 
 #include "base/error.h"
@@ -60,16 +59,6 @@ void require_alike(std::int64_t a, std::int64_t b, const char* what) {
   if (a != b) throw Error(fmt::format("{}: pictures of {} and {} numbers", what, a, b));
 }
 
-// Pieces of rows about `mean`, [rows, columns].
-void for_each_centred(const Table& table, const std::vector<double>& mean,
-                      const std::function<void(std::int64_t first, const Matrix& rows)>& body) {
-  for_each_piece(table, [&](std::int64_t first, std::int64_t rows, std::span<float> values) {
-    Matrix piece = Eigen::Map<const FloatMatrix>(values.data(), rows, table.columns).cast<double>();
-    piece.rowwise() -= vector_of(mean).transpose();
-    body(first, piece);
-  });
-}
-
 // With X^T X / (n - 1) = V L V^T, the rows of V^T are those of U^T X / sqrt((n - 1) L) for the
 // eigenvectors U of X X^T. Along all other directions the data fitted to do not vary, and of the
 // judged only the mean square over them counts.
@@ -98,19 +87,14 @@ WienerFilter filter_of_few_rows(const Table& fitted, const Table& judged, double
     rest += rows.squaredNorm();
   });
   rest /= double(judged.rows);
-  WienerFilter filter;
-  for (std::int64_t i = 0; i < fitted.rows; ++i) {
-    if (!(values[i] > kLeastVariance * values.maxCoeff())) continue;
-    double square = squares[i] / values[i] / double(judged.rows);
-    filter.fitted.push_back(scale * scale * values[i] / double(fitted.rows - 1));
-    filter.judged.push_back(scale * scale * square);
-    rest -= square;
-  }
-  std::size_t others = std::size_t(fitted.columns) - filter.fitted.size();
-  filter.fitted.resize(std::size_t(fitted.columns), 0.0);
-  filter.judged.resize(std::size_t(fitted.columns),
-                       scale * scale * std::max(rest, 0.0) / double(others));
-  return filter;
+  // In rising order.
+  Eigen::Index count = (values.array() > kLeastVariance * values[fitted.rows - 1]).count();
+  Eigen::VectorXd variances = Eigen::VectorXd::Zero(fitted.columns), means = variances;
+  variances.head(count) = values.tail(count) / double(fitted.rows - 1);
+  means.head(count) = squares.tail(count).cwiseQuotient(values.tail(count)) / double(judged.rows);
+  rest -= means.head(count).sum();
+  means.tail(fitted.columns - count).setConstant(rest / double(fitted.columns - count));
+  return {scaled(variances, scale), scaled(means, scale)};
 }
 
 }  // namespace

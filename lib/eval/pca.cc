@@ -143,11 +143,8 @@ double pca_error(const Pca& pca, const Table& table, std::int64_t count) {
                             table.rows, table.columns, count, pca.count, pca.columns));
   }
   Eigen::Map<const Matrix> components(pca.components.data(), count, pca.columns);
-  Eigen::Map<const Eigen::RowVectorXd> mean(pca.mean.data(), pca.columns);
   double total = 0;
-  for_each_piece(table, [&](std::int64_t, std::int64_t rows, std::span<float> values) {
-    Matrix centred = Eigen::Map<const FloatMatrix>(values.data(), rows, pca.columns).cast<double>();
-    centred.rowwise() -= mean;
+  for_each_centred(table, pca.mean, [&](std::int64_t, const Matrix& centred) {
     total += centred.squaredNorm() - (centred * components.transpose()).squaredNorm();
   });
   return total / double(table.rows);

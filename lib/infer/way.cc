@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "infer/latents.h"
@@ -55,10 +56,10 @@ double step(const Seen& a, const Seen& b) {
   return std::sqrt(square / double(a.row.size()));
 }
 
-double length(std::span<const Seen> seen) {
-  double sum = 0;
-  for (std::size_t i = 1; i < seen.size(); ++i) sum += step(seen[i - 1], seen[i]);
-  return sum;
+std::vector<double> steps_between(std::span<const Seen> seen) {
+  std::vector<double> steps;
+  for (std::size_t i = 1; i < seen.size(); ++i) steps.push_back(step(seen[i - 1], seen[i]));
+  return steps;
 }
 
 std::vector<Seen> decoded(const Loaded& model, const Way& way, std::span<const double> places,
@@ -78,35 +79,45 @@ std::vector<Seen> decoded(const Loaded& model, const Way& way, std::span<const d
   return seen;
 }
 
-// Places that cut each step longer than `most` evenly into as many as make it no longer, if it is
-// straight.
-std::vector<double> cuts(std::span<const Seen> seen, double most) {
+// Places that cut each of `steps`, those between what is seen, that is longer than `most` evenly
+// into as many as make it no longer, if it is straight.
+std::vector<double> cuts(std::span<const Seen> seen, std::span<const double> steps, double most) {
   std::vector<double> places;
-  for (std::size_t i = 1; i < seen.size(); ++i) {
-    double from = seen[i - 1].place, to = seen[i].place;
-    auto pieces = std::int64_t(std::ceil(step(seen[i - 1], seen[i]) / most - kRounding));
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    double from = seen[i].place, to = seen[i + 1].place;
+    auto pieces = std::int64_t(std::ceil(steps[i] / most - kRounding));
     for (std::int64_t k = 1; k < pieces; ++k)
       places.push_back(from + (to - from) * double(k) / double(pieces));
   }
   return places;
 }
 
-// The places that divide the line through `seen`, in order of their places, into equal lengths;
-// the first and the last are its ends.
-std::vector<double> equal_lengths(std::span<const Seen> seen, std::int64_t steps) {
-  std::vector<double> along{0};
-  for (std::size_t i = 1; i < seen.size(); ++i)
-    along.push_back(along.back() + step(seen[i - 1], seen[i]));
+// The places that divide the line through `seen`, in order of their places and `steps` apart, into
+// `count` equal lengths; the first and the last are its ends.
+std::vector<double> equal_lengths(std::span<const Seen> seen, std::span<const double> steps,
+                                  std::int64_t count) {
+  std::vector<double> along(seen.size());
+  std::partial_sum(steps.begin(), steps.end(), along.begin() + 1);
   std::vector<double> places{seen.front().place};
   std::size_t i = 1;
-  for (std::int64_t k = 1; k < steps; ++k) {
-    double wanted = along.back() * double(k) / double(steps);
+  for (std::int64_t k = 1; k < count; ++k) {
+    double wanted = along.back() * double(k) / double(count);
     while (along[i] < wanted) ++i;
     double part = (wanted - along[i - 1]) / (along[i] - along[i - 1]);
     places.push_back(seen[i - 1].place + part * (seen[i].place - seen[i - 1].place));
   }
   places.push_back(seen.back().place);
   return places;
+}
+
+// Both in order of their places.
+std::vector<Seen> merged(std::vector<Seen> some, std::vector<Seen> others) {
+  std::vector<Seen> both;
+  auto moved = [](auto at) { return std::make_move_iterator(at); };
+  std::merge(moved(some.begin()), moved(some.end()), moved(others.begin()), moved(others.end()),
+             std::back_inserter(both),
+             [](const Seen& a, const Seen& b) { return a.place < b.place; });
+  return both;
 }
 
 }  // namespace
@@ -137,31 +148,34 @@ void Way::write(double place, std::span<float> into) const {
     into[i] = float(w.from * double(from[i]) + w.to * double(to[i]));
 }
 
+std::vector<double> Way::places() const {
+  std::vector<double> places;
+  for (std::int64_t i = 0; i < frames(); ++i) places.push_back(place(i));
+  return places;
+}
+
 std::vector<double> places_of_even_steps(const Loaded& model, const Way& way,
                                          const SampleArgs& args) {
   constexpr int kRounds = 12;
-  std::vector<double> even, begun;
-  for (std::int64_t i = 0; i <= way.steps(); ++i) even.push_back(way.place(i));
-  begun = even;
+  std::vector<double> places = way.places();
+  if (way.steps() == 0) return places;
+  std::vector<double> begun = places;
   for (std::int64_t i = 0; i <= way.pieces(); ++i) begun.push_back(double(i));
   std::ranges::sort(begun);
   begun.erase(std::unique(begun.begin(), begun.end()), begun.end());
-  if (way.steps() == 0) return even;
   std::vector<Seen> seen = decoded(model, way, begun, args);
-  auto divisible = [&] { return length(seen) > 0 && std::isfinite(length(seen)); };
-  for (int round = 0; round < kRounds && divisible(); ++round) {
-    std::vector<double> between = cuts(seen, length(seen) / double(2 * way.steps()));
-    if (between.empty()) break;
-    std::vector<Seen> added = decoded(model, way, between, args), both;
-    std::merge(std::make_move_iterator(seen.begin()), std::make_move_iterator(seen.end()),
-               std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()),
-               std::back_inserter(both),
-               [](const Seen& x, const Seen& y) { return x.place < y.place; });
-    seen = std::move(both);
+  for (int round = 0;; ++round) {
+    std::vector<double> steps = steps_between(seen), between;
+    double length = std::accumulate(steps.begin(), steps.end(), 0.0);
+    if (!(length > 0 && std::isfinite(length))) return places;
+    if (round < kRounds) between = cuts(seen, steps, length / double(2 * way.steps()));
+    if (between.empty()) {
+      places = equal_lengths(seen, steps, way.steps());
+      places.resize(std::size_t(way.frames()));  // without the end of a loop
+      return places;
+    }
+    seen = merged(std::move(seen), decoded(model, way, between, args));
   }
-  if (divisible()) even = equal_lengths(seen, way.steps());
-  even.resize(std::size_t(way.frames()));  // without the end of a loop
-  return even;
 }
 
 }  // namespace atelier

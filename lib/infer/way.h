@@ -33,6 +33,7 @@ class Way {
   std::int64_t steps() const { return options_.loop ? options_.frames : options_.frames - 1; }
   // Where frames, and with steps() the end, lie at an even pace from point to point.
   double place(std::int64_t frame) const;
+  std::vector<double> places() const;  // of all frames
   // At whole places exactly the points.
   void write(double place, std::span<float> into) const;
   // From point to point, back to the first in a loop: the points lie at 0, 1 .. pieces().

@@ -136,15 +136,16 @@ std::optional<Hdf5Reader> Hdf5Stream::next() {
   if (!length)
     throw Error(fmt::format("{}: truncated, or an HDF5 superblock of an unknown kind", label));
   Descriptor spool = open_spool();
+  const std::string held = in_spool(label);
   std::uint64_t have = std::min<std::uint64_t>(head.size(), *length);
-  write_all(spool.get(), std::span(head).first(have), in_spool(label));
+  write_all(spool.get(), std::span(head).first(have), held);
   pending_.assign(head.begin() + std::ptrdiff_t(have), head.end());
   std::vector<std::byte> buffer(1 << 20);
   while (have < *length) {
     auto want = std::min<std::uint64_t>(buffer.size(), *length - have);
     std::size_t n = read_some(fd_, std::span(buffer).first(want), label);
     if (n == 0) throw Error(fmt::format("{}: truncated: {} bytes of {}", label, have, *length));
-    write_all(spool.get(), std::span(buffer).first(n), in_spool(label));
+    write_all(spool.get(), std::span(buffer).first(n), held);
     have += n;
   }
   return Hdf5Reader(std::move(spool), label);

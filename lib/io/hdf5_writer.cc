@@ -223,6 +223,7 @@ struct Hdf5Writer::Rows::Impl {
   std::vector<std::int64_t> dims;
   std::size_t row_bytes;
   Descriptor spool;
+  std::string held;  // names it in messages
   std::int64_t bytes = 0;
   XXH3_state_t* hash = XXH3_createState();
   ~Impl() { XXH3_freeState(hash); }
@@ -244,12 +245,13 @@ Hdf5Writer::Rows Hdf5Writer::rows(std::string_view path, FileType type,
   r.row_bytes = size_of(type);
   for (auto d : row_dims) r.row_bytes *= std::size_t(d);
   r.spool = open_spool();
+  r.held = in_spool(impl_->name);
   XXH3_64bits_reset(r.hash);
   return rows;
 }
 
 void Hdf5Writer::Rows::append(std::span<const std::byte> bytes) {
-  write_all(impl_->spool.get(), bytes, in_spool(impl_->writer->name));
+  write_all(impl_->spool.get(), bytes, impl_->held);
   XXH3_64bits_update(impl_->hash, bytes.data(), bytes.size());
   impl_->bytes += std::int64_t(bytes.size());
 }
@@ -272,7 +274,7 @@ void Hdf5Writer::Rows::finish() {
   for (std::int64_t at = 0; at < r.bytes;) {
     ssize_t n = ::pread(r.spool.get(), buffer.data(), buffer.size(), off_t(at));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw_errno(in_spool(w.name), "cannot read", n < 0 ? errno : EIO);
+    if (n <= 0) throw_errno(r.held, "cannot read", n < 0 ? errno : EIO);
     for (ssize_t done = 0; done < n;) {
       ssize_t m = ::pwrite(w.driver.fd, buffer.data() + done, std::size_t(n - done),
                            off_t(offset) + off_t(at) + done);

@@ -44,6 +44,16 @@ needs_data() {
   echo "skipped: no $1 in ATELIER_DATA"
   exit 77
 }
+# needs_idle_machine: waits for it, as what was built or trained a minute ago still counts in the load;
+# ends the item, as skipped, when it stays busy.
+needs_idle_machine() {
+  for _ in $(seq 20); do
+    awk '{ exit !($1 < 0.3) }' /proc/loadavg && return
+    sleep 15
+  done
+  echo "skipped: the machine is busy"
+  exit 77
+}
 # packed_padded NAME FOLDER: NAME-train.h5 and NAME-t10k.h5 of the idx files of FOLDER, two black pixels
 # on each side, which cost the best linear prediction nothing (as the bars of denoising are stated).
 packed_padded() {

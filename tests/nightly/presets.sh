@@ -12,6 +12,7 @@ packed 28.h5 28 1
 packed 32.h5 32 3
 packed 64.h5 64 3
 [ -e shapes.h5 ] || data-pack -q --synthetic shapes --synthetic-count 1024 --image-size 64 -o shapes.h5
+needs_idle_machine
 printf '%-12s %-10s %11s %10s %7s %12s\n' tool preset parameters memory batch 's a step'
 # timed TOOL PRESET DATA [OPTION...]
 timed() {

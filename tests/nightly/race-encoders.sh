@@ -37,6 +37,7 @@ start=$(date +%s.%N)
 img2vec -q -m vit-b16.h5 pictures --image-size 224 --batch-size 16 -o features.h5
 awk -v start="$start" -v end="$(date +%s.%N)" 'BEGIN { printf "{\"images_per_second\": %.4f}\n", 512 / (end - start) }'
 S
+needs_idle_machine
 echo "PyTorch $("$python" -c 'import torch; print(torch.__version__)'), load before: $(cut -d' ' -f1 /proc/loadavg)"
 race() { "$ATELIER_PEERS/race" -n 3 --only fp32,fp32-cl,fp32-compile "$@"; }
 [ -s clip64.json ] || race clip64 -- clip-train -q -c "$benches/clip64.toml" clip64.h5 --metrics - >clip64.json

@@ -2,7 +2,7 @@
 # Generators against PyTorch in f32, as race.sh does it for autoencoders: training DCGAN, WGAN-GP, DDPM's
 # U-Net and DiT, and drawing by 50 steps of DDIM. Weights are those of --steps 0, pictures are drawn.
 # ATELIER_PEERS names the folder of the peers' programs, PEER_PYTHON an interpreter with torch. The
-# machine must be idle, which is waited for. The table is what it is.
+# machine must be idle. The table is what it is.
 # shellcheck source=tests/nightly/common.sh
 . "${0%/*}/common.sh"
 [ -x "${ATELIER_PEERS:-}/race" ] || { echo "skipped: no race in ATELIER_PEERS"; exit 77; }
@@ -19,13 +19,7 @@ start=$(date +%s.%N)
 sample -q ddpm32.h5 -n 16 --batch-size 16 --sampler ddim --sample-steps 50 -o drawn.png
 awk -v start="$start" -v end="$(date +%s.%N)" 'BEGIN { printf "{\"images_per_second\": %.5f}\n", 16 / (end - start) }'
 S
-# What was built or trained a minute ago still counts in the load.
-idle=
-for _ in $(seq 20); do
-  awk '{ exit !($1 < 0.3) }' /proc/loadavg && idle=1 && break
-  sleep 15
-done
-[ -n "$idle" ] || { echo "skipped: the machine is busy"; exit 77; }
+needs_idle_machine
 echo "PyTorch $("$python" -c 'import torch; print(torch.__version__)'), load before: $(cut -d' ' -f1 /proc/loadavg)"
 race() { "$ATELIER_PEERS/race" -n 3 --only fp32,fp32-cl,fp32-compile "$@"; }
 [ -s dcgan64.json ] || race dcgan64 -- gan-train -q -c "$benches/dcgan64.toml" 64.h5 --metrics - >dcgan64.json

@@ -8,6 +8,7 @@
 "${PEER_PYTHON:-python3}" -c 'import torch' 2>/dev/null || { echo "skipped: no torch for PEER_PYTHON"; exit 77; }
 [ -e vae-fc.h5 ] || data-pack -q --synthetic noise --synthetic-count 10000 --image-size 28 --image-channels 1 -o vae-fc.h5
 [ -e vae-conv32.h5 ] || data-pack -q --synthetic noise --synthetic-count 10000 --image-size 32 --image-channels 3 -o vae-conv32.h5
+needs_idle_machine
 echo "PyTorch $("${PEER_PYTHON:-python3}" -c 'import torch; print(torch.__version__)'), load before: $(cut -d' ' -f1 /proc/loadavg)"
 for workload in vae-fc vae-conv32; do
   "$ATELIER_PEERS/race" -n 3 --only fp32,fp32-cl,fp32-compile "$workload" -- \
