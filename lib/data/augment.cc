@@ -90,6 +90,10 @@ Augmenter::Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip,
     throw UsageError(
         fmt::format("{}: holds {}, {} goes with pictures", dataset.source, dataset.noun(), flag));
   }
+  if (crop_padding > 0 && crop_padding >= std::max(dataset.height, dataset.width)) {
+    throw UsageError(fmt::format("--crop-padding {}: expected less than the pictures, {}x{}",
+                                 crop_padding, dataset.height, dataset.width));
+  }
 }
 
 void Augmenter::move(std::int64_t example, std::int64_t epoch, std::span<const std::byte> from,

@@ -296,7 +296,7 @@ void DdpmConfig::check() const {
   if (class_conditional && class_dropout_prob == 1)
     throw UsageError("--class-dropout-prob 1: no label is ever seen; expected less");
   if (net == "unet") unet.check(image_height, image_width);
-  if (net == "dit") dit.check();
+  if (net == "dit") dit.check(image_height, image_width);
   if (variance_type == "learned-range" && loss == "simple")
     throw UsageError(
         "--variance-type learned-range: --loss simple does not train it, expected hybrid or vlb");

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -68,13 +69,16 @@ Fields DitConfig::fields() {
   };
 }
 
-void DitConfig::check() const {
+void DitConfig::check(std::int64_t height, std::int64_t width) const {
   if (embed_dim % 4 != 0)
     throw UsageError(
         fmt::format("--embed-dim {}: expected a multiple of 4, for positions", embed_dim));
   if (embed_dim % num_heads != 0)
     throw UsageError(
         fmt::format("--num-heads {}: does not divide --embed-dim {}", num_heads, embed_dim));
+  if (patch_size > std::max(height, width))
+    throw UsageError(
+        fmt::format("--patch-size {}: larger than the pictures, {}x{}", patch_size, height, width));
 }
 
 Expr patchify(Expr x, std::int64_t p, Where where) {

@@ -14,7 +14,7 @@ struct DitConfig {
   double mlp_ratio = 4;
 
   Fields fields();
-  void check() const;  // UsageError
+  void check(std::int64_t height, std::int64_t width) const;  // UsageError
 };
 
 // x [N,H,W,C], timestep f32 [N] -> [N,H,W,out_channels], zero at the start. condition [N,

@@ -284,4 +284,5 @@ TEST_CASE("loaders refuse what they cannot load") {
   CHECK_THROWS_AS(Loader(made.set, {0}, {.batch_size = 0}), UsageError);
   CHECK_THROWS_AS(Loader(made.set, {0}, {.binarize = "maybe"}), UsageError);
   CHECK_THROWS_AS(Loader(made.set, {0}, {.crop_padding = -1}), UsageError);
+  CHECK_THROWS_AS(Loader(made.set, {0}, {.crop_padding = 1}), UsageError);
 }

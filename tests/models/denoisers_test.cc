@@ -80,7 +80,7 @@ TEST_CASE("diffusion transformers are as large as their reference implementation
                             DitRow{"128x6 p4 grey", 128, 6, 4, 4, 32, 1, 1, 10, 1877264, 77}}) {
     DitConfig c{
         .patch_size = row.patch, .embed_dim = row.dim, .depth = row.depth, .num_heads = row.heads};
-    c.check();
+    c.check(row.side, row.side);
     Graph graph;
     Store store;
     Scope scope(graph, store, Mode::train);

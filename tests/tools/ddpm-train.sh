@@ -164,6 +164,8 @@ done <<'T'
 --channel-mult 1,2,2,2,2|too small for 4 halvings
 --num-heads 3|--num-heads 3: does not divide
 --channel-mult 1,|--channel-mult '1,': expected numbers
+--net dit --patch-size 100|--patch-size 100: larger than the pictures, 
+--crop-padding 100|--crop-padding 100: expected less than the pictures, 
 --net dit --base-channels 8|--base-channels has no effect with --net dit
 --net mlp --num-heads 2|--num-heads has no effect with --net mlp
 --patch-size 2|--patch-size has no effect with --net unet
