@@ -29,8 +29,13 @@ struct WienerFilter {
 
   // Mean square error a number of its prediction of v (Salimans and Ho 2022, arXiv:2202.00512) of
   // data at the level a = alphas_cumprod, below 1; in the noise it is off by a times that, in the
-  // clean data by 1 - a times that.
+  // clean data by 1 - a times that. The variances fitted are shrunk towards their mean (Ledoit and
+  // Wolf 2004) by the share, of a fixed few from 0 to 1, that suits the judged data best at this
+  // level: where rows are few the data vary along directions in which those fitted to do not, and
+  // the filter of their own covariance would be worse than predicting 0.
   double v_error(double alphas_cumprod) const;
+  // With a given share: 0 is the covariance as it is, 1 a multiple of the identity.
+  double v_error(double alphas_cumprod, double shrinkage) const;
 };
 // Of data `scale` times as wide as those with the moments: 2 for pixels that are noised as 2x - 1.
 // Judged on what it is fitted to; or on others, of as many numbers.
