@@ -234,7 +234,7 @@ inline void judge_denoising(EvalOptions& o, const Tool& tool, std::span<const Ba
   FittedAndJudged sets = read_fitted_and_judged(o, report);
   const Dataset& judged = sets.judged().pictures;
   for (const Dataset* set : {&std::as_const(sets.data.pictures), &judged})
-    model->require_shape(set->source, set->height, set->width, set->channels, set->real);
+    model->require_fit(*set);
   Toy toy = toy_of(sets.judged(), spec);
   bool exact = toy.modes() > 0;
   std::vector<ErrorsTold> told =

@@ -42,7 +42,7 @@ struct AssessConfig {
         bind(val_samples,
              {.name = "val_samples",
               .help = "samples a validation, whose distance to what is held out, or else to what "
-                      "is trained on, chooses best.h5; 0: none",
+                      "is trained on, chooses best.h5; 0: none, else at least 16",
               .low = 0,
               .high = 100000})};
   }

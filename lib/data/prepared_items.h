@@ -53,7 +53,7 @@ class PreparedItems {
   std::unique_ptr<CheckedSource> source_;
   std::vector<std::int32_t> relabel_;  // label of the source -> label of the set; empty: the same
   std::vector<std::string> label_names_;
-  std::string first_source_;
+  std::string first_source_, noun_;
   Attributes stored_preprocess_;        // of the first source
   std::optional<LatentSpace> latents_;  // likewise
   bool has_labels_ = false, has_captions_ = false;

@@ -193,7 +193,7 @@ class Sums {
 void require_judged(const Loaded& loaded, const Dataset& data) {
   if (!loaded.model().denoise)
     throw Error(fmt::format("{}: this model is no diffusion model", loaded.name()));
-  loaded.require_shape(data.source, data.height, data.width, data.channels, data.real);
+  loaded.require_fit(data);
   if (loaded.data_shape().num_classes > 0 && data.labels.empty())
     throw Error(fmt::format("{}: expected labels for {}, found none", data.source, loaded.name()));
 }

@@ -196,7 +196,7 @@ std::vector<float> invert(const Loaded& model, const Dataset& data,
                           std::span<const std::int64_t> indices, const SampleArgs& args) {
   require_diffusion(model);
   require_deterministic(args);
-  model.require_shape(data.source, data.height, data.width, data.channels, data.real);
+  model.require_fit(data);
   std::int64_t rows = std::min<std::int64_t>(args.batch_size, std::int64_t(indices.size()));
   std::vector<float> noise;
   if (rows < 1) return noise;

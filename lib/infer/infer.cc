@@ -186,12 +186,18 @@ void Loaded::require_shape(const std::string& source, std::int64_t height, std::
       fmt::format("{}: {}, but {} takes {}", source, shape_text(found), name(),
                   shape_text(shape, real != shape.real || found.vectors() != shape.vectors())));
 }
+void Loaded::require_fit(const Dataset& data) const {
+  require_shape(data.source, data.height, data.width, data.channels, data.real);
+  std::optional<LatentSpace> space = latent_space();
+  if (data.latents && space)
+    require_same_space(data.source, {data.scaling_factor, data.vae}, name(), *space);
+}
 void Loaded::for_each_row(
     const Dataset& data, std::span<const std::int64_t> indices, std::int64_t batch_size,
     const std::function<Expr(const Scope&, const Batch&)>& build,
     const std::function<void(std::int64_t index, std::span<const float> row)>& give,
     std::int64_t seed) const {
-  require_shape(data.source, data.height, data.width, data.channels, data.real);
+  require_fit(data);
   std::int64_t rows = std::min<std::int64_t>(batch_size, std::int64_t(indices.size()));
   if (rows < 1) return;
   PixelReader reader(data, binarize());

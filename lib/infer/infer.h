@@ -52,6 +52,9 @@ class Loaded {
   // 28x28x1".
   void require_shape(const std::string& source, std::int64_t height, std::int64_t width,
                      std::int64_t channels, bool real = false) const;
+  // The same of a data set; latents are of the space too that the model makes: Error("l.h5:
+  // scaling_factor is '1000', but '0.5' in dit.h5").
+  void require_fit(const Dataset& data) const;
   // Gives the row [..] of each picture of what `build` makes of a batch, f32 [N, ..]: in the order
   // of `indices`, the same whatever the batch. Pictures are binarized as those trained on, labels
   // are there if the set has classes, `seed` is that of the noise. Throws Error if the shapes

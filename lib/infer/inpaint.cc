@@ -57,7 +57,7 @@ Inpainting read_inpainting(const Loaded& model, const std::string& source, const
   Inpainting given{read_dataset({&source, 1}, reading), {}};
   const Dataset& set = given.pictures;
   if (set.size == 0) throw Error(set.source + ": holds no pictures");
-  model.require_shape(set.source, set.height, set.width, set.channels, set.real);
+  model.require_fit(set);
   given.drawn = read_masks(set, mask);
   return given;
 }

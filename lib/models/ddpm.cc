@@ -280,6 +280,12 @@ Fields DdpmConfig::fields() {
 }
 
 void DdpmConfig::choose(const DataShape& shape) {
+  if (shape.vectors() && (net == "unet" || net == "dit")) {
+    throw UsageError(
+        fmt::format("--net {}: is of pictures, but {} holds rows of {} numbers; "
+                    "expected mlp",
+                    net, shape.source, shape.channels));
+  }
   image_height = shape.height;
   image_width = shape.width;
   in_channels = shape.channels;

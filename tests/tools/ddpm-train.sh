@@ -50,6 +50,18 @@ status 0 ddpm-train shapes.h5 --base-channels 4 --batch-size 8 --steps 1 --val-d
 check 'the filter is judged on rows that it has not seen' python3 -c 'import json, sys
 own, seen = ([r["wiener_mse"] for r in map(json.loads, open(name)) if "wiener_mse" in r] for name in ("own.jsonl", "seen.jsonl"))
 sys.exit(not own[0] > 1.2 * seen[0])'
+# Few rows know little of their covariance, but it is no worse than predicting 0.
+status 0 ddpm-train shapes.h5 --limit 12 --base-channels 4 --batch-size 8 --steps 4 --learning-rate 0 --metrics few.jsonl -o few.h5
+stderr_has 'remark: the best linear denoiser fitted to your data does better (mse 0.'
+check 'in no quarter of the timesteps is it worse than predicting 0' python3 -c 'import json, sys
+told = [r for r in map(json.loads, open("few.jsonl")) if "wiener_mse" in r]
+sys.exit(not max(v for k, v in told[0].items() if k.startswith("wiener_mse")) < 1.001)'
+
+# ---- a network of pictures has nothing to look over in a vector
+for net in unet dit; do
+  status 2 ddpm-train ring.h5 --net $net --steps 1 -o x.h5
+  stderr_has "--net $net: is of pictures, but ring.h5 holds rows of 2 numbers; expected mlp"
+done
 
 # ---- resumption: stopped after each step, with a history of losses, the end is the same file
 full=(shapes.h5 "${unet[@]}" --steps 7 --ema-decay 0.9 --val-split 0.2 --val-every 3

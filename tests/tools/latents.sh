@@ -82,6 +82,14 @@ for name in l flat; do
   status 1 gan-train -q $name.h5 --net mlp --val-samples 0 --steps 1 -o x.h5
   stderr_has "$name.h5: holds latents of"
 done
+# ---- nor are latents of another factor those of a model, or latents pictures
+status 1 model-eval wrong.h5 --denoising m.h5
+stderr_has "wrong.h5: scaling_factor is '4', but '0.25' in m.h5"
+status 1 interpolate m.h5 --from wrong.h5 --to l.h5 -o x.h5
+stderr_has "wrong.h5: scaling_factor is '4', but '0.25' in m.h5"
+data-pack -q --synthetic shapes --synthetic-count 4 --image-size 4 -o pictures.h5
+status 1 ddpm-train l.h5 pictures.h5 --steps 1 -o x.h5
+stderr_has 'pictures.h5/shapes/000000: is a picture, but l.h5'
 # ---- samples are latents in the units of the file
 status 0 sample one.h5 -n 5 --sample-steps 5 -o five.h5
 status 0 sample one.h5 --seeds 3 --sample-steps 5 -o third.h5
