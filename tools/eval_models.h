@@ -233,8 +233,7 @@ inline void judge_denoising(EvalOptions& o, const Tool& tool, std::span<const Ba
   o.reading.real = model->data_shape().real;
   FittedAndJudged sets = read_fitted_and_judged(o, report);
   const Dataset& judged = sets.judged().pictures;
-  for (const Dataset* set : {&std::as_const(sets.data.pictures), &judged})
-    model->require_fit(*set);
+  for (const Dataset* set : {&std::as_const(sets.data.pictures), &judged}) model->require_fit(*set);
   Toy toy = toy_of(sets.judged(), spec);
   bool exact = toy.modes() > 0;
   std::vector<ErrorsTold> told =
