@@ -25,9 +25,8 @@ void PreparedItems::enter(std::unique_ptr<CheckedSource> source) {
     latents_ = source->latents();
     label_names_ = names;
     noun_ = source->noun();
-  } else if (source->noun() != noun_) {
-    // Its first item is refused for that, which is plainer than what its labels are.
-  } else if (source->has_labels() != has_labels_ || names.empty() != label_names_.empty()) {
+  } else if (source->noun() == noun_ &&  // else its first item is refused for that
+             (source->has_labels() != has_labels_ || names.empty() != label_names_.empty())) {
     throw Error(fmt::format("{}: has {}, but {} has {}", source->source(),
                             !source->has_labels() ? "no labels"
                             : names.empty()       ? "labels without names"
