@@ -90,7 +90,7 @@ Augmenter::Augmenter(const Dataset& dataset, std::int64_t seed, bool hflip,
     throw UsageError(
         fmt::format("{}: holds {}, {} goes with pictures", dataset.source, dataset.noun(), flag));
   }
-  if (crop_padding > 0 && crop_padding >= std::max(dataset.height, dataset.width)) {
+  if (crop_padding >= std::max(dataset.height, dataset.width)) {
     throw UsageError(fmt::format("--crop-padding {}: expected less than the pictures, {}x{}",
                                  crop_padding, dataset.height, dataset.width));
   }

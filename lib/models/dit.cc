@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "graph/builders.h"
+#include "models/model.h"
 #include "nn/layers.h"
 #include "nn/timestep_embedding.h"
 #include "nn/transformer.h"
@@ -73,12 +73,8 @@ void DitConfig::check(std::int64_t height, std::int64_t width) const {
   if (embed_dim % 4 != 0)
     throw UsageError(
         fmt::format("--embed-dim {}: expected a multiple of 4, for positions", embed_dim));
-  if (embed_dim % num_heads != 0)
-    throw UsageError(
-        fmt::format("--num-heads {}: does not divide --embed-dim {}", num_heads, embed_dim));
-  if (patch_size > std::max(height, width))
-    throw UsageError(
-        fmt::format("--patch-size {}: larger than the pictures, {}x{}", patch_size, height, width));
+  require_heads(num_heads, embed_dim);
+  require_patches(patch_size, height, width);
 }
 
 Expr patchify(Expr x, std::int64_t p, Where where) {

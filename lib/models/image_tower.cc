@@ -132,15 +132,11 @@ void ImageTower::take(const DataShape& shape) {
     }
     return;
   }
-  if (embed_dim % num_heads != 0)
-    throw UsageError(
-        fmt::format("--num-heads {}: does not divide --embed-dim {}", num_heads, embed_dim));
+  require_heads(num_heads, embed_dim);
   if (pos_embed == "sincos" && embed_dim % 4 != 0)
     throw UsageError(
         fmt::format("--embed-dim {}: sincos positions need a multiple of 4", embed_dim));
-  if (patch_size > std::max(image_height, image_width))
-    throw UsageError(fmt::format("--patch-size {}: larger than the pictures, {}x{}", patch_size,
-                                 image_height, image_width));
+  require_patches(patch_size, image_height, image_width);
 }
 
 VisionTransformerArgs ImageTower::transformer() const {

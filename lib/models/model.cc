@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace atelier {
@@ -30,6 +32,18 @@ void require_classes(std::int64_t num_classes) {
       fmt::format("--class-conditional: labels go up to {}, expected classes numbered from 0, at "
                   "most {} of them",
                   num_classes - 1, kMost));
+}
+
+void require_heads(std::int64_t num_heads, std::int64_t embed_dim) {
+  if (embed_dim % num_heads == 0) return;
+  throw UsageError(
+      fmt::format("--num-heads {}: does not divide --embed-dim {}", num_heads, embed_dim));
+}
+
+void require_patches(std::int64_t patch_size, std::int64_t height, std::int64_t width) {
+  if (patch_size <= std::max(height, width)) return;
+  throw UsageError(
+      fmt::format("--patch-size {}: larger than the pictures, {}x{}", patch_size, height, width));
 }
 
 void require_default(const EncodeArgs& args) {

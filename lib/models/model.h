@@ -151,6 +151,10 @@ struct Model {
 
 // UsageError if --class-conditional has no labels, or more than can have weights of their own each.
 void require_classes(std::int64_t num_classes);
+// UsageError for heads that do not divide the width of tokens, and for patches larger than the
+// pictures.
+void require_heads(std::int64_t num_heads, std::int64_t embed_dim);
+void require_patches(std::int64_t patch_size, std::int64_t height, std::int64_t width);
 
 // A pool by the name that vectors record, so that equal ones are called equal: "auto" is "cls" or
 // "mean" where the model means that by it.
